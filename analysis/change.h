@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where a series changes its level: offline by exact segmentation, online by CUSUM.
+ */
+#ifndef VNX_CHANGE_H
+#define VNX_CHANGE_H
+
+#include "analysis/util.h"
+
+struct vnx_change {
+	size_t at;            /* first bin of the new level */
+	double uncertainty;   /* the change lies within at +- uncertainty bins (about 95 %) */
+	double before, after; /* mean level of the segment before and after */
+	double p;             /* Welch's t with effective sizes; NaN: not tested */
+	bool online;          /* the online detector agrees */
+};
+
+struct vnx_changes {
+	struct vnx_change *v;
+	size_t n, cap;
+};
+
+struct vnx_change_conf {
+	size_t min_bins;   /* shortest segment, persistence (3) */
+	double min_effect; /* relative to the level before (0.05) */
+	double p_max;      /* 0.01 */
+};
+
+#define VNX_CHANGE_CONF_DEFAULT                                  \
+	{                                                        \
+		.min_bins = 3, .min_effect = 0.05, .p_max = 0.01 \
+	}
+
+/*
+ * Exact segmentation (PELT, L2 cost on the mean, penalty raised for autocorrelation) of
+ * x[n], NaN skipped. Appends to @out in order of time; -ENOMEM.
+ */
+int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
+		struct vnx_changes *out) VNX_MUST_CHECK;
+
+/*
+ * Online detector, fed bin by bin. The threshold follows the measured lag-1
+ * autocorrelation so that the false-alarm rate holds.
+ */
+struct vnx_cusum;
+struct vnx_cusum *vnx_cusum_new(const struct vnx_change_conf *conf, double false_alarms_per_bin);
+void vnx_cusum_free(struct vnx_cusum *c);
+/* 1: an alarm is raised with this bin, *change filled (at: estimated first bin); 0: none. */
+int vnx_cusum_push(struct vnx_cusum *c, double x, struct vnx_change *change);
+
+#endif

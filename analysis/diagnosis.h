@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What vnetdx says: the C form of schema vnetdx.diagnosis/1. Plain data, owned as a whole.
+ */
+#ifndef VNX_DIAGNOSIS_H
+#define VNX_DIAGNOSIS_H
+
+#include "analysis/sample.h"
+#include "analysis/stats.h"
+#include "analysis/timeline.h"
+#include "analysis/vm.h"
+
+enum vnx_verdict { VNX_UNDETERMINED, VNX_HEALTHY, VNX_DEGRADED };
+const char *vnx_verdict_name(enum vnx_verdict v);
+
+/* The closed list of contract.md, in its order. */
+enum vnx_cause {
+	VNX_CAUSE_CPU_CONTENTION,
+	VNX_CAUSE_THROTTLED,
+	VNX_CAUSE_VHOST_SATURATED,
+	VNX_CAUSE_VCPU_STARVED,
+	VNX_CAUSE_SENDER_LIMITED,
+	VNX_CAUSE_NOTIFICATION_STORM,
+	VNX_CAUSE_LINK_LIMITED,
+	VNX_CAUSE_RECEIVER_LIMITED,
+	VNX_CAUSE_PATH_LOSS,
+	VNX_CAUSE_EMULATED_BACKEND,
+	VNX_CAUSE_MEASUREMENT_ARTEFACT,
+	VNX_CAUSE_UNKNOWN,
+	VNX_CAUSE_MAX
+};
+const char *vnx_cause_name(enum vnx_cause c);
+
+struct vnx_correlation {
+	enum vnx_metric x, y;
+	enum vnx_corr_on on;
+	enum vnx_corr_method method;
+	struct vnx_corr c;
+	double lag_s;
+};
+
+struct vnx_evidence {
+	enum vnx_metric metric;
+	double before, after; /* mean per second (rates) or share; NaN: missing */
+};
+
+struct vnx_missing {
+	char *what; /* "vhost_runq_wait" */
+	char *how;  /* how to get it */
+};
+
+struct vnx_degradation {
+	double start_s, start_uncertainty_s;  /* from the first bin */
+	double end_s;                         /* NaN: lasts to the end */
+	double before_bps, after_bps, change; /* change: (after - before) / before, negative */
+	double p;
+	bool online; /* the online detector saw it too */
+	enum vnx_cause cause;
+	struct {
+		struct vnx_evidence *v;
+		size_t n, cap;
+	} evidence, against;
+	struct {
+		struct vnx_missing *v;
+		size_t n, cap;
+	} missing;
+	struct {
+		struct {
+			enum vnx_cause cause;
+			double score;
+		} * v;
+		size_t n, cap;
+	} alternatives;
+	char *advice;
+};
+
+struct vnx_throughput_summary {
+	char *source; /* "iperf3-receiver", "iperf3-sender", "tap", "" */
+	double mean_bps, p05_bps, p50_bps, p95_bps; /* NaN: none */
+	size_t n;                                   /* valid bins */
+};
+
+/* One VM's part. @series[m] has n_bins values (NaN missing) or is NULL: not measured. */
+struct vnx_vm_finding {
+	struct vnx_vm vm;
+	enum vnx_verdict verdict;
+	char *why;                     /* why undetermined or healthy, one sentence */
+	double totals[VNX_METRIC_MAX]; /* NaN: not measured or cannot move */
+	double *series[VNX_METRIC_MAX];
+	struct vnx_throughput_summary throughput;
+	struct {
+		struct vnx_correlation *v;
+		size_t n, cap;
+	} correlations;
+	struct {
+		struct vnx_degradation *v;
+		size_t n, cap;
+	} degradations;
+	unsigned *stage; /* n_bins, stage number of each bin, or NULL */
+};
+
+struct vnx_diagnosis {
+	enum vnx_verdict verdict;
+	struct vnx_grid grid;
+	size_t bins_missing; /* bins in which something was lost */
+	uint64_t lost_events;
+	size_t sma_bins;
+	struct {
+		struct vnx_vm_finding *v;
+		size_t n, cap;
+	} vms;
+};
+
+void vnx_diagnosis_free(struct vnx_diagnosis *dg);
+
+/* One VM as given to vnx_diagnose(); everything stays the caller's. */
+struct vnx_vm_input {
+	const struct vnx_vm *vm;
+	const double
+		*series[VNX_METRIC_MAX]; /* counts a bin (throughput: bit/s), NULL: not measured */
+	const char *throughput_source;   /* "" where series[VNX_THROUGHPUT] is NULL */
+};
+
+struct vnx_diagnose_conf {
+	size_t sma_bins;             /* 20 = 10 s */
+	double min_effect;           /* 0.05 */
+	size_t min_bins;             /* 3 */
+	double false_alarms_per_day; /* 1 */
+	double clock_uncertainty_s;  /* lags are searched within this only */
+	double stage_s;   /* known length of the load's stages; 0: stages are the segments found */
+	const bool *lost; /* grid.n, true: something was lost in that bin; NULL: nothing */
+	uint64_t lost_events;
+	bool clock_stepped; /* the capture saw a clock step or the alignment failed */
+};
+
+/*
+ * The whole analysis. -EINVAL for an empty grid, -ENOMEM. *out is freed by
+ * vnx_diagnosis_free(). A pure function: equal input gives equal bytes.
+ */
+int vnx_diagnose(const struct vnx_grid *grid, const struct vnx_vm_input *vms, size_t n_vms,
+		 const struct vnx_diagnose_conf *conf, struct vnx_diagnosis **out) VNX_MUST_CHECK;
+
+#endif

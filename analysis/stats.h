@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Statistics over series with holes: NaN is missing, pairs with one NaN are left out.
+ * Formulas and vectors: statistics.md of the project's shared notes; sources named at each.
+ */
+#ifndef VNX_STATS_H
+#define VNX_STATS_H
+
+#include "analysis/util.h"
+
+enum vnx_corr_method { VNX_PEARSON, VNX_SPEARMAN, VNX_KENDALL };
+enum vnx_corr_on { VNX_ON_RAW, VNX_ON_SMA, VNX_ON_WITHIN_STAGE };
+
+const char *vnx_corr_method_name(enum vnx_corr_method m); /* "pearson" ... */
+const char *vnx_corr_on_name(enum vnx_corr_on on);        /* "raw", "sma", "within-stage" */
+
+/* r is NaN when undefined, and `undefined` (static string) says why; else it is NULL. */
+struct vnx_corr {
+	double r;
+	size_t n;            /* valid pairs */
+	double n_eff;        /* Pyper & Peterman 1998, clamped to [4, n]; NaN when r is */
+	double ci_lo, ci_hi; /* 95 %, Fisher z with n_eff; NaN when not defined */
+	double p;            /* two-sided, Student t with n_eff - 2; NaN when not defined */
+	const char *undefined;
+};
+
+void vnx_correlate(enum vnx_corr_method method, const double *x, const double *y, size_t n,
+		   struct vnx_corr *out);
+/* As above with n_eff given, e.g. for a smoothed pair judged by its raw series. */
+void vnx_correlate_neff(enum vnx_corr_method method, const double *x, const double *y, size_t n,
+			double n_eff, struct vnx_corr *out);
+/* out[i] = x[i] minus the mean of its stage; stage[i] is any stage number. */
+int vnx_remove_stage_means(const double *x, const unsigned *stage, size_t n,
+			   double *out) VNX_MUST_CHECK;
+double vnx_neff(const double *x, const double *y, size_t n);
+
+/*
+ * Largest |r| over lags -max_lag..max_lag bins (y later than x is positive); p corrected for
+ * the number of lags (Bonferroni). out->r is at that lag; *lag is in bins.
+ */
+void vnx_correlate_lag(const double *x, const double *y, size_t n, size_t max_lag,
+		       struct vnx_corr *out, long *lag);
+
+double vnx_mean(const double *x, size_t n);                 /* NaN if none valid */
+double vnx_sd(const double *x, size_t n);                   /* n - 1; NaN under 2 valid */
+double vnx_median(const double *x, size_t n);               /* NaN if none valid or memory is out */
+double vnx_mad(const double *x, size_t n);                  /* times 1.4826 */
+double vnx_quantile(const double *x, size_t n, double q);   /* type 7 of Hyndman & Fan */
+double vnx_autocorr(const double *x, size_t n, size_t lag); /* NaN if undefined */
+
+/* Welch's t between two stretches with effective sizes; p two-sided. NaN if undefined. */
+double vnx_welch_p(const double *a, size_t na, const double *b, size_t nb);
+
+#endif
