@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/pipeline.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "cli/host/host.h"
+#include "cli/input/throughput.h"
+#include "cli/series.h"
+
+/* A recording of a year at the narrowest bin; more is a damaged file, not a run. */
+#define MAX_BINS (200ULL * 1000 * 1000)
+/* The tap counts headers too: small packets make it count up to this much more. */
+#define TAP_OVER_LOAD 1.7
+#define TAP_UNDER_LOAD 0.9
+/* How much better than the next VM the tap of the load's VM must follow the load. */
+#define FOLLOW_MIN 0.8
+#define FOLLOW_LEAD 0.1
+
+/* What vnx_diagnose() is given, and what keeps it alive. */
+struct inputs {
+	struct vnx_vm_input *vms;
+	double **made; /* throughput series made here, n of them */
+	double *load;  /* the load generator's series, or NULL */
+	size_t n;
+};
+
+static void inputs_fini(struct inputs *in)
+{
+	for (size_t i = 0; in->made && i < in->n; i++)
+		free(in->made[i]);
+	free(in->made);
+	free(in->vms);
+	free(in->load);
+}
+
+static double sum_where(const double *x, const double *mask, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!isnan(x[i]) && !isnan(mask[i]))
+			sum += x[i];
+	return sum;
+}
+
+/* Does this tap direction carry the load? The better of both directions' correlation. */
+static bool tap_carries(const struct vnx_series_set *set, size_t vm, enum vnx_metric m,
+			const struct vnx_grid *grid, const double *load, double load_bytes,
+			double *follow)
+{
+	const double *tap = vnx_series_get(set, vm, m);
+	struct vnx_corr c;
+	double bytes;
+
+	if (!tap)
+		return false;
+	bytes = sum_where(tap, load, grid->n);
+	if (bytes < TAP_UNDER_LOAD * load_bytes || bytes > TAP_OVER_LOAD * load_bytes)
+		return false;
+	vnx_correlate(VNX_PEARSON, tap, load, grid->n, &c);
+	*follow = fmax(*follow, isnan(c.r) ? 0 : c.r);
+	return true;
+}
+
+/*
+ * Marks the VMs whose traffic the load generator measured: the only VM there is, or those
+ * whose tap moved as many bytes; where several did (all share a link evenly), the one that
+ * follows the load bin by bin. carries[n_vms]. Returns how many.
+ */
+static size_t attribute_load(const struct vnx_series_set *set, size_t n_vms,
+			     const struct vnx_grid *grid, const double *load, bool *carries)
+{
+	double load_bytes = 0, best = -1, next = -1;
+	size_t n = 0, best_vm = 0;
+
+	for (size_t b = 0; b < grid->n; b++)
+		if (!isnan(load[b]))
+			load_bytes += load[b] / 8 * ((double)grid->bin_ns / VNX_NSEC_PER_SEC);
+	for (size_t i = 0; i < n_vms; i++) {
+		double tx = -1, rx = -1;
+		bool t = tap_carries(set, i, VNX_TX_BYTES, grid, load, load_bytes, &tx);
+		bool r = tap_carries(set, i, VNX_RX_BYTES, grid, load, load_bytes, &rx);
+		double follow = fmax(tx, rx);
+
+		carries[i] = n_vms == 1 || t || r;
+		n += carries[i];
+		if (carries[i] && follow > best) {
+			next = best;
+			best = follow;
+			best_vm = i;
+		} else if (carries[i] && follow > next) {
+			next = follow;
+		}
+	}
+	/* Two VMs may be the two ends of one flow: both follow it. More cannot be. */
+	if (n > 2) {
+		bool clear = best >= FOLLOW_MIN && best - next >= FOLLOW_LEAD;
+
+		memset(carries, 0, n_vms * sizeof(*carries));
+		carries[best_vm] = clear;
+		n = clear;
+	}
+	return n;
+}
+
+/* The tap's own bytes, both directions, in bit/s. */
+static double *tap_throughput(const struct vnx_series_set *set, size_t vm,
+			      const struct vnx_grid *grid)
+{
+	const double *tx = vnx_series_get(set, vm, VNX_TX_BYTES);
+	const double *rx = vnx_series_get(set, vm, VNX_RX_BYTES);
+	double bin_s = (double)grid->bin_ns / VNX_NSEC_PER_SEC;
+	double *out;
+
+	if (!tx || !rx)
+		return NULL;
+	out = malloc((grid->n + 1) * sizeof(*out));
+	for (size_t b = 0; out && b < grid->n; b++)
+		out[b] = (tx[b] + rx[b]) * 8 / bin_s;
+	return out;
+}
+
+static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vms *vms,
+			   const struct vnx_grid *grid, struct vnx_throughput *tp,
+			   struct inputs *in)
+{
+	VNX_CLEANUP_FREE bool *carries = calloc(vms->n + 1, sizeof(*carries));
+
+	if (!carries)
+		return -ENOMEM;
+	if (tp && tp->method != VNX_ALIGN_NONE) {
+		in->load = malloc((grid->n + 1) * sizeof(double));
+		if (!in->load || vnx_throughput_series(tp, grid, in->load))
+			return -ENOMEM;
+		attribute_load(set, vms->n, grid, in->load, carries);
+	}
+	for (size_t i = 0; i < vms->n; i++) {
+		struct vnx_vm_input *vi = &in->vms[i];
+
+		in->made[i] = carries[i] ? NULL : tap_throughput(set, i, grid);
+		vi->series[VNX_THROUGHPUT] = carries[i] ? in->load : in->made[i];
+		vi->throughput_source = carries[i] ? tp->source : in->made[i] ? "tap" : "";
+	}
+	return 0;
+}
+
+static int make_inputs(const struct vnx_series_set *set, const struct vnx_vms *vms,
+		       const struct vnx_grid *grid, struct vnx_throughput *tp, struct inputs *in)
+{
+	in->n = vms->n;
+	in->vms = calloc(vms->n + 1, sizeof(*in->vms));
+	in->made = calloc(vms->n + 1, sizeof(*in->made));
+	if (!in->vms || !in->made)
+		return -ENOMEM;
+	for (size_t i = 0; i < vms->n; i++) {
+		in->vms[i].vm = &vms->v[i];
+		for (int m = 0; m < VNX_METRIC_MAX; m++)
+			in->vms[i].series[m] = vnx_series_get(set, i, m);
+	}
+	return fill_throughput(set, vms, grid, tp, in);
+}
+
+static int analyse(struct vnx_pipeline *p, const struct vnx_series_set *set,
+		   const struct vnx_grid *grid, const struct vnx_pipeline_conf *conf)
+{
+	const struct vnx_run_facts *facts = &p->run.facts;
+	struct vnx_diagnose_conf dc = {
+		.sma_bins = (conf->sma_ns + grid->bin_ns / 2) / grid->bin_ns,
+		.min_effect = 0.05,
+		.min_bins = 3,
+		.false_alarms_per_day = 1,
+		.clock_uncertainty_s = p->tp ? p->tp->uncertainty_s : 0,
+		.stage_s =
+			conf->stage_ns ? (double)conf->stage_ns / VNX_NSEC_PER_SEC : facts->stage_s,
+		.lost = vnx_series_lost(set),
+		.lost_events = vnx_series_lost_events(set),
+		.clock_stepped = facts->clock_stepped,
+	};
+	struct inputs in = { 0 };
+	int err;
+
+	if (!dc.sma_bins)
+		dc.sma_bins = 1;
+	err = make_inputs(set, &p->run.vms, grid, p->tp, &in);
+	if (!err)
+		err = vnx_diagnose(grid, in.vms, in.n, &dc, &p->dg);
+	inputs_fini(&in);
+	return err;
+}
+
+/* --vm: only the named ones stay. */
+static int filter_vms(struct vnx_vms *vms, const struct vnx_pipeline_conf *conf,
+		      struct vnx_err *err)
+{
+	size_t kept = 0;
+
+	if (!conf->n_vms)
+		return 0;
+	for (size_t i = 0; i < vms->n; i++) {
+		bool wanted = false;
+
+		for (size_t j = 0; j < conf->n_vms; j++)
+			wanted |= vnx_vm_matches(&vms->v[i], conf->vms[j]);
+		if (wanted)
+			vms->v[kept++] = vms->v[i];
+		else
+			vnx_vm_fini(&vms->v[i]);
+	}
+	vms->n = kept;
+	if (kept)
+		return 0;
+	vnx_err_hint(err, "Without --vm the report names all VMs that were seen.");
+	return vnx_err_set(err, -ENOENT, VNX_EXIT_FAILED, "no-such-vm",
+			   "no VM of the run answers to --vm %s", conf->vms[0]);
+}
+
+static int read_load(struct vnx_pipeline *p, const struct vnx_pipeline_conf *conf,
+		     struct vnx_err *err)
+{
+	int ret;
+
+	if (conf->throughput_path)
+		ret = vnx_throughput_read_file(conf->throughput_path, &p->tp, err);
+	else
+		ret = p->run.lines.n ? vnx_throughput_parse(&p->run.lines, &p->tp, err) : -ENOENT;
+	/* A load whose output is not known is no failure: the tap's counters serve. */
+	if (ret == -ENOENT && !conf->throughput_path)
+		return 0;
+	if (!ret)
+		vnx_throughput_align(p->tp, p->run.facts.realtime_minus_mono_ns);
+	return ret;
+}
+
+static int make_grid(const struct vnx_run_facts *f, struct vnx_grid *grid, struct vnx_err *err)
+{
+	if (!f->bin_ns || f->end_ns < f->start_ns ||
+	    (f->end_ns - f->start_ns) / f->bin_ns > MAX_BINS)
+		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "damaged",
+				   "the recording's own times make no sense: start %" PRIu64
+				   " ns, end %" PRIu64 " ns, bins of %" PRIu64 " ns",
+				   f->start_ns, f->end_ns, f->bin_ns);
+	*grid = (struct vnx_grid){ .start_ns = f->start_ns,
+				   .bin_ns = f->bin_ns,
+				   .n = (f->end_ns - f->start_ns) / f->bin_ns };
+	if (grid->n)
+		return 0;
+	vnx_err_hint(err, "Record for longer than one bin.");
+	return vnx_err_set(err, -ENODATA, VNX_EXIT_FAILED, "too-short",
+			   "the run is shorter than one bin of %g s", f->bin_ns / 1e9);
+}
+
+int vnx_pipeline_run(const struct vnx_reader_ops *ops, struct vnx_reader *r,
+		     const struct vnx_pipeline_conf *conf, struct vnx_pipeline *out,
+		     struct vnx_err *err)
+{
+	struct vnx_series_set *set = NULL;
+	struct vnx_sample s;
+	struct vnx_grid grid;
+	int ret;
+
+	*out = (struct vnx_pipeline){ 0 };
+	ret = ops->finish(r, &out->run, err);
+	if (!ret)
+		ret = filter_vms(&out->run.vms, conf, err);
+	if (!ret)
+		ret = make_grid(&out->run.facts, &grid, err);
+	if (!ret)
+		ret = read_load(out, conf, err);
+	if (!ret)
+		ret = vnx_series_new(&set, &out->run, &grid);
+	if (ret)
+		goto out;
+	while ((ret = ops->next(r, &s, err)) > 0) {
+		ret = vnx_series_add(set, &s);
+		if (ret)
+			goto out;
+	}
+	if (!ret)
+		ret = vnx_series_finish(set);
+	if (!ret)
+		ret = analyse(out, set, &grid, conf);
+	for (int m = 0; m < VNX_METRIC_MAX; m++)
+		out->unattributed[m] = vnx_series_unattributed(set, m);
+out:
+	vnx_series_free(set);
+	if (ret) {
+		vnx_err_set(err, ret, VNX_EXIT_FAILED, "failed", "the analysis failed: %s",
+			    strerror(-ret));
+		vnx_pipeline_fini(out);
+	}
+	return ret;
+}
+
+void vnx_pipeline_fini(struct vnx_pipeline *p)
+{
+	vnx_diagnosis_free(p->dg);
+	vnx_throughput_free(p->tp);
+	vnx_run_fini(&p->run);
+	*p = (struct vnx_pipeline){ 0 };
+}
