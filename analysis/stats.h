@@ -48,7 +48,33 @@ double vnx_mad(const double *x, size_t n);                  /* times 1.4826 */
 double vnx_quantile(const double *x, size_t n, double q);   /* type 7 of Hyndman & Fan */
 double vnx_autocorr(const double *x, size_t n, size_t lag); /* NaN if undefined */
 
-/* Welch's t between two stretches with effective sizes; p two-sided. NaN if undefined. */
+/* True if all valid values are one value, up to the rounding of sums; also if none is valid. */
+bool vnx_is_constant(const double *x, size_t n);
+
+/* A stretch of a series, not owned. */
+struct vnx_stretch {
+	const double *x;
+	size_t n;
+};
+
+/*
+ * Lag-1 autocorrelation common to several stretches, each about its own mean, corrected
+ * for its bias in short stretches; within [0, 0.98], 0 if there is nothing to estimate it by.
+ */
+double vnx_ar1_pooled(const struct vnx_stretch *part, size_t n_parts);
+/*
+ * How many independent values the mean of @n values with AR(1) @phi is worth, such that
+ * s^2 / n_eff is the mean's variance without bias (Bayley & Hammersley 1946). Never under 1.5.
+ */
+double vnx_mean_neff(size_t n, double phi);
+
+/*
+ * Welch's t between two stretches with effective sizes (of the AR(1) pooled over both);
+ * p two-sided. NaN if undefined: under two valid values in one, or two equal constants.
+ */
 double vnx_welch_p(const double *a, size_t na, const double *b, size_t nb);
+/* As above with the effective sizes given; those of independent values are the valid counts. */
+double vnx_welch_p_neff(const double *a, size_t na, double neff_a, const double *b, size_t nb,
+			double neff_b);
 
 #endif
