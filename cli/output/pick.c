@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/output/pick.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+void vnx_strings_fini(struct vnx_strings *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->v[i]);
+	free(list->v);
+	memset(list, 0, sizeof(*list));
+}
+
+/* Takes @s over; NULL is a failed allocation. */
+static int strings_take(struct vnx_strings *list, char *s)
+{
+	if (!s)
+		return -ENOMEM;
+	if (!vnx_vec_push(list, s))
+		return 0;
+	free(s);
+	return -ENOMEM;
+}
+
+/*
+ * A recording that was never closed ends early. A live run is not asked: whether its file
+ * is closed before or after the report is no business of the reader's.
+ */
+static bool was_killed(const struct vnx_finding *f)
+{
+	return f->run && !f->run->facts.finished && f->source_kind &&
+	       strcmp(f->source_kind, "live") != 0;
+}
+
+static int warnings_of_load(const struct vnx_throughput *tp, struct vnx_strings *out)
+{
+	int ret = 0;
+
+	if (tp->warning && *tp->warning)
+		ret = strings_take(out, vnx_asprintf("load generator: %s", tp->warning));
+	if (!ret && tp->dropped)
+		ret = strings_take(out, vnx_asprintf("%zu interval%s of the load generator left "
+						     "out: omitted, too short or inconsistent",
+						     tp->dropped, tp->dropped == 1 ? "" : "s"));
+	return ret;
+}
+
+int vnx_pick_warnings(const struct vnx_finding *f, struct vnx_strings *out)
+{
+	int ret = 0;
+
+	if (f->run && f->run->facts.clock_stepped)
+		ret = strings_take(out, vnx_asprintf("the host's clock was set during the run"));
+	if (!ret && f->dg->lost_events)
+		ret = strings_take(out, vnx_asprintf("%" PRIu64 " event%s lost; %zu bin%s missing",
+						     f->dg->lost_events,
+						     f->dg->lost_events == 1 ? "" : "s",
+						     f->dg->bins_missing,
+						     f->dg->bins_missing == 1 ? "" : "s"));
+	if (!ret && was_killed(f))
+		ret = strings_take(out, vnx_asprintf("the recording was not closed in order and "
+						     "ends early: vnetdx was killed?"));
+	if (!ret && f->tp)
+		ret = warnings_of_load(f->tp, out);
+	return ret;
+}
+
+enum vnx_metric vnx_pick_calls(const struct vnx_vm_finding *vm)
+{
+	return vm->totals[VNX_RX_BYTES] > vm->totals[VNX_TX_BYTES] ? VNX_HANDLE_RX : VNX_HANDLE_TX;
+}
+
+enum vnx_metric vnx_pick_bytes(enum vnx_metric calls)
+{
+	return calls == VNX_HANDLE_RX ? VNX_RX_BYTES : VNX_TX_BYTES;
+}
+
+enum vnx_metric vnx_pick_packets(enum vnx_metric calls)
+{
+	return calls == VNX_HANDLE_RX ? VNX_RX_PACKETS : VNX_TX_PACKETS;
+}
+
+const struct vnx_correlation *vnx_pick_corr(const struct vnx_vm_finding *vm, enum vnx_metric x,
+					    enum vnx_corr_on on, enum vnx_corr_method method)
+{
+	const struct vnx_correlation *best = NULL;
+
+	for (size_t i = 0; i < vm->correlations.n; i++) {
+		const struct vnx_correlation *c = &vm->correlations.v[i];
+
+		if (c->x != x || c->y != VNX_THROUGHPUT || c->on != on || c->method != method)
+			continue;
+		if (!best || (best->lag_s != 0 && c->lag_s == 0))
+			best = c;
+	}
+	return best;
+}
+
+bool vnx_pick_episode(const struct vnx_vm_finding *vm, double bin_s, struct vnx_episode *out)
+{
+	size_t n = vm->degradations.n, first = n;
+	const struct vnx_degradation *d = vm->degradations.v;
+
+	if (!n)
+		return false;
+	for (first = n - 1; first; first--)
+		if (!isnan(d[first - 1].end_s) && d[first - 1].end_s < d[first].start_s - bin_s)
+			break;
+	*out = (struct vnx_episode){
+		.start_s = d[first].start_s,
+		.start_uncertainty_s = d[first].start_uncertainty_s,
+		.end_s = d[n - 1].end_s,
+		.before_bps = d[first].before_bps,
+		.after_bps = d[n - 1].after_bps,
+		.first = &d[first],
+		.n = n - first,
+	};
+	out->change = (out->after_bps - out->before_bps) / out->before_bps;
+	return true;
+}
+
+char *vnx_pick_label(const struct vnx_diagnosis *dg, size_t i)
+{
+	const struct vnx_vm *vm = &dg->vms.v[i].vm;
+
+	if (!vm->name || !*vm->name)
+		return vnx_asprintf("pid %" PRIu32, vm->pid);
+	for (size_t j = 0; j < dg->vms.n; j++)
+		if (j != i && dg->vms.v[j].vm.name && !strcmp(dg->vms.v[j].vm.name, vm->name))
+			return vnx_asprintf("%s#%" PRIu32, vm->name, vm->pid);
+	return strdup(vm->name);
+}
+
+int vnx_output_check(FILE *out, struct vnx_err *err)
+{
+	int ret = 0;
+
+	errno = 0;
+	if (!fflush(out) && !ferror(out))
+		return 0;
+	ret = errno ? -errno : -EIO;
+	if (ret != -EPIPE)
+		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "output",
+				   "cannot write the report: %s", strerror(-ret));
+	return vnx_err_set(err, ret, VNX_EXIT_FAILED, "output",
+			   "the program that reads the report went away");
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What of a finding is shown, chosen in one place so that text, figure and page agree.
+ */
+#ifndef VNX_PICK_H
+#define VNX_PICK_H
+
+#include "cli/output/reporter.h"
+
+struct vnx_strings {
+	char **v; /* owned */
+	size_t n, cap;
+};
+void vnx_strings_fini(struct vnx_strings *list);
+
+/* What a reader has to know before he trusts the numbers, one sentence each; -ENOMEM. */
+int vnx_pick_warnings(const struct vnx_finding *f, struct vnx_strings *out) VNX_MUST_CHECK;
+
+/*
+ * The call metric that carries the VM's traffic: handle_rx where more bytes enter the guest
+ * than leave it, else handle_tx.
+ */
+enum vnx_metric vnx_pick_calls(const struct vnx_vm_finding *vm);
+/* Bytes and packets that go with that call metric. */
+enum vnx_metric vnx_pick_bytes(enum vnx_metric calls);
+enum vnx_metric vnx_pick_packets(enum vnx_metric calls);
+
+/* The correlation of @x with throughput, at lag 0 where there are several; NULL if none. */
+const struct vnx_correlation *vnx_pick_corr(const struct vnx_vm_finding *vm, enum vnx_metric x,
+					    enum vnx_corr_on on, enum vnx_corr_method method);
+
+/*
+ * Degradations that follow each other without recovery are one fall for the reader: from
+ * the level before the first to the level after the last.
+ */
+struct vnx_episode {
+	double start_s, start_uncertainty_s, end_s; /* end NaN: lasts to the end */
+	double before_bps, after_bps, change;
+	const struct vnx_degradation *first; /* first of @n */
+	size_t n;
+};
+/* The last episode of @vm (the one that still lasts, if any does); false if none. */
+bool vnx_pick_episode(const struct vnx_vm_finding *vm, double bin_s, struct vnx_episode *out);
+
+/*
+ * The VM's name, with "#pid" where another VM bears the same, "pid N" where it has none;
+ * NULL when memory is out. Caller frees. Not made safe for a terminal.
+ */
+char *vnx_pick_label(const struct vnx_diagnosis *dg, size_t i);
+
+/* Seconds from the first bin of bin @i. */
+static inline double vnx_bin_start_s(const struct vnx_grid *grid, size_t i)
+{
+	return (double)(grid->bin_ns * (uint64_t)i) / 1e9;
+}
+
+/* 0, or -errno with a sentence where something written to @out was lost. */
+int vnx_output_check(FILE *out, struct vnx_err *err) VNX_MUST_CHECK;
+
+#endif
