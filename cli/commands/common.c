@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/commands/common.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "bpf/ladder.h"
+#include "cli/output/reporter.h"
+
+const char *const vnx_backend_choices[] = { "auto", "bpf", "ftrace", "perf", NULL };
+
+struct overrides {
+	struct vnx_hook_override *v;
+	size_t n, cap;
+};
+
+/* "handle_tx=raw_tp:netif_receive_skb"; @text is not changed, the hook points into it. */
+static int parse_override(const char *text, struct vnx_hook_override *out, struct vnx_err *err)
+{
+	const char *eq = strchr(text, '=');
+	VNX_CLEANUP_FREE char *name = eq ? strndup(text, (size_t)(eq - text)) : NULL;
+	struct vnx_hook_spec spec;
+	int metric = name ? vnx_metric_parse(name) : -EINVAL;
+
+	if (metric < 0 || !vnx_metric_is_call(metric)) {
+		vnx_err_hint(err, "METRIC is handle_tx, handle_rx, vcpu_enter or vcpu_halt; "
+				  "for example --hook handle_tx=kprobe:handle_tx.");
+		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
+				   "--hook: \"%s\" is not METRIC=HOOK", text);
+	}
+	out->metric = metric;
+	out->hook = eq + 1;
+	return vnx_hook_parse(eq + 1, &spec, err);
+}
+
+int vnx_live_run(const struct vnx_live_opts *opts, char **command, struct vnx_recording **out,
+		 bool *load_failed, struct vnx_err *err)
+{
+	struct overrides list = { 0 };
+	int ret = 0;
+
+	for (size_t i = 0; i < opts->hooks.n && !ret; i++) {
+		struct vnx_hook_override o;
+
+		ret = parse_override(opts->hooks.v[i], &o, err);
+		if (!ret)
+			ret = vnx_vec_push(&list, o);
+	}
+	if (!ret) {
+		struct vnx_session_conf sc = {
+			.duration_ns = opts->duration_ns,
+			.bin_ns = opts->bin_ns,
+			.backend = opts->backend,
+			.overrides = list.v,
+			.n_overrides = list.n,
+			.vms = opts->vms.v,
+			.n_vms = opts->vms.n,
+			.path = opts->path,
+			.force = opts->force,
+			.command = command,
+			.stage_ns = opts->stage_ns,
+			.quiet = opts->quiet,
+			.verbose = opts->verbose,
+		};
+
+		ret = vnx_session_run(&sc, out, load_failed, err);
+	}
+	free(list.v);
+	return ret;
+}
+
+static unsigned terminal_columns(void)
+{
+	struct winsize ws;
+
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col >= 40)
+		return ws.ws_col;
+	return 80;
+}
+
+static bool has_utf8(void)
+{
+	setlocale(LC_CTYPE, "");
+	return !strcmp(nl_langinfo(CODESET), "UTF-8");
+}
+
+static const struct vnx_reporter_ops *choose_reporter(const struct vnx_view_opts *view)
+{
+	return view->json ? &vnx_reporter_json : view->csv ? &vnx_reporter_csv : &vnx_reporter_text;
+}
+
+int vnx_view_run(const struct vnx_view_opts *view, const struct vnx_pipeline *p, const char *kind,
+		 const char *path)
+{
+	const char *no_color = getenv("NO_COLOR");
+	struct vnx_finding finding = {
+		.dg = p->dg, .run = &p->run, .tp = p->tp, .source_kind = kind, .source_path = path
+	};
+	struct vnx_report_conf rc = {
+		.color = !view->no_color && !(no_color && *no_color) && isatty(STDOUT_FILENO),
+		.columns = terminal_columns(),
+		.verbose = view->verbose,
+		.quiet = view->quiet,
+		.utf8 = has_utf8(),
+	};
+	struct vnx_err err = { 0 };
+	int ret = choose_reporter(view)->report(&finding, &rc, stdout, &err);
+
+	if (!ret && fflush(stdout))
+		ret = vnx_err_set(&err, -errno, VNX_EXIT_FAILED, "io",
+				  "standard output cannot be written: %s", strerror(errno));
+	if (!ret && view->report_dir)
+		ret = vnx_report_folder(&finding, view->report_dir, &err);
+	/* The document stands on stdout already: what failed after it goes to stderr. */
+	if (ret)
+		return vnx_fail(&err, false);
+	if (view->report_dir && !view->quiet)
+		fprintf(stderr, "vnetdx: figures and data are in %s\n", view->report_dir);
+	return view->check && p->dg->verdict == VNX_DEGRADED ? VNX_EXIT_DEGRADED : VNX_EXIT_OK;
+}

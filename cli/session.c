@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/session.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/clock.h"
+#include "cli/host/host.h"
+#include "cli/load.h"
+#include "cli/progress.h"
+
+/* A bin is read this long after it ended: the hooks of that bin are over by then. */
+#define READ_DELAY_NS (20 * VNX_NSEC_PER_MSEC)
+#define SCAN_NS VNX_NSEC_PER_SEC
+/* CLOCK_REALTIME moving this much against MONOTONIC is a step, not a slew. */
+#define STEP_NS (100 * (int64_t)VNX_NSEC_PER_MSEC)
+#define LOAD_GRACE_NS (2 * VNX_NSEC_PER_SEC)
+
+struct session {
+	const struct vnx_session_conf *conf;
+	const struct vnx_capture_ops *ops;
+	struct vnx_capture *cap;
+	struct vnx_host *host;
+	struct vnx_tapstats *taps;
+	struct vnx_recording *rec;
+	struct vnx_load *load;
+	struct vnx_load_lines lines;
+	size_t lines_written;
+	struct vnx_samples samples;
+	struct vnx_run_facts facts;
+	struct vnx_progress progress;
+	uint64_t start_ns, next_read_ns, next_scan_ns;
+	bool vms_changed;
+};
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int sig)
+{
+	stop_signal = sig;
+}
+
+/* The first signal ends the run in order, a second one at once. */
+static void catch_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
+
+	stop_signal = 0;
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void release_signals(void)
+{
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+}
+
+static int open_with(struct session *s, const struct vnx_capture_ops *ops, struct vnx_err *err)
+{
+	struct vnx_capture_conf cc = {
+		.bin_ns = s->conf->bin_ns,
+		.metrics = 1u << VNX_HANDLE_TX | 1u << VNX_HANDLE_RX | 1u << VNX_VCPU_ENTER |
+			   1u << VNX_VCPU_HALT,
+		.overrides = s->conf->overrides,
+		.n_overrides = s->conf->n_overrides,
+		.threads_hint = vnx_host_tids(s->host)->n,
+	};
+	int ret = ops->probe(err);
+
+	if (!ret)
+		ret = ops->open(&s->cap, &cc, err);
+	if (!ret)
+		s->ops = ops;
+	return ret;
+}
+
+/* The first back end that works; why the earlier ones did not is told with -v. */
+static int open_capture(struct session *s, struct vnx_err *err)
+{
+	bool any = !strcmp(s->conf->backend, "auto");
+	struct vnx_err first = { 0 };
+	int ret;
+
+	if (!any)
+		return open_with(s, vnx_capture_find(s->conf->backend), err);
+	for (size_t i = 0; vnx_captures[i]; i++) {
+		struct vnx_err why = { 0 };
+
+		ret = open_with(s, vnx_captures[i], &why);
+		if (!ret)
+			return 0;
+		if (s->conf->verbose)
+			fprintf(stderr, "back end %s: %s\n", vnx_captures[i]->name, why.message);
+		if (!first.message[0])
+			first = why;
+	}
+	*err = first;
+	return -ENOTSUP;
+}
+
+static void fill_facts(struct session *s)
+{
+	struct utsname u;
+
+	s->facts = (struct vnx_run_facts){
+		.bin_ns = s->conf->bin_ns,
+		.start_ns = s->ops->start_ns(s->cap),
+		.realtime_minus_mono_ns = vnx_clock_real_minus_mono(),
+		.stage_s = (double)s->conf->stage_ns / VNX_NSEC_PER_SEC,
+		.cpu_share = NAN,
+		.stats.ns_per_event = NAN,
+	};
+	s->facts.end_ns = s->facts.start_ns;
+	snprintf(s->facts.capture, sizeof(s->facts.capture), "%s", s->ops->name);
+	snprintf(s->facts.clock, sizeof(s->facts.clock), "mono");
+	if (!uname(&u)) {
+		snprintf(s->facts.kernel, sizeof(s->facts.kernel), "%s", u.release);
+		snprintf(s->facts.host, sizeof(s->facts.host), "%s", u.nodename);
+	}
+	for (char **a = s->conf->command; a && *a; a++) {
+		size_t n = strlen(s->facts.command);
+
+		snprintf(s->facts.command + n, sizeof(s->facts.command) - n, "%s%s", n ? " " : "",
+			 *a);
+	}
+}
+
+/* --vm: what the recording lists. The samples of others belong to nobody in it. */
+static bool wanted_vm(const struct vnx_session_conf *conf, const struct vnx_vm *vm)
+{
+	for (size_t i = 0; i < conf->n_vms; i++)
+		if (vnx_vm_matches(vm, conf->vms[i]))
+			return true;
+	return !conf->n_vms;
+}
+
+static int write_vms(struct session *s, struct vnx_err *err)
+{
+	const struct vnx_vms *all = vnx_host_vms(s->host);
+	struct vnx_vms kept = { 0 };
+	int ret = 0;
+
+	for (size_t i = 0; i < all->n && !ret; i++)
+		if (wanted_vm(s->conf, &all->v[i]))
+			ret = vnx_vec_push(&kept, all->v[i]);
+	if (!ret)
+		ret = vnx_recording_put_vms(s->rec, &kept, err);
+	free(kept.v); /* the VMs in it are the host's */
+	s->vms_changed = false;
+	return ret;
+}
+
+static int check_vm_names(struct session *s, struct vnx_err *err)
+{
+	const struct vnx_vms *all = vnx_host_vms(s->host);
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		n += wanted_vm(s->conf, &all->v[i]);
+	if (n || !s->conf->n_vms)
+		return 0;
+	vnx_err_hint(err, "`vnetdx topology` lists the %zu VMs that run here.", all->n);
+	return vnx_err_set(err, -ENOENT, VNX_EXIT_FAILED, "no-such-vm", "no VM answers to --vm %s",
+			   s->conf->vms[0]);
+}
+
+static int scan(struct session *s, uint64_t now_ns, struct vnx_err *err)
+{
+	const struct vnx_u32s *tids;
+	bool changed = false;
+	int ret = vnx_host_scan(s->host, now_ns, &changed, err);
+
+	if (ret)
+		return ret;
+	s->vms_changed |= changed;
+	s->next_scan_ns = now_ns + SCAN_NS;
+	if (!s->cap)
+		return 0;
+	tids = vnx_host_tids(s->host);
+	return s->ops->refresh(s->cap, tids->v, tids->n, err);
+}
+
+static int start(struct session *s, struct vnx_err *err)
+{
+	int ret;
+
+	s->host = vnx_host_new("/proc");
+	if (!s->host)
+		return -ENOMEM;
+	ret = scan(s, vnx_clock_mono(), err);
+	if (!ret)
+		ret = check_vm_names(s, err);
+	if (!ret)
+		ret = open_capture(s, err);
+	if (!ret)
+		ret = scan(s, vnx_clock_mono(), err);
+	if (ret)
+		return ret;
+	fill_facts(s);
+	ret = vnx_recording_create(s->conf->path, s->conf->force, &s->facts, &s->rec, err);
+	if (!ret)
+		ret = vnx_tapstats_open(&s->taps, err);
+	if (!ret)
+		ret = vnx_tapstats_read(s->taps, vnx_host_vms(s->host), &s->samples, err);
+	if (!ret)
+		ret = write_vms(s, err);
+	if (!ret)
+		ret = vnx_recording_put_hooks(s->rec, s->ops->hooks(s->cap), err);
+	if (!ret)
+		ret = vnx_recording_commit(s->rec, err);
+	if (!ret && s->conf->command)
+		ret = vnx_load_start(&s->load, s->conf->command, s->conf->bin_ns, err);
+	s->start_ns = vnx_clock_mono();
+	s->next_read_ns = s->facts.start_ns + s->conf->bin_ns + READ_DELAY_NS;
+	return ret;
+}
+
+/* A thread that entered a guest is a vCPU, however the VMM names it. */
+static void learn_threads(struct session *s)
+{
+	for (size_t i = 0; i < s->samples.n; i++)
+		if (s->samples.v[i].metric == VNX_VCPU_ENTER)
+			vnx_host_note_thread(s->host, s->samples.v[i].entity, &s->vms_changed);
+}
+
+static void update_facts(struct session *s, uint64_t now_ns)
+{
+	int64_t drift = vnx_clock_real_minus_mono() - s->facts.realtime_minus_mono_ns;
+	uint64_t whole =
+		now_ns > s->facts.start_ns ? (now_ns - s->facts.start_ns) / s->conf->bin_ns : 0;
+	struct rusage ru;
+	double own_s, wall_s;
+
+	if (drift > STEP_NS || drift < -STEP_NS)
+		s->facts.clock_stepped = true;
+	s->facts.end_ns = s->facts.start_ns + whole * s->conf->bin_ns;
+	s->ops->stats(s->cap, &s->facts.stats);
+	if (getrusage(RUSAGE_SELF, &ru) || now_ns <= s->start_ns)
+		return;
+	own_s = ru.ru_utime.tv_sec + ru.ru_stime.tv_sec +
+		(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
+	if (!isnan(s->facts.stats.ns_per_event))
+		own_s += s->facts.stats.events * s->facts.stats.ns_per_event / 1e9;
+	wall_s = (double)(now_ns - s->start_ns) / VNX_NSEC_PER_SEC;
+	s->facts.cpu_share = own_s / wall_s;
+}
+
+/* Everything that is known by now goes into the recording as one transaction. */
+static int write_out(struct session *s, bool final, struct vnx_err *err)
+{
+	uint64_t now_ns = vnx_clock_mono();
+	int ret;
+
+	ret = s->ops->read(s->cap, &s->samples, final, err);
+	if (!ret)
+		ret = vnx_tapstats_read(s->taps, vnx_host_vms(s->host), &s->samples, err);
+	if (ret)
+		return ret;
+	learn_threads(s);
+	update_facts(s, now_ns);
+	s->facts.finished = final;
+	ret = vnx_recording_add_samples(s->rec, &s->samples, err);
+	if (!ret && (s->vms_changed || final))
+		ret = write_vms(s, err);
+	if (!ret && s->lines.n > s->lines_written)
+		ret = vnx_recording_add_lines(s->rec, &s->lines, s->lines_written, err);
+	if (!ret)
+		ret = vnx_recording_put_hooks(s->rec, s->ops->hooks(s->cap), err);
+	if (!ret)
+		ret = vnx_recording_update(s->rec, &s->facts, err);
+	if (!ret)
+		ret = vnx_recording_commit(s->rec, err);
+	s->lines_written = s->lines.n;
+	vnx_progress_update(&s->progress, &s->samples, now_ns);
+	s->samples.n = 0;
+	return ret;
+}
+
+/* Sleeps until the next thing to do; takes in what the load prints meanwhile. */
+static int wait_and_pump(struct session *s, struct vnx_err *err)
+{
+	uint64_t now_ns = vnx_clock_mono();
+	int timeout_ms = now_ns >= s->next_read_ns
+				 ? 0
+				 : (int)((s->next_read_ns - now_ns + 999999) / VNX_NSEC_PER_MSEC);
+	struct pollfd pfd = { .fd = s->load ? vnx_load_fd(s->load) : -1, .events = POLLIN };
+
+	if (poll(&pfd, 1, timeout_ms) < 0 && errno != EINTR)
+		return vnx_err_set(err, -errno, VNX_EXIT_FAILED, "io", "poll failed: %s",
+				   strerror(errno));
+	return pfd.revents ? vnx_load_pump(s->load, &s->lines, err) : 0;
+}
+
+static bool is_over(const struct session *s, uint64_t now_ns)
+{
+	if (stop_signal)
+		return true;
+	if (s->conf->duration_ns && now_ns - s->start_ns >= s->conf->duration_ns)
+		return true;
+	return s->load && !vnx_load_running(s->load);
+}
+
+static int run(struct session *s, struct vnx_err *err)
+{
+	int ret = 0;
+
+	while (!ret && !is_over(s, vnx_clock_mono())) {
+		ret = wait_and_pump(s, err);
+		if (ret || vnx_clock_mono() < s->next_read_ns)
+			continue;
+		ret = write_out(s, false, err);
+		while (s->next_read_ns <= vnx_clock_mono())
+			s->next_read_ns += s->conf->bin_ns;
+		if (!ret && vnx_clock_mono() >= s->next_scan_ns)
+			ret = scan(s, vnx_clock_mono(), err);
+	}
+	return ret;
+}
+
+/* Ends the load, takes its last words, then stops counting. */
+static int finish(struct session *s, bool *load_failed, struct vnx_err *err)
+{
+	struct vnx_err why = { 0 };
+	bool ours = s->load && vnx_load_running(s->load);
+	int ret = 0;
+
+	if (s->load) {
+		vnx_load_stop(s->load, LOAD_GRACE_NS, &s->lines);
+		*load_failed = vnx_load_failed(s->load, ours, &why);
+	}
+	ret = s->ops->detach(s->cap, err);
+	if (!ret)
+		ret = scan(s, vnx_clock_mono(), err);
+	if (!ret)
+		ret = write_out(s, true, err);
+	vnx_progress_end(&s->progress);
+	if (*load_failed)
+		fprintf(stderr, "vnetdx: %s\n        What was measured until then is kept.\n",
+			why.message);
+	return ret;
+}
+
+static void free_session(struct session *s)
+{
+	struct vnx_err ignored = { 0 };
+
+	if (s->load)
+		vnx_load_stop(s->load, LOAD_GRACE_NS, &s->lines);
+	vnx_load_free(s->load);
+	if (s->cap)
+		s->ops->close(s->cap);
+	if (s->rec)
+		vnx_recording_close(s->rec, &ignored);
+	vnx_tapstats_close(s->taps);
+	vnx_host_free(s->host);
+	vnx_load_lines_fini(&s->lines);
+	free(s->samples.v);
+}
+
+static void announce(const struct session *s)
+{
+	const struct vnx_vms *vms = vnx_host_vms(s->host);
+
+	if (s->conf->quiet)
+		return;
+	if (!vms->n)
+		fprintf(stderr, "vnetdx: no VM runs on this host now; one that starts is taken in. "
+				"`vnetdx topology` tells how VMs are looked for.\n");
+	if (s->load && vnx_load_added(s->load)[0])
+		fprintf(stderr, "vnetdx: added %s to the command, to have its intervals in time\n",
+			vnx_load_added(s->load));
+}
+
+int vnx_session_run(const struct vnx_session_conf *conf, struct vnx_recording **out,
+		    bool *load_failed, struct vnx_err *err)
+{
+	struct session s = { .conf = conf };
+	int ret;
+
+	*out = NULL;
+	*load_failed = false;
+	catch_signals();
+	ret = start(&s, err);
+	if (ret)
+		goto out;
+	announce(&s);
+	vnx_progress_begin(&s.progress, conf->quiet, s.start_ns, conf->duration_ns, conf->bin_ns);
+	ret = run(&s, err);
+	if (!ret)
+		ret = finish(&s, load_failed, err);
+	if (ret) {
+		vnx_progress_end(&s.progress);
+		goto out;
+	}
+	*out = s.rec;
+	s.rec = NULL;
+out:
+	free_session(&s);
+	release_signals();
+	return ret;
+}
