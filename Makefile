@@ -21,7 +21,7 @@ PKGS := libbpf libtracefs libtraceevent sqlite3 jansson libmnl
 CPPFLAGS += -D_GNU_SOURCE -DVNX_VERSION='"$(VERSION)"' -I. -I$(B) -I$(B)/linux/tools/lib/perf/include
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-	-Wno-unused-parameter -MMD -MP $(if $(CI),-Werror)
+	-Wno-unused-parameter -Wno-missing-field-initializers -MMD -MP $(if $(CI),-Werror)
 # Only where the packages are installed: `make deps` must run before any of them is there.
 ifeq ($(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes),yes)
 CPPFLAGS += $(shell pkg-config --cflags $(PKGS) | sed 's/-I/-isystem /g')

@@ -71,6 +71,18 @@ int vnx_live_run(const struct vnx_live_opts *opts, char **command, struct vnx_re
 	return ret;
 }
 
+int vnx_no_operands(const char *name, int first, int cmd, int argc, char **argv,
+		    struct vnx_err *err)
+{
+	int end = !strcmp(argv[cmd - 1], "--") ? cmd - 1 : argc;
+
+	if (first >= end)
+		return 0;
+	vnx_err_hint(err, "A load is given after \"--\": vnetdx %s ... -- iperf3 -c ADDR", name);
+	return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage", "%s takes no operand \"%s\"",
+			   name, argv[first]);
+}
+
 static unsigned terminal_columns(void)
 {
 	struct winsize ws;

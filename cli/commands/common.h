@@ -91,6 +91,13 @@ extern const char *const vnx_backend_choices[];
 		"no-color", 0, VNX_OPT_FLAG, offsetof(T, f.no_color), NULL, "plain text"     \
 	}
 
+/*
+ * -EINVAL where an operand stands before "--": @first and @cmd are what
+ * vnx_options_parse() gave.
+ */
+int vnx_no_operands(const char *name, int first, int cmd, int argc, char **argv,
+		    struct vnx_err *err) VNX_MUST_CHECK;
+
 /* Records as @opts say; the rest as of vnx_session_run(). @command may be NULL. */
 int vnx_live_run(const struct vnx_live_opts *opts, char **command, struct vnx_recording **out,
 		 bool *load_failed, struct vnx_err *err) VNX_MUST_CHECK;

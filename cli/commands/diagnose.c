@@ -52,13 +52,9 @@ static int run(int argc, char **argv)
 		return VNX_EXIT_OK;
 	if (ret < 0)
 		goto out;
-	if (ret < argc && argv[ret] && ret < cmd - 1) {
-		vnx_err_hint(&err,
-			     "A load is given after \"--\": vnetdx diagnose -- iperf3 -c ADDR");
-		ret = vnx_err_set(&err, -EINVAL, VNX_EXIT_USAGE, "usage",
-				  "diagnose takes no operand \"%s\"", argv[ret]);
+	ret = vnx_no_operands("diagnose", ret, cmd, argc, argv, &err);
+	if (ret)
 		goto out;
-	}
 	o.live.quiet = o.view.quiet;
 	o.live.verbose = o.view.verbose;
 	if (!o.live.duration_ns && cmd >= argc)

@@ -17,19 +17,13 @@ static const struct vnx_opt options[] = {
 	  "say which back ends were refused" },
 };
 
-static int check_opts(const struct opts *o, int first, int cmd, char **argv, struct vnx_err *err)
+static int check_path(const struct opts *o, struct vnx_err *err)
 {
-	if (first < cmd - 1 && argv[first] && strcmp(argv[first], "--")) {
-		vnx_err_hint(err, "A load is given after \"--\".");
-		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
-				   "record takes no operand \"%s\"", argv[first]);
-	}
-	if (!o->live.path) {
-		vnx_err_hint(err, "For example: vnetdx record -o run.vdx -d 60s");
-		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
-				   "record needs -o REC.vdx, the file to write");
-	}
-	return 0;
+	if (o->live.path)
+		return 0;
+	vnx_err_hint(err, "For example: vnetdx record -o run.vdx -d 60s");
+	return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
+			   "record needs -o REC.vdx, the file to write");
 }
 
 static int run(int argc, char **argv)
@@ -44,7 +38,9 @@ static int run(int argc, char **argv)
 	if (ret == -ECANCELED)
 		return VNX_EXIT_OK;
 	if (ret >= 0)
-		ret = check_opts(&o, ret, cmd, argv, &err);
+		ret = vnx_no_operands("record", ret, cmd, argc, argv, &err);
+	if (!ret)
+		ret = check_path(&o, &err);
 	if (!ret)
 		ret = vnx_live_run(&o.live, cmd < argc ? argv + cmd : NULL, &rec, &load_failed,
 				   &err);
