@@ -1,0 +1,421 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Scenario files: read, checked for spelling, expanded into cases, run, judged."""
+import itertools
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import threading
+import time
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import image
+from .common import CACHE, KERNELS, ROOT, LabCrash, LabError, say
+from .machine import EXIT_NO_AGENT, Machine, take_lock
+
+BOOTS_PER_CASE = 3
+EXIT_SKIP = 77
+HOST_STATE = ("cd /sys/kernel/tracing; cat kprobe_events uprobe_events tracing_on current_tracer "
+              "set_event enabled_functions; ls instances /sys/fs/bpf; ip -br link | grep -v tap")
+
+DEFAULTS = {
+    "about": "", "kernels": list(KERNELS), "smp": 2, "mem": 3072, "append": "", "needs": [],
+    "guest": [], "setup": "", "run": "", "zero": "", "timeout": 120, "at": [], "after": "",
+    "status": 0, "check": [], "check_script": "", "leaves_nothing": False, "fresh": False,
+    "matrix": {}, "skip_if": "",
+}
+GUEST_DEFAULTS = {"name": None, "nic": "virtio-vhost", "queues": 1, "switch": "br0", "mem": 128,
+                  "cpus": 1, "accel": "kvm", "machine": "pc", "load": "", "late": False}
+AT_DEFAULTS = {"t": None, "step": 0, "on": "host", "do": None, "name": ""}
+CHECK_DEFAULTS = {"say": "", "that": None}
+
+
+class Skip(Exception):
+    """Why a case was not run."""
+
+
+@dataclass
+class Case:
+    """A scenario on one kernel with one choice of its matrix."""
+    name: str
+    spec: dict
+    kernel: str
+    choice: dict
+    where: Path
+    out: Path = None
+    failures: list = field(default_factory=list)
+
+    def host(self):
+        return (self.kernel, self.spec["smp"], self.spec["append"], self.spec["mem"])
+
+    def title(self):
+        return "/".join([self.name, self.kernel, *map(str, self.choice.values())])
+
+
+def _filled(table, defaults, where):
+    unknown = set(table) - set(defaults)
+    if unknown:
+        raise LabError(f"{where}: no such key: {', '.join(sorted(unknown))}")
+    filled = {**defaults, **table}
+    missing = [k for k, v in filled.items() if v is None]
+    if missing:
+        raise LabError(f"{where}: {', '.join(missing)} is missing")
+    return filled
+
+
+def _expanded_at(entry, where):
+    """One entry an event: 'on' may be a list, its members start 'step' seconds apart."""
+    entry = _filled(entry, AT_DEFAULTS, where)
+    targets = entry["on"] if isinstance(entry["on"], list) else [entry["on"]]
+    for i, target in enumerate(targets):
+        yield {"t": entry["t"] + i * entry["step"], "on": target, "do": entry["do"],
+               "name": entry["name"] if entry["name"] and len(targets) == 1 else f"{entry['name'] or 'at'}-{target}"
+               + ("" if entry["name"] else f"-{entry['t'] + i * entry['step']:g}")}
+
+
+def read(path):
+    path = Path(path)
+    try:
+        spec = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise LabError(f"{path}: {error}") from None
+    spec = _filled(spec, DEFAULTS, path.name)
+    spec["guest"] = [_filled(g, GUEST_DEFAULTS, f"{path.name}: guest") for g in spec["guest"]]
+    spec["check"] = [_filled(c, CHECK_DEFAULTS, f"{path.name}: check") for c in spec["check"]]
+    spec["at"] = sorted((e for a in spec["at"] for e in _expanded_at(a, f"{path.name}: at")),
+                        key=lambda e: e["t"])
+    return spec
+
+
+def cases_of(path, kernels):
+    spec, path = read(path), Path(path)
+    for kernel in spec["kernels"]:
+        if kernels and kernel not in kernels:
+            continue
+        for values in itertools.product(*spec["matrix"].values()):
+            yield Case(path.stem, spec, kernel, dict(zip(spec["matrix"], values)), path.parent)
+
+
+# ------------------------------------------------------------------ one case in a running lab
+
+
+class Runner:
+    """Holds the lab host, the guests that run in it, and the tally."""
+
+    def __init__(self, out):
+        self.out = Path(out)
+        self.machine = Machine("run")
+        self.lock = None
+        self.qemu = None
+        self.booted = None
+        self.guests = {}
+        self.reboots = 0
+
+    # -- the host
+
+    def boot(self, host):
+        self.stop()
+        kernel, smp, append, mem = host
+        image.build([kernel])
+        if self.lock is None:
+            self.lock = take_lock()
+        self.qemu = self.machine.start(kernel, self.lock, smp, append, mem, attached=True)
+        self.booted, self.guests = host, {}
+
+    def stop(self):
+        if self.qemu:
+            self.qemu.kill()
+            self.qemu.wait()
+        self.qemu = self.booted = None
+
+    def host_exec(self, command, timeout=60):
+        done = self.machine.exec(command, timeout, capture=True)
+        if done.returncode == EXIT_NO_AGENT:
+            self.machine.check_alive()
+        return done
+
+    def must(self, command, what, timeout=60):
+        done = self.host_exec(command, timeout)
+        if done.returncode:
+            self.machine.check_alive()
+            raise LabError(f"{what}: {(done.stderr or done.stdout).strip() or f'exit {done.returncode}'}")
+        return done.stdout
+
+    # -- the guests
+
+    def ready_guests(self, wanted, fresh):
+        """Those wanted run, no others; one that runs as wanted already is kept."""
+        wanted = {g["name"]: g for g in wanted if not g["late"]}
+        stale = [n for n, g in self.guests.items() if fresh or wanted.get(n) != g]
+        if stale:
+            self.must(f"guest kill {' '.join(stale)}", "guests do not end")
+            for name in stale:
+                del self.guests[name]
+        new = [g for n, g in wanted.items() if n not in self.guests]
+        if new:
+            began = time.monotonic()
+            script = "".join(f"{guest_start(g)} & p{i}=$!\n" for i, g in enumerate(new))
+            script += "".join(f"wait $p{i} || exit 1\n" for i in range(len(new)))
+            self.must(script, "guests do not start", 120 + 60 * len(new))
+            self.guests.update({g["name"]: g for g in new})
+            say(f"{len(new)} guests up in {time.monotonic() - began:.1f} s")
+
+    # -- a case
+
+    def prepare(self, case):
+        spec = case.spec
+        for name in spec["needs"]:
+            if not (ROOT / name).exists():
+                raise Skip(f"{name} is not there")
+            self.machine.put(ROOT / name)
+        self.must("rm -rf /tmp/out /tmp/at; mkdir -p /tmp/out /tmp/at", "no /tmp")
+        if spec["skip_if"]:
+            done = self.host_exec(environment(case) + spec["skip_if"])
+            if done.returncode == 0:
+                raise Skip(done.stdout.strip() or "skip_if holds")
+        self.ready_guests(spec["guest"], spec["fresh"])
+        for guest in spec["guest"]:
+            if guest["load"] and not guest["late"]:
+                self.must(background(guest["name"], guest["load"]), f"load of {guest['name']}")
+        if spec["setup"]:
+            self.must(environment(case) + spec["setup"], "setup", 180)
+
+    def clean(self, case):
+        names = [g["name"] for g in case.spec["guest"]]
+        script = "for p in $(cat /tmp/at/pids 2>/dev/null); do kill -9 -$p 2>/dev/null; done\n"
+        for name in names:
+            script += (f"guest exec -t 30 {name} 'for p in $(cat /tmp/at.pids 2>/dev/null); do "
+                       f"kill -9 -$p; done; rm -f /tmp/at.pids' 2>/dev/null\n")
+        self.host_exec(script, 120)
+        # a guest the scenario itself stopped or started is not as we left it
+        running = set(self.host_exec("guest list").stdout.split())
+        for name in running - set(self.guests):
+            self.host_exec(f"guest kill {name}")
+        self.guests = {n: g for n, g in self.guests.items() if n in running}
+
+    def run(self, case):
+        shutil.rmtree(case.out, ignore_errors=True)
+        case.out.mkdir(parents=True)
+        self.prepare(case)
+        before = self.host_exec(HOST_STATE).stdout if case.spec["leaves_nothing"] else ""
+        status, times = self.run_command(case)
+        if case.spec["after"]:
+            (case.out / "after").write_text(
+                self.host_exec(environment(case) + case.spec["after"], 120).stdout)
+        self.clean(case)
+        if before:
+            self.compare_state(case, before)
+        self.fetch(case, times, status)
+        self.machine.check_alive()
+        if status == EXIT_SKIP:
+            raise Skip((case.out / "stderr").read_text().strip().splitlines()[-1:] or "exit 77")
+        judge(case, status, times)
+
+    def run_command(self, case):
+        spec = case.spec
+        argv = self.machine.exec_command(environment(case) + "cd /tmp/out\n" + (spec["run"] or "true"),
+                                         spec["timeout"])
+        schedule = Schedule(self, spec["at"])
+        with open(case.out / "stderr", "wb") as err, open(case.out / "stdout", "wb") as out:
+            proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err)
+            if not spec["zero"]:
+                schedule.begin()
+            for line in proc.stdout:
+                out.write(line)
+                out.flush()
+                if spec["zero"] and re.search(spec["zero"], line.decode(errors="replace")):
+                    schedule.begin()
+            status = proc.wait()
+        schedule.end()
+        if status == EXIT_NO_AGENT:
+            self.machine.check_alive()
+        return status, schedule.times
+
+    def compare_state(self, case, before):
+        after = self.host_exec(HOST_STATE).stdout
+        if after != before:
+            (case.out / "state-before").write_text(before)
+            (case.out / "state-after").write_text(after)
+            new = [l for l in after.splitlines() if l not in before.splitlines()]
+            case.failures.append(f"left behind on the host: {'; '.join(new[:5]) or 'something is gone'}")
+
+    def fetch(self, case, times, status):
+        (case.out / "times.json").write_text(json.dumps(times, indent=1))
+        (case.out / "status").write_text(f"{status}\n")
+        self.must(f"rm -rf /share/out; cp -r /tmp/out /share/out", "fetching results", 180)
+        shutil.copytree(self.machine.share / "out", case.out, dirs_exist_ok=True)
+        shutil.rmtree(self.machine.share / "out")
+
+
+class Schedule(threading.Thread):
+    """Does the events of a scenario when their time comes; times are the lab host's CLOCK_MONOTONIC."""
+
+    def __init__(self, runner, events):
+        super().__init__(daemon=True)
+        self.runner, self.events = runner, events
+        self.times, self.over = {}, threading.Event()
+        self.zero = None
+
+    def begin(self):
+        if self.zero is None:
+            self.zero = time.monotonic()
+            self.start()
+
+    def end(self):
+        self.over.set()
+        if self.zero is not None:
+            self.join()
+
+    def run(self):
+        zero = self.runner.host_exec("cut -d' ' -f1 /proc/uptime").stdout.strip()
+        self.times["zero"] = {"begun_s": float(zero or 0)}
+        for event in self.events:
+            if self.over.wait(max(0, self.zero + event["t"] - time.monotonic())):
+                break
+            now = "cut -d' ' -f1 /proc/uptime"
+            done = self.runner.machine.exec(f"{now}\n{background(event['on'], event['do'])}\n{now}", 60, True)
+            stamps = re.findall(r"^\d+\.\d+$", done.stdout, re.M)
+            self.times[event["name"]] = {
+                "on": event["on"], "t": event["t"], "ok": len(stamps) == 2 and not done.stderr,
+                "begun_s": float(stamps[0]) if stamps else None,
+                "done_s": float(stamps[-1]) if stamps else None, "said": done.stderr.strip()}
+
+
+def guest_start(guest):
+    options = [f"--{k} {shlex.quote(str(guest[k]))}"
+               for k in ("nic", "queues", "switch", "mem", "cpus", "accel", "machine")]
+    return f"guest start {guest['name']} {' '.join(options)}"
+
+
+def background(on, command):
+    """Shell text that starts a command on the host or in a guest and leaves it running."""
+    pids = "/tmp/at/pids" if on == "host" else "/tmp/at.pids"
+    start = f"setsid sh -c {shlex.quote(command)} </dev/null >/dev/null 2>&1 & echo $! >>{pids}"
+    return start if on == "host" else f"guest exec -t 60 {on} {shlex.quote(start)}"
+
+
+def environment(case):
+    """What run, setup and after find set: the matrix's choice, OUT, KERNEL."""
+    values = {**case.choice, "OUT": "/tmp/out", "KERNEL": case.kernel}
+    return "".join(f"export {k}={shlex.quote(str(v))}\n" for k, v in values.items())
+
+
+# ------------------------------------------------------------------ judging
+
+
+class Results(dict):
+    """Names an expression may use; what is costly or may be absent is read when asked for."""
+
+    def __init__(self, case, status, times):
+        out = case.out
+        text = lambda name: (out / name).read_text(errors="replace")
+        super().__init__(
+            status=status, times=times, kernel=case.kernel, re=re, text=text, **case.choice,
+            load=lambda name: json.loads(text(name)), exists=lambda name: (out / name).exists(),
+            number=lambda name: float(text(name).split()[0]), near=lambda a, b, by: abs(a - b) <= by)
+        self.lazy = {"stdout": lambda: text("stdout"), "stderr": lambda: text("stderr"),
+                     "after": lambda: text("after"), "json": lambda: json.loads(text("stdout")),
+                     "mbits": lambda: throughputs(text("stdout"))}
+
+    def __missing__(self, name):
+        if name not in self.lazy:
+            raise KeyError(name)
+        self[name] = self.lazy[name]()
+        return self[name]
+
+
+def throughputs(text):
+    """Mbit/s of the intervals in iperf3's text output, without its closing sums."""
+    units = {"": 1e-6, "K": 1e-3, "M": 1, "G": 1e3}
+    lines = [line for line in text.splitlines() if not re.search(r"(sender|receiver)\s*$", line)]
+    found = (re.search(r"\[ *(?:\d+|SUM)\].* ([\d.]+) ([KMG]?)bits/sec", line) for line in lines)
+    return [float(m[1]) * units[m[2]] for m in found if m]
+
+
+def judge(case, status, times):
+    wanted = case.spec["status"]
+    if wanted != "any" and status not in (wanted if isinstance(wanted, list) else [wanted]):
+        tail = (case.out / "stderr").read_text(errors="replace").strip().splitlines()[-3:]
+        case.failures.append(f"exit status {status}, not {wanted}: {' | '.join(tail)}")
+    for event in times.values():
+        if event.get("ok") is False:
+            case.failures.append(f"could not do on {event['on']} at {event['t']:g} s: {event['said']}")
+    results = Results(case, status, times)
+    for check in case.spec["check"]:
+        label = check["say"] or check["that"]
+        try:
+            if not eval(check["that"], {}, results):    # the project's own files, not input
+                case.failures.append(f"not so: {label}")
+        except Exception as error:
+            case.failures.append(f"cannot tell: {label}: {type(error).__name__}: {error}")
+    if case.spec["check_script"]:
+        script = case.where / case.spec["check_script"]
+        done = subprocess.run([str(script), str(case.out), case.kernel, *map(str, case.choice.values())],
+                              capture_output=True, text=True, check=False)
+        if done.returncode == EXIT_SKIP:
+            raise Skip(done.stdout.strip())
+        if done.returncode:
+            case.failures.append(f"{script.name}: {(done.stdout + done.stderr).strip()}")
+
+
+# ------------------------------------------------------------------ all cases
+
+
+def run_case(runner, case):
+    """passed, failed or skipped; a death of the lab's kernel is answered by booting again."""
+    for boot in range(BOOTS_PER_CASE):
+        case.failures = []
+        try:
+            if runner.booted != case.host():
+                runner.boot(case.host())
+            runner.run(case)
+            return "failed" if case.failures else "passed"
+        except Skip as reason:
+            case.failures = [str(reason)]
+            return "skipped"
+        except LabCrash as crash:
+            runner.stop()
+            keep_console(runner, case, boot)
+            if boot + 1 == BOOTS_PER_CASE:
+                case.failures.append(f"the lab's kernel died {BOOTS_PER_CASE} times: {crash}")
+                return "failed"
+            runner.reboots += 1
+            say(f"lab reboot {runner.reboots}, not a failed test: {crash}")
+        except LabError as error:
+            runner.stop()
+            case.failures.append(str(error))
+            return "failed"
+    return "failed"
+
+
+def keep_console(runner, case, boot):
+    case.out.mkdir(parents=True, exist_ok=True)
+    if runner.machine.console.exists():
+        shutil.copy(runner.machine.console, case.out / f"crash-{boot + 1}.log")
+
+
+def run_files(files, kernels, out, only):
+    out = Path(out or CACHE / "out").resolve()
+    cases = [c for path in files for c in cases_of(path, kernels) if not only or c.name in only]
+    for case in cases:
+        case.out = out / "-".join([case.name, case.kernel, *map(str, case.choice.values())])
+    cases.sort(key=Case.host)     # stable: those that agree on the host share its boot
+    tally = {"passed": 0, "failed": 0, "skipped": 0}
+    runner = Runner(out)
+    try:
+        for case in cases:
+            began = time.monotonic()
+            verdict = run_case(runner, case)
+            tally[verdict] += 1
+            print(f"{verdict:8}{case.title()}  {time.monotonic() - began:.1f} s", flush=True)
+            for reason in case.failures:
+                print(f"        {reason}", flush=True)
+    finally:
+        runner.stop()
+    print(f"lab reboots: {runner.reboots}")
+    print(", ".join(f"{n} {what}" for what, n in tally.items()), flush=True)
+    return 1 if tally["failed"] else 0
