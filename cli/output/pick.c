@@ -81,6 +81,23 @@ enum vnx_metric vnx_pick_packets(enum vnx_metric calls)
 	return calls == VNX_HANDLE_RX ? VNX_RX_PACKETS : VNX_TX_PACKETS;
 }
 
+double vnx_pick_per_call(const struct vnx_vm_finding *vm, size_t n_bins, enum vnx_metric what,
+			 enum vnx_metric calls)
+{
+	const double *x = vm->series[what], *y = vm->series[calls];
+	double sum = 0, n = 0;
+
+	if (!x || !y)
+		return NAN;
+	for (size_t i = 0; i < n_bins; i++) {
+		if (isnan(x[i]) || isnan(y[i]))
+			continue;
+		sum += x[i];
+		n += y[i];
+	}
+	return n > 0 ? sum / n : NAN;
+}
+
 const struct vnx_correlation *vnx_pick_corr(const struct vnx_vm_finding *vm, enum vnx_metric x,
 					    enum vnx_corr_on on, enum vnx_corr_method method)
 {

@@ -48,6 +48,10 @@ bool vnx_pick_episode(const struct vnx_vm_finding *vm, double bin_s, struct vnx_
  */
 char *vnx_pick_label(const struct vnx_diagnosis *dg, size_t i);
 
+/* @what per call over the bins where both were measured; NaN if that is not defined. */
+double vnx_pick_per_call(const struct vnx_vm_finding *vm, size_t n_bins, enum vnx_metric what,
+			 enum vnx_metric calls);
+
 /* Seconds from the first bin of bin @i. */
 static inline double vnx_bin_start_s(const struct vnx_grid *grid, size_t i)
 {

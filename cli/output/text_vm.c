@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One VM in text: what it is, what it moved, when it fell, what the call counts say. */
+#include "cli/output/text.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "cli/output/units.h"
+
+#define LABEL 12 /* columns of the label before each paragraph */
+
+static const char *const cause_words[VNX_CAUSE_MAX] = {
+	[VNX_CAUSE_CPU_CONTENTION] = "CPU contention, the vhost thread waits for a CPU",
+	[VNX_CAUSE_THROTTLED] = "throttled, a quota or pinning holds the vhost thread back",
+	[VNX_CAUSE_VHOST_SATURATED] = "vhost thread saturated, one queue is not enough",
+	[VNX_CAUSE_VCPU_STARVED] = "vCPUs starved, the guest waits for a CPU",
+	[VNX_CAUSE_SENDER_LIMITED] = "sender limited, the guest has little to send",
+	[VNX_CAUSE_NOTIFICATION_STORM] = "notification storm, many kicks with few bytes each",
+	[VNX_CAUSE_LINK_LIMITED] = "link limited, the NIC, qdisc or shaper is full or drops",
+	[VNX_CAUSE_RECEIVER_LIMITED] = "receiver limited",
+	[VNX_CAUSE_PATH_LOSS] = "loss beyond the host",
+	[VNX_CAUSE_EMULATED_BACKEND] = "emulated back end, QEMU itself moves the packets",
+	[VNX_CAUSE_MEASUREMENT_ARTEFACT] = "measurement artefact, not a fall of the network",
+	[VNX_CAUSE_UNKNOWN] = "unknown",
+};
+
+const char *vnx_text_cause(enum vnx_cause cause)
+{
+	return (unsigned)cause < VNX_CAUSE_MAX ? cause_words[cause] : "unknown";
+}
+
+double vnx_text_top(const double *x, size_t n)
+{
+	double top = 0;
+
+	for (size_t i = 0; x && i < n; i++)
+		if (x[i] > top)
+			top = x[i];
+	return top;
+}
+
+const char *vnx_text_missing(struct vnx_layout *l, const struct vnx_degradation *d)
+{
+	const char *list = "", *sep;
+
+	for (size_t i = 0; i < d->missing.n; i++) {
+		sep = !i ? "" : i + 1 == d->missing.n ? " and " : ", ";
+		list = vnx_layout_format(l, "%s%s%s", list, sep,
+					 vnx_layout_safe(l, d->missing.v[i].what));
+	}
+	return list;
+}
+
+static const char *iface_words(struct vnx_layout *l, const struct vnx_iface *iface)
+{
+	const char *name = vnx_layout_safe(l, iface->name), *sw = vnx_layout_safe(l, iface->sw);
+	const char *kind = vnx_layout_safe(l, iface->switch_kind), *up = "";
+	char rate[VNX_UNIT_LEN];
+
+	if (!*name)
+		return "";
+	if (iface->uplink && *iface->uplink)
+		up = vnx_layout_format(l, ", uplink %s%s%s", vnx_layout_safe(l, iface->uplink),
+				       iface->uplink_bps > 0 ? " " : "",
+				       iface->uplink_bps > 0
+					       ? vnx_rate_format((double)iface->uplink_bps, rate)
+					       : "");
+	if (!*sw)
+		return vnx_layout_format(l, ", %s on no switch", name);
+	return vnx_layout_format(l, ", %s in %s%s%s%s", name, strcmp(kind, "unknown") ? kind : "",
+				 *kind && strcmp(kind, "unknown") ? " " : "", sw, up);
+}
+
+static void put_identity(struct vnx_layout *l, const struct vnx_vm *vm, const char *label)
+{
+	const char *nic = vnx_layout_safe(l, vm->nic), *ifaces = "";
+
+	for (size_t i = 0; i < vm->ifaces.n; i++)
+		ifaces = vnx_layout_format(l, "%s%s", ifaces, iface_words(l, &vm->ifaces.v[i]));
+	vnx_layout_para(l, 0, 2 + LABEL, VNX_BOLD "%s" VNX_PLAIN VNX_NBSP " %s%s%s%s, pid %" PRIu32,
+			label, *nic ? nic : "no network card", *nic ? " on " : "",
+			*nic ? vnx_backend_name(vm->backend) : "", ifaces, vm->pid);
+}
+
+/* "label      text", the text wrapped under itself. */
+static void put_label(struct vnx_layout *l, const char *label, const char *text)
+{
+	const char *pad = "";
+
+	for (size_t i = strlen(label); i < LABEL; i++)
+		pad = vnx_layout_format(l, "%s" VNX_NBSP, pad);
+	vnx_layout_para(l, 2, 2 + LABEL, VNX_DIM "%s" VNX_PLAIN "%s%s", label, pad, text);
+}
+
+static void put_throughput(struct vnx_layout *l, const struct vnx_throughput_summary *t)
+{
+	char mean[VNX_UNIT_LEN], p05[VNX_UNIT_LEN], p50[VNX_UNIT_LEN], p95[VNX_UNIT_LEN];
+
+	if (isnan(t->mean_bps)) {
+		put_label(l, "throughput", "not measured");
+		return;
+	}
+	put_label(l, "throughput",
+		  vnx_layout_format(l, "mean %s, p5 %s, median %s, p95 %s" VNX_NBSP "%sbit/s (%s)",
+				    vnx_number_scaled(t->mean_bps, t->p95_bps, mean),
+				    vnx_number_scaled(t->p05_bps, t->p95_bps, p05),
+				    vnx_number_scaled(t->p50_bps, t->p95_bps, p50),
+				    vnx_number_scaled(t->p95_bps, t->p95_bps, p95),
+				    vnx_scale_for(t->p95_bps).prefix,
+				    t->source && *t->source ? vnx_layout_safe(l, t->source)
+							    : "source not known"));
+}
+
+/* Time from end to end of the run and a mark under every fall's start. */
+static const char *spark_axis(struct vnx_layout *l, const struct vnx_grid *grid,
+			      const struct vnx_vm_finding *vm, unsigned width)
+{
+	double end_s = vnx_bin_start_s(grid, grid->n), at;
+	char line[128], end[VNX_UNIT_LEN];
+	size_t len;
+
+	width = width < sizeof(line) ? width : sizeof(line) - 1;
+	memset(line, ' ', width);
+	line[width] = '\0';
+	memcpy(line, "0 s", 3);
+	len = strlen(vnx_seconds_format(end_s, end));
+	memcpy(line + width - len, end, len);
+	for (size_t i = 0; i < vm->degradations.n; i++) {
+		at = floor(vm->degradations.v[i].start_s / end_s * width);
+		if (at >= 0 && at < width)
+			line[(size_t)at] = '^';
+	}
+	return vnx_layout_format(l, "%s", line);
+}
+
+static void put_spark(struct vnx_layout *l, const struct vnx_grid *grid,
+		      const struct vnx_vm_finding *vm)
+{
+	unsigned width = l->columns - 2 - LABEL;
+	const double *x = vm->series[VNX_THROUGHPUT];
+	double top = vnx_text_top(x, grid->n);
+
+	if (!x || top <= 0)
+		return;
+	vnx_layout_line(l, "%*s%s", 2 + LABEL, "", vnx_layout_spark(l, x, grid->n, width, top));
+	vnx_layout_line(l, "%*s" VNX_DIM "%s" VNX_PLAIN, 2 + LABEL, "",
+			spark_axis(l, grid, vm, width));
+}
+
+static void put_degradation(struct vnx_layout *l, const struct vnx_degradation *d)
+{
+	char start[VNX_UNIT_LEN], err[VNX_UNIT_LEN], end[VNX_UNIT_LEN], before[VNX_UNIT_LEN];
+	char after[VNX_UNIT_LEN], change[VNX_UNIT_LEN];
+
+	vnx_seconds_format(d->start_s, start);
+	vnx_seconds_format(d->start_uncertainty_s, err);
+	if (isnan(d->end_s))
+		snprintf(end, sizeof(end), "lasts");
+	else
+		vnx_seconds_format(d->end_s, end);
+	vnx_layout_line(
+		l, "%*s%s %s %s %s " VNX_RED "%s" VNX_PLAIN "  %s", 2, "",
+		vnx_layout_fit(l, vnx_layout_format(l, "%s \u00b1 %s", start, err), 18, false),
+		vnx_layout_fit(l, end, 8, true),
+		vnx_layout_fit(l, vnx_rate_format(d->before_bps, before), 11, true),
+		vnx_layout_fit(l, vnx_rate_format(d->after_bps, after), 11, true),
+		vnx_layout_fit(l, vnx_percent_format(d->change, change), 7, true),
+		vnx_cause_name(d->cause));
+}
+
+static bool told_before(const struct vnx_vm_finding *vm, size_t i, const char *what)
+{
+	for (size_t j = 0; j < i; j++)
+		for (size_t k = 0; k < vm->degradations.v[j].missing.n; k++)
+			if (!strcmp(vm->degradations.v[j].missing.v[k].what, what))
+				return true;
+	return false;
+}
+
+static void put_missing(struct vnx_layout *l, const struct vnx_vm_finding *vm)
+{
+	const struct vnx_missing *m;
+
+	for (size_t i = 0; i < vm->degradations.n; i++) {
+		for (size_t k = 0; k < vm->degradations.v[i].missing.n; k++) {
+			m = &vm->degradations.v[i].missing.v[k];
+			if (told_before(vm, i, m->what))
+				continue;
+			put_label(l, "unmeasured",
+				  vnx_layout_format(l, "%s%s%s", vnx_layout_safe(l, m->what),
+						    m->how && *m->how ? ": " : "",
+						    vnx_layout_safe(l, m->how)));
+		}
+	}
+}
+
+static void put_advice(struct vnx_layout *l, const struct vnx_vm_finding *vm)
+{
+	const char *last = "", *advice;
+
+	for (size_t i = 0; i < vm->degradations.n; i++) {
+		advice = vm->degradations.v[i].advice;
+		if (!advice || !*advice || !strcmp(advice, last))
+			continue;
+		put_label(l, "advice", vnx_layout_safe(l, advice));
+		last = advice;
+	}
+}
+
+static void put_degradations(struct vnx_layout *l, const struct vnx_vm_finding *vm)
+{
+	if (!vm->degradations.n)
+		return;
+	vnx_layout_line(l, VNX_DIM "  %-18s %8s %11s %11s %7s  %s" VNX_PLAIN, "fall starts", "ends",
+			"before", "after", "change", "cause");
+	for (size_t i = 0; i < vm->degradations.n; i++)
+		put_degradation(l, &vm->degradations.v[i]);
+	put_missing(l, vm);
+	put_advice(l, vm);
+}
+
+static bool is_certain(const struct vnx_corr *c)
+{
+	return isfinite(c->ci_lo) && isfinite(c->ci_hi) && (c->ci_lo > 0 || c->ci_hi < 0);
+}
+
+/* What a person may take from r and its interval. */
+static const char *strength(const struct vnx_corr *c)
+{
+	if (!is_certain(c))
+		return "show no certain link with throughput";
+	if (c->r < 0)
+		return "rise where throughput falls";
+	if (c->r >= 0.8)
+		return "explain throughput well";
+	return c->r >= 0.5 ? "explain throughput in part" : "explain little of throughput";
+}
+
+static const char *r_words(struct vnx_layout *l, const struct vnx_corr *c)
+{
+	if (!isfinite(c->ci_lo) || !isfinite(c->ci_hi))
+		return vnx_layout_format(l, "%.2f", c->r);
+	return vnx_layout_format(l, "%.2f" VNX_NBSP "[%.2f," VNX_NBSP "%.2f]", c->r, c->ci_lo,
+				 c->ci_hi);
+}
+
+/* "; 10 s SMA 0.97 [..]" or what keeps it from being a number. */
+static const char *other_r(struct vnx_layout *l, const struct vnx_vm_finding *vm, enum vnx_metric x,
+			   enum vnx_corr_on on, const char *name)
+{
+	const struct vnx_correlation *c = vnx_pick_corr(vm, x, on, VNX_PEARSON);
+
+	if (!c)
+		return "";
+	if (!isfinite(c->c.r))
+		return vnx_layout_format(l, "; %s undefined (%s)", name,
+					 vnx_layout_safe(l, c->c.undefined));
+	return vnx_layout_format(l, "; %s %s", name, r_words(l, &c->c));
+}
+
+static const char *explains(struct vnx_layout *l, const struct vnx_diagnosis *dg,
+			    const struct vnx_vm_finding *vm, enum vnx_metric x)
+{
+	const struct vnx_correlation *raw = vnx_pick_corr(vm, x, VNX_ON_RAW, VNX_PEARSON);
+	const struct vnx_correlation *within =
+		vnx_pick_corr(vm, x, VNX_ON_WITHIN_STAGE, VNX_PEARSON);
+	const char *sma, *tail = "";
+	char window[VNX_UNIT_LEN];
+
+	if (!raw)
+		return NULL;
+	if (!isfinite(raw->c.r))
+		return vnx_layout_format(
+			l, "%s not correlated with throughput: %s", vnx_metric_name(x),
+			raw->c.undefined ? vnx_layout_safe(l, raw->c.undefined) : "not computed");
+	if (within && isfinite(within->c.r) && is_certain(&raw->c) && !is_certain(&within->c))
+		tail = "; the link is between the stages' levels, not from bin to bin";
+	sma = vnx_layout_format(
+		l, "%s" VNX_NBSP "SMA",
+		vnx_seconds_format(vnx_bin_start_s(&dg->grid, dg->sma_bins), window));
+	return vnx_layout_format(l,
+				 "%s calls " VNX_BOLD "%s" VNX_PLAIN ": r" VNX_NBSP "=" VNX_NBSP
+				 "%s%s%s; n_eff "
+				 "%.0f of %zu bins%s",
+				 vnx_metric_name(x), strength(&raw->c), r_words(l, &raw->c),
+				 other_r(l, vm, x, VNX_ON_SMA, sma),
+				 other_r(l, vm, x, VNX_ON_WITHIN_STAGE, "within stages"),
+				 raw->c.n_eff, raw->c.n, tail);
+}
+
+static void put_correlation(struct vnx_layout *l, const struct vnx_diagnosis *dg,
+			    const struct vnx_vm_finding *vm)
+{
+	enum vnx_metric calls = vnx_pick_calls(vm);
+	const char *words = explains(l, dg, vm, calls);
+
+	if (!words && vnx_backend_has_worker(vm->vm.backend))
+		words = vnx_layout_format(l, "%s was not measured: nothing to correlate",
+					  vnx_metric_name(calls));
+	else if (!words)
+		words = "no vhost worker on this back end: handle_tx and handle_rx cannot move";
+	put_label(l, "calls say", words);
+}
+
+static void put_totals(struct vnx_layout *l, const struct vnx_vm_finding *vm, size_t n_bins)
+{
+	enum vnx_metric calls = vnx_pick_calls(vm);
+	double bytes = vnx_pick_per_call(vm, n_bins, vnx_pick_bytes(calls), calls);
+	double packets = vnx_pick_per_call(vm, n_bins, vnx_pick_packets(calls), calls);
+	char count[VNX_UNIT_LEN], size[VNX_UNIT_LEN];
+	const char *list = "";
+
+	for (int m = VNX_HANDLE_TX; m <= VNX_VCPU_HALT; m++) {
+		if (isnan(vm->totals[m]))
+			continue;
+		list = vnx_layout_format(l, "%s%s%s" VNX_NBSP "%s", list, *list ? ", " : "",
+					 vnx_metric_name((enum vnx_metric)m),
+					 vnx_count_format(vm->totals[m], count));
+	}
+	if (!isnan(bytes))
+		list = vnx_layout_format(l, "%s; a %s call moves %s%s%s", list,
+					 vnx_metric_name(calls), vnx_size_format(bytes, size),
+					 isnan(packets) ? "" : " in packets: ",
+					 isnan(packets) ? "" : vnx_count_format(packets, count));
+	put_label(l, "calls", *list ? list : "none measured");
+}
+
+/* -v: every correlation there is. */
+static void put_all_correlations(struct vnx_layout *l, const struct vnx_vm_finding *vm)
+{
+	const struct vnx_correlation *c;
+
+	if (vm->correlations.n)
+		vnx_layout_line(l, VNX_DIM "  %-16s %-13s %-9s %6s %-14s %6s %9s" VNX_PLAIN,
+				"throughput and", "on", "method", "r", " 95 %", "n_eff", "p");
+	for (size_t i = 0; i < vm->correlations.n; i++) {
+		c = &vm->correlations.v[i];
+		vnx_layout_line(
+			l, "  %-16s %-13s %-9s %s", vnx_metric_name(c->x), vnx_corr_on_name(c->on),
+			vnx_corr_method_name(c->method),
+			isfinite(c->c.r)
+				? vnx_layout_format(l, "%6.3f [%5.2f, %5.2f] %6.0f %9.2g", c->c.r,
+						    c->c.ci_lo, c->c.ci_hi, c->c.n_eff, c->c.p)
+				: vnx_layout_fit(l, c->c.undefined, l->columns - 43, false));
+	}
+}
+
+void vnx_text_vm(struct vnx_layout *l, const struct vnx_finding *f, size_t i, bool verbose)
+{
+	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
+	char *label = vnx_pick_label(f->dg, i);
+
+	vnx_layout_line(l, "%s", "");
+	put_identity(l, &vm->vm, vnx_layout_safe(l, label));
+	put_throughput(l, &vm->throughput);
+	put_spark(l, &f->dg->grid, vm);
+	put_degradations(l, vm);
+	put_correlation(l, f->dg, vm);
+	put_totals(l, vm, f->dg->grid.n);
+	if (verbose)
+		put_all_correlations(l, vm);
+	free(label);
+}
