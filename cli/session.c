@@ -226,11 +226,19 @@ static int start(struct session *s, struct vnx_err *err)
 }
 
 /* A thread that entered a guest is a vCPU, however the VMM names it. */
-static void learn_threads(struct session *s)
+static int learn_threads(struct session *s)
 {
-	for (size_t i = 0; i < s->samples.n; i++)
-		if (s->samples.v[i].metric == VNX_VCPU_ENTER)
-			vnx_host_note_thread(s->host, s->samples.v[i].entity, &s->vms_changed);
+	for (size_t i = 0; i < s->samples.n; i++) {
+		int ret;
+
+		if (s->samples.v[i].metric != VNX_VCPU_ENTER)
+			continue;
+		ret = vnx_host_note_thread(s->host, s->samples.v[i].entity);
+		if (ret == -ENOMEM)
+			return ret;
+		s->vms_changed |= ret > 0;
+	}
+	return 0;
 }
 
 static void update_facts(struct session *s, uint64_t now_ns)
@@ -264,9 +272,10 @@ static int write_out(struct session *s, bool final, struct vnx_err *err)
 	ret = s->ops->read(s->cap, &s->samples, final, err);
 	if (!ret)
 		ret = vnx_tapstats_read(s->taps, vnx_host_vms(s->host), &s->samples, err);
+	if (!ret)
+		ret = learn_threads(s);
 	if (ret)
 		return ret;
-	learn_threads(s);
 	update_facts(s, now_ns);
 	s->facts.finished = final;
 	ret = vnx_recording_add_samples(s->rec, &s->samples, err);
@@ -373,6 +382,9 @@ static void announce(const struct session *s)
 
 	if (s->conf->quiet)
 		return;
+	if (vnx_host_partial(s->host))
+		fprintf(stderr, "vnetdx: %s\n        %s\n", vnx_host_partial(s->host)->message,
+			vnx_host_partial(s->host)->hint);
 	if (!vms->n)
 		fprintf(stderr, "vnetdx: no VM runs on this host now; one that starts is taken in. "
 				"`vnetdx topology` tells how VMs are looked for.\n");
