@@ -297,6 +297,7 @@ static void put_surroundings(struct vnx_json *j, const struct vnx_finding *f,
 	vnx_json_open(j, "load", '{', true);
 	vnx_json_string(j, "command", facts->command);
 	vnx_json_string(j, "source", f->tp ? f->tp->source : NULL);
+	vnx_json_uint(j, "dropped_intervals", f->tp ? f->tp->dropped : 0);
 	vnx_json_real(j, "stage_s", facts->stage_s > 0 ? facts->stage_s : NAN);
 	vnx_json_close(j);
 	vnx_json_open(j, "warnings", '[', false);

@@ -51,6 +51,17 @@ const char *vnx_layout_safe(struct vnx_layout *l, const char *s)
 	return arena_take(l, vnx_text_safe(s, 0));
 }
 
+const char *vnx_layout_glue(struct vnx_layout *l, const char *s)
+{
+	char *glued = malloc(strlen(s) * 2 + 1), *at = glued;
+
+	for (; glued && *s; s++)
+		at += sprintf(at, "%s%.1s", *s == ' ' ? VNX_NBSP : "", *s == ' ' ? "" : s);
+	if (glued)
+		*at = '\0';
+	return arena_take(l, glued);
+}
+
 static unsigned char_columns(const char *s, size_t len)
 {
 	char one[5] = "";
@@ -204,6 +215,7 @@ void vnx_layout_line(struct vnx_layout *l, const char *fmt, ...)
 {
 	const char *text;
 	char *s = NULL;
+	size_t len;
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -211,7 +223,10 @@ void vnx_layout_line(struct vnx_layout *l, const char *fmt, ...)
 		s = NULL;
 	va_end(ap);
 	text = as_ascii(l, arena_take(l, s));
-	put_marked(l, text, strlen(text));
+	len = strlen(text);
+	while (len && text[len - 1] == ' ')
+		len--;
+	put_marked(l, text, len);
 	fputc('\n', l->out);
 }
 

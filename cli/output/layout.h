@@ -32,13 +32,15 @@ void vnx_layout_fini(struct vnx_layout *l);
 const char *vnx_layout_safe(struct vnx_layout *l, const char *s);
 /* ... and cut to @columns, the cut shown; padded to them, to the left where @right. */
 const char *vnx_layout_fit(struct vnx_layout *l, const char *s, unsigned columns, bool right);
+/* @s with no place to break a line at: "10 s". */
+const char *vnx_layout_glue(struct vnx_layout *l, const char *s);
 /* printf into the arena; never NULL. */
 const char *vnx_layout_format(struct vnx_layout *l, const char *fmt, ...) VNX_PRINTF(2, 3);
 
 /* One paragraph: @indent on its first line, @hang on the others; empty text: nothing. */
 void vnx_layout_para(struct vnx_layout *l, unsigned indent, unsigned hang, const char *fmt, ...)
 	VNX_PRINTF(4, 5);
-/* One line as it is, not wrapped: tables. */
+/* One line as it is, not wrapped, without blanks at its end: tables. */
 void vnx_layout_line(struct vnx_layout *l, const char *fmt, ...) VNX_PRINTF(2, 3);
 
 /* Columns of a terminal that @s takes; marks and combining characters take none. */

@@ -33,19 +33,6 @@ static bool was_killed(const struct vnx_finding *f)
 	       strcmp(f->source_kind, "live") != 0;
 }
 
-static int warnings_of_load(const struct vnx_throughput *tp, struct vnx_strings *out)
-{
-	int ret = 0;
-
-	if (tp->warning && *tp->warning)
-		ret = strings_take(out, vnx_asprintf("load generator: %s", tp->warning));
-	if (!ret && tp->dropped)
-		ret = strings_take(out, vnx_asprintf("%zu interval%s of the load generator left "
-						     "out: omitted, too short or inconsistent",
-						     tp->dropped, tp->dropped == 1 ? "" : "s"));
-	return ret;
-}
-
 int vnx_pick_warnings(const struct vnx_finding *f, struct vnx_strings *out)
 {
 	int ret = 0;
@@ -61,8 +48,8 @@ int vnx_pick_warnings(const struct vnx_finding *f, struct vnx_strings *out)
 	if (!ret && was_killed(f))
 		ret = strings_take(out, vnx_asprintf("the recording was not closed in order and "
 						     "ends early: vnetdx was killed?"));
-	if (!ret && f->tp)
-		ret = warnings_of_load(f->tp, out);
+	if (!ret && f->tp && f->tp->warning && *f->tp->warning)
+		ret = strings_take(out, vnx_asprintf("load generator: %s", f->tp->warning));
 	return ret;
 }
 

@@ -63,7 +63,8 @@ static void put_degraded(struct vnx_layout *l, const struct vnx_diagnosis *dg,
 			label, verdict_words(vm->verdict), when,
 			vnx_number_scaled(ep.before_bps, top, before),
 			vnx_number_scaled(ep.after_bps, top, after), vnx_scale_for(top).prefix,
-			vnx_percent_format(ep.change, change), steps, cause_sentence(l, ep.first));
+			vnx_layout_glue(l, vnx_percent_format(ep.change, change)), steps,
+			cause_sentence(l, ep.first));
 }
 
 static void put_verdict(struct vnx_layout *l, const struct vnx_diagnosis *dg, size_t i)
@@ -244,17 +245,24 @@ static void put_cost(struct vnx_layout *l, const struct vnx_run_facts *facts)
 static void put_clock(struct vnx_layout *l, const struct vnx_throughput *tp)
 {
 	char err[VNX_UNIT_LEN];
+	const char *dropped = "";
 
 	if (!tp)
 		return;
+	if (tp->dropped)
+		dropped = vnx_layout_format(l, "; %zu odd interval%s left out", tp->dropped,
+					    tp->dropped == 1 ? "" : "s");
 	if (tp->method == VNX_ALIGN_NONE)
 		put_foot(l, "clock", "the load's clock could not be brought onto the host's");
 	else
 		put_foot(l, "clock",
-			 vnx_layout_format(l, "%s brought onto the host's clock by %s, \u00b1 %s",
-					   vnx_layout_safe(l, tp->source),
-					   vnx_align_name(tp->method),
-					   vnx_seconds_format(tp->uncertainty_s, err)));
+			 vnx_layout_format(
+				 l,
+				 "%s brought onto the host's clock by %s," VNX_NBSP
+				 "\u00b1" VNX_NBSP "%s%s",
+				 vnx_layout_safe(l, tp->source), vnx_align_name(tp->method),
+				 vnx_layout_glue(l, vnx_seconds_format(tp->uncertainty_s, err)),
+				 dropped));
 }
 
 static void put_footer(struct vnx_layout *l, const struct vnx_finding *f, bool verbose)

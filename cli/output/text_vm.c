@@ -59,12 +59,11 @@ static const char *iface_words(struct vnx_layout *l, const struct vnx_iface *ifa
 
 	if (!*name)
 		return "";
+	vnx_rate_format((double)iface->uplink_bps, rate);
 	if (iface->uplink && *iface->uplink)
 		up = vnx_layout_format(l, ", uplink %s%s%s", vnx_layout_safe(l, iface->uplink),
 				       iface->uplink_bps > 0 ? " " : "",
-				       iface->uplink_bps > 0
-					       ? vnx_rate_format((double)iface->uplink_bps, rate)
-					       : "");
+				       iface->uplink_bps > 0 ? vnx_layout_glue(l, rate) : "");
 	if (!*sw)
 		return vnx_layout_format(l, ", %s on no switch", name);
 	return vnx_layout_format(l, ", %s in %s%s%s%s", name, strcmp(kind, "unknown") ? kind : "",
@@ -77,8 +76,9 @@ static void put_identity(struct vnx_layout *l, const struct vnx_vm *vm, const ch
 
 	for (size_t i = 0; i < vm->ifaces.n; i++)
 		ifaces = vnx_layout_format(l, "%s%s", ifaces, iface_words(l, &vm->ifaces.v[i]));
-	vnx_layout_para(l, 0, 2 + LABEL, VNX_BOLD "%s" VNX_PLAIN VNX_NBSP " %s%s%s%s, pid %" PRIu32,
-			label, *nic ? nic : "no network card", *nic ? " on " : "",
+	vnx_layout_para(l, 0, 2 + LABEL,
+			VNX_BOLD "%s" VNX_PLAIN VNX_NBSP " %s%s%s%s, pid" VNX_NBSP "%" PRIu32,
+			label, *nic ? nic : "no network card", *nic ? ", back end" VNX_NBSP : "",
 			*nic ? vnx_backend_name(vm->backend) : "", ifaces, vm->pid);
 }
 
@@ -139,11 +139,13 @@ static void put_spark(struct vnx_layout *l, const struct vnx_grid *grid,
 	unsigned width = l->columns - 2 - LABEL;
 	const double *x = vm->series[VNX_THROUGHPUT];
 	double top = vnx_text_top(x, grid->n);
+	char peak[VNX_UNIT_LEN];
 
 	if (!x || top <= 0)
 		return;
-	vnx_layout_line(l, "%*s%s", 2 + LABEL, "", vnx_layout_spark(l, x, grid->n, width, top));
-	vnx_layout_line(l, "%*s" VNX_DIM "%s" VNX_PLAIN, 2 + LABEL, "",
+	vnx_layout_line(l, VNX_DIM "%*s " VNX_PLAIN "%s", LABEL + 1, vnx_rate_format(top, peak),
+			vnx_layout_spark(l, x, grid->n, width, top));
+	vnx_layout_line(l, VNX_DIM "%*s %s" VNX_PLAIN, LABEL + 1, "0",
 			spark_axis(l, grid, vm, width));
 }
 
@@ -275,13 +277,11 @@ static const char *explains(struct vnx_layout *l, const struct vnx_diagnosis *dg
 			raw->c.undefined ? vnx_layout_safe(l, raw->c.undefined) : "not computed");
 	if (within && isfinite(within->c.r) && is_certain(&raw->c) && !is_certain(&within->c))
 		tail = "; the link is between the stages' levels, not from bin to bin";
-	sma = vnx_layout_format(
-		l, "%s" VNX_NBSP "SMA",
-		vnx_seconds_format(vnx_bin_start_s(&dg->grid, dg->sma_bins), window));
+	vnx_seconds_format(vnx_bin_start_s(&dg->grid, dg->sma_bins), window);
+	sma = vnx_layout_glue(l, vnx_layout_format(l, "%s SMA", window));
 	return vnx_layout_format(l,
 				 "%s calls " VNX_BOLD "%s" VNX_PLAIN ": r" VNX_NBSP "=" VNX_NBSP
-				 "%s%s%s; n_eff "
-				 "%.0f of %zu bins%s",
+				 "%s%s%s; n_eff" VNX_NBSP "%.0f of %zu bins%s",
 				 vnx_metric_name(x), strength(&raw->c), r_words(l, &raw->c),
 				 other_r(l, vm, x, VNX_ON_SMA, sma),
 				 other_r(l, vm, x, VNX_ON_WITHIN_STAGE, "within stages"),
@@ -299,7 +299,7 @@ static void put_correlation(struct vnx_layout *l, const struct vnx_diagnosis *dg
 					  vnx_metric_name(calls));
 	else if (!words)
 		words = "no vhost worker on this back end: handle_tx and handle_rx cannot move";
-	put_label(l, "calls say", words);
+	put_label(l, "calls", words);
 }
 
 static void put_totals(struct vnx_layout *l, const struct vnx_vm_finding *vm, size_t n_bins)
@@ -313,16 +313,18 @@ static void put_totals(struct vnx_layout *l, const struct vnx_vm_finding *vm, si
 	for (int m = VNX_HANDLE_TX; m <= VNX_VCPU_HALT; m++) {
 		if (isnan(vm->totals[m]))
 			continue;
-		list = vnx_layout_format(l, "%s%s%s" VNX_NBSP "%s", list, *list ? ", " : "",
-					 vnx_metric_name((enum vnx_metric)m),
-					 vnx_count_format(vm->totals[m], count));
+		list = vnx_layout_format(
+			l, "%s%s%s" VNX_NBSP "%s", list, *list ? ", " : "",
+			vnx_metric_name((enum vnx_metric)m),
+			vnx_layout_glue(l, vnx_count_format(vm->totals[m], count)));
 	}
 	if (!isnan(bytes))
-		list = vnx_layout_format(l, "%s; a %s call moves %s%s%s", list,
-					 vnx_metric_name(calls), vnx_size_format(bytes, size),
-					 isnan(packets) ? "" : " in packets: ",
-					 isnan(packets) ? "" : vnx_count_format(packets, count));
-	put_label(l, "calls", *list ? list : "none measured");
+		list = vnx_layout_format(l, "%s; per %s call %s", list, vnx_metric_name(calls),
+					 vnx_layout_glue(l, vnx_size_format(bytes, size)));
+	if (!isnan(bytes) && !isnan(packets))
+		list = vnx_layout_format(l, "%s in %s" VNX_NBSP "packets", list,
+					 vnx_layout_glue(l, vnx_count_format(packets, count)));
+	put_label(l, "totals", *list ? list : "none measured");
 }
 
 /* -v: every correlation there is. */
