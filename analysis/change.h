@@ -11,7 +11,8 @@ struct vnx_change {
 	size_t at;            /* first bin of the new level */
 	double uncertainty;   /* the change lies within at +- uncertainty bins (about 95 %) */
 	double before, after; /* mean level of the segment before and after */
-	double p;             /* Welch's t with effective sizes; NaN: not tested */
+	double p;             /* Welch's t with effective sizes, corrected for the chosen place;
+			       * NaN: not tested (online) */
 	bool online;          /* the online detector agrees */
 };
 
@@ -43,9 +44,13 @@ int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
  * autocorrelation so that the false-alarm rate holds.
  */
 struct vnx_cusum;
+/* NULL when memory is out or the rate is not within (0, 1). */
 struct vnx_cusum *vnx_cusum_new(const struct vnx_change_conf *conf, double false_alarms_per_bin);
 void vnx_cusum_free(struct vnx_cusum *c);
-/* 1: an alarm is raised with this bin, *change filled (at: estimated first bin); 0: none. */
+/*
+ * @x NaN: missing, the bin counts. 1: an alarm is raised with this bin, *change filled (at:
+ * estimated first bin, counted from the first push), and the baseline is learnt anew; 0: none.
+ */
 int vnx_cusum_push(struct vnx_cusum *c, double x, struct vnx_change *change);
 
 #endif
