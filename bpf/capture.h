@@ -53,6 +53,7 @@ struct vnx_capture_conf {
 	const struct vnx_hook_override *overrides;
 	size_t n_overrides;
 	unsigned threads_hint; /* threads expected at once; tables get room for more */
+	bool keep_empty;       /* open() succeeds even where no hook can be had: hooks() says why */
 };
 
 struct vnx_capture_stats {

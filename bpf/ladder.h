@@ -24,14 +24,43 @@ struct vnx_hook_spec {
 
 struct vnx_candidate {
 	enum vnx_metric metric;
-	const char *hook; /* "fentry:handle_tx" */
-	const char *note; /* for vnx_hook.note, or NULL */
+	const char *hook;   /* "fentry:handle_tx" */
+	const char *module; /* that has it where it is not built in, or NULL: not known */
+	const char *unless; /* not the wanted thing in a kernel that has this function, or NULL */
+	const char *note;   /* for vnx_hook.note, or NULL */
 };
 
 /* All candidates, grouped by metric, best first; *n of them. */
 const struct vnx_candidate *vnx_ladder(size_t *n);
 /* Parses "kind:name"; -EINVAL with a sentence in @err for anything else. */
 int vnx_hook_parse(const char *text, struct vnx_hook_spec *out, struct vnx_err *err) VNX_MUST_CHECK;
+
+/*
+ * For back ends. Attaches one candidate: 0; -EAGAIN where it may be there later (its module
+ * is not loaded); any other -errno: not on this host. Unless 0, @why has the reason.
+ */
+typedef int (*vnx_attach_fn)(void *arg, enum vnx_metric metric, const struct vnx_candidate *cand,
+			     const struct vnx_hook_spec *spec, char why[VNX_WHY_LEN]);
+
+#define VNX_KIND(kind) (1u << (kind))
+
+/*
+ * Goes down the ladder for each wanted call metric of @hooks that has no hook yet: only
+ * candidates whose kind is in @kinds, or the overrides, of any kind. Rows are made at the
+ * first call; refusals are those of the last. *waiting: how many metrics may still get a
+ * hook later. -EINVAL for an override that does not parse, -ENOMEM.
+ */
+int vnx_ladder_choose(struct vnx_hooks *hooks, const struct vnx_capture_conf *conf, unsigned kinds,
+		      vnx_attach_fn attach, void *arg, unsigned *waiting,
+		      struct vnx_err *err) VNX_MUST_CHECK;
+/* Copies what the caller's @conf points at, for a back end to keep; fini frees. */
+int vnx_capture_conf_copy(struct vnx_capture_conf *dst,
+			  const struct vnx_capture_conf *src) VNX_MUST_CHECK;
+void vnx_capture_conf_fini(struct vnx_capture_conf *conf);
+/* All attached hooks get until_ns = now. */
+void vnx_hooks_end(struct vnx_hooks *hooks);
+/* No hook at all and none to come: fills @err from the refusals, returns -EOPNOTSUPP. */
+int vnx_hooks_none(const struct vnx_hooks *hooks, const char *backend, struct vnx_err *err);
 
 /*
  * What the ladder would choose on this host, without leaving anything attached: one row per

@@ -1,0 +1,674 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The default back end: BPF programs count into memory that this process has mapped, so
+ * that reading takes no system call and disturbs nobody. Every attachment is a descriptor:
+ * when the process dies, by whatever signal, the kernel detaches.
+ */
+#include "bpf/capture.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <math.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bpf/clock.h"
+#include "bpf/count.h"
+#include "bpf/count.skel.h"
+#include "bpf/kernel.h"
+#include "bpf/ladder.h"
+#include "bpf/slots.h"
+
+_Static_assert(VNX_HANDLE_TX == 0 && VNX_VCPU_HALT + 1 == VNX_COUNTED, "see count.bpf.c");
+
+#define KINDS (VNX_KIND(VNX_HOOK_FENTRY) | VNX_KIND(VNX_HOOK_KPROBE) | VNX_KIND(VNX_HOOK_RAW_TP))
+#define MIN_TICKS_A_BIN 10 /* below, bins are stamped by ktime: a jiffy is too coarse */
+#define CALIBRATE_EDGES 8
+#define CALIBRATE_MAX_NS (500 * VNX_NSEC_PER_MSEC)
+#define COST_EVENTS 64 /* enough to tell the cost of one */
+
+/* A program at its hook. Each has an object of its own: one refused refuses no other. */
+struct attached {
+	struct count *skel;
+	struct bpf_program *prog;
+	struct bpf_link *link;
+	char module[64];      /* of a kprobe's function, which may go while we look */
+	uint64_t module_base; /* where it was loaded */
+	uint64_t missed;      /* recursion the kernel refused, so far */
+};
+
+struct vnx_capture {
+	struct vnx_capture_conf conf;
+	struct vnx_kernel kernel;
+	struct vnx_hooks hooks;
+	unsigned waiting;   /* metrics that may get a hook later */
+	struct count *base; /* owns the maps */
+	struct attached at[VNX_COUNTED];
+	struct vnx_count_conf rodata;
+	struct vnx_jiffies jiffies;
+	struct vnx_slots slots;
+	struct vnx_clock_pair *pair; /* mapped */
+	uint64_t *dropped;           /* mapped */
+	uint64_t dropped_seen;
+	uint64_t lost;                  /* besides slots.lost */
+	uint64_t ended_ns[VNX_COUNTED]; /* when a hook's module went away, 0: it has not */
+	uint64_t last_read_ns, last_refresh_ns;
+	uint64_t hole_ns, hole_dur_ns; /* a hook's module was loaded anew: calls may be missing */
+	char no_fentry[VNX_WHY_LEN];   /* why functions cannot be hooked, "" if they can */
+	bool fentry_tried;
+	int cost_fd; /* run-time statistics are on while it is open; -1 */
+	double ns_per_event;
+};
+
+/* libbpf's last complaint, of which the reasons for a person are made where errno says little. */
+static __thread char last_warning[160];
+
+static int keep_warning(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	if (level == LIBBPF_WARN)
+		vsnprintf(last_warning, sizeof(last_warning), fmt, ap);
+	return 0;
+}
+
+static void say_errno(int ret, const char *doing, char why[VNX_WHY_LEN])
+{
+	last_warning[strcspn(last_warning, "\n")] = '\0';
+	snprintf(why, VNX_WHY_LEN, "%s failed: %s%s%.100s", doing, strerror(-ret),
+		 *last_warning ? "; " : "", last_warning);
+}
+
+/* A fresh object of which only @name will be loaded; NULL and errno. */
+static struct count *open_one(const char *name, struct bpf_program **prog)
+{
+	struct count *skel = count__open();
+	struct bpf_program *p;
+
+	last_warning[0] = '\0';
+	if (!skel)
+		return NULL;
+	bpf_object__for_each_program(p, skel->obj)
+		bpf_program__set_autoload(p, !strcmp(bpf_program__name(p), name));
+	*prog = bpf_object__find_program_by_name(skel->obj, name);
+	return skel;
+}
+
+/* May fentry programs be loaded at all? On locked-down kernels they may not. */
+static bool fentry_allowed(struct vnx_capture *cap)
+{
+	struct bpf_program *prog;
+	struct count *skel;
+	int ret;
+
+	if (cap->fentry_tried)
+		return !cap->no_fentry[0];
+	cap->fentry_tried = true;
+	if (access("/sys/kernel/btf/vmlinux", F_OK)) {
+		snprintf(cap->no_fentry, VNX_WHY_LEN, "this kernel has no type information (BTF)");
+		return false;
+	}
+	skel = open_one("trial", &prog);
+	if (!skel)
+		return true;
+	ret = bpf_program__set_attach_target(prog, 0, "bpf_fentry_test1");
+	if (!ret)
+		ret = bpf_object__load(skel->obj);
+	if (ret == -EPERM || ret == -EACCES)
+		snprintf(cap->no_fentry, VNX_WHY_LEN, "function tracing is locked down (EPERM)");
+	else if (ret == -EOPNOTSUPP || ret == -ENOTSUP || ret == -524)
+		snprintf(cap->no_fentry, VNX_WHY_LEN, "this kernel cannot hook functions for BPF");
+	count__destroy(skel);
+	return !cap->no_fentry[0];
+}
+
+static int share_maps(struct vnx_capture *cap, struct count *skel)
+{
+	int ret = bpf_map__reuse_fd(skel->maps.heads, bpf_map__fd(cap->base->maps.heads));
+
+	if (!ret)
+		ret = bpf_map__reuse_fd(skel->maps.rings, bpf_map__fd(cap->base->maps.rings));
+	if (!ret)
+		ret = bpf_map__reuse_fd(skel->maps.dropped, bpf_map__fd(cap->base->maps.dropped));
+	return ret;
+}
+
+static void drop_attached(struct attached *at)
+{
+	bpf_link__destroy(at->link);
+	count__destroy(at->skel);
+	*at = (struct attached){ 0 };
+}
+
+static struct bpf_link *attach_link(struct bpf_program *prog, const struct vnx_hook_spec *spec,
+				    const struct vnx_symbol *sym)
+{
+	char func[160];
+
+	if (spec->kind == VNX_HOOK_FENTRY)
+		return bpf_program__attach_trace(prog);
+	if (spec->kind != VNX_HOOK_KPROBE)
+		return bpf_program__attach_raw_tracepoint(prog, spec->name);
+	/* With the module's name: others may have a function of that name. */
+	snprintf(func, sizeof(func), "%s%s%s", sym->module, *sym->module ? ":" : "", spec->name);
+	return bpf_program__attach_kprobe(prog, false, func);
+}
+
+static int load_and_attach(struct vnx_capture *cap, struct attached *at, enum vnx_metric metric,
+			   const struct vnx_hook_spec *spec, const struct vnx_symbol *sym,
+			   char why[VNX_WHY_LEN])
+{
+	static const char *const family[VNX_HOOK_KIND_MAX] = { "fentry", "kprobe", "raw_tp",
+							       "raw_tp" };
+	char name[16];
+	int ret;
+
+	snprintf(name, sizeof(name), "%s_%d", family[spec->kind], (int)metric);
+	at->skel = open_one(name, &at->prog);
+	if (!at->skel)
+		return say_errno(-errno, "opening the BPF object", why), -errno;
+	*(struct vnx_count_conf *)&at->skel->rodata->conf = cap->rodata;
+	ret = share_maps(cap, at->skel);
+	if (ret)
+		return say_errno(ret, "sharing the counters", why), ret;
+	if (spec->kind == VNX_HOOK_FENTRY) {
+		ret = bpf_program__set_attach_target(at->prog, 0, spec->name);
+		if (ret) {
+			snprintf(why, VNX_WHY_LEN, "not in the type information (BTF) of %s",
+				 *sym->module ? sym->module : "the kernel");
+			return ret;
+		}
+	}
+	ret = bpf_object__load(at->skel->obj);
+	if (ret)
+		return say_errno(ret, "loading the BPF program", why), ret;
+	last_warning[0] = '\0';
+	at->link = attach_link(at->prog, spec, sym);
+	if (!at->link) {
+		ret = -errno;
+		say_errno(ret, "attaching", why);
+	}
+	return ret;
+}
+
+static int check_function(struct vnx_capture *cap, const struct vnx_candidate *cand,
+			  const struct vnx_hook_spec *spec, const struct vnx_symbol **sym,
+			  char why[VNX_WHY_LEN])
+{
+	char btf[128];
+	int ret;
+
+	if (spec->kind == VNX_HOOK_FENTRY && !fentry_allowed(cap)) {
+		memcpy(why, cap->no_fentry, VNX_WHY_LEN);
+		return -EPERM;
+	}
+	if (spec->kind == VNX_HOOK_KPROBE && vnx_kernel_kprobe_pmu(why) < 0)
+		return -ENOENT;
+	ret = vnx_kernel_check_function(&cap->kernel, cand, spec->name, sym, why);
+	if (ret || spec->kind != VNX_HOOK_FENTRY)
+		return ret;
+	if ((*sym)->elsewhere) {
+		snprintf(why, VNX_WHY_LEN, "another module has a function of that name");
+		return -EEXIST;
+	}
+	snprintf(btf, sizeof(btf), "/sys/kernel/btf/%s",
+		 *(*sym)->module ? (*sym)->module : "vmlinux");
+	if (access(btf, F_OK)) {
+		snprintf(why, VNX_WHY_LEN, "no type information (BTF) for module %s",
+			 (*sym)->module);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static int attach_candidate(void *arg, enum vnx_metric metric, const struct vnx_candidate *cand,
+			    const struct vnx_hook_spec *spec, char why[VNX_WHY_LEN])
+{
+	bool function = spec->kind == VNX_HOOK_FENTRY || spec->kind == VNX_HOOK_KPROBE;
+	struct vnx_capture *cap = arg;
+	struct attached at = { 0 };
+	const struct vnx_symbol *sym = NULL;
+	int ret = 0;
+
+	if (function)
+		ret = check_function(cap, cand, spec, &sym, why);
+	if (ret)
+		return ret;
+	ret = load_and_attach(cap, &at, metric, spec, sym, why);
+	if (ret) {
+		drop_attached(&at);
+		/* A busy program or a verifier's timeout may also pass; only absence is known to.
+		 */
+		return ret == -ENOENT && !function
+			       ? vnx_kernel_no_tracepoint(&cap->kernel, cand, why)
+			       : (ret == -EAGAIN ? -EBUSY : ret);
+	}
+	if (spec->kind == VNX_HOOK_KPROBE && *sym->module) {
+		memcpy(at.module, sym->module, sizeof(at.module));
+		at.module_base = vnx_kernel_module_base(&cap->kernel, sym->module);
+	}
+	cap->at[metric] = at;
+	return 0;
+}
+
+/* Reads both clocks at one instant, in the kernel. */
+static int read_clocks(struct vnx_capture *cap, struct vnx_clock_pair *out)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	int ret = bpf_prog_test_run_opts(bpf_program__fd(cap->base->progs.calibrate), &opts);
+
+	*out = *(volatile struct vnx_clock_pair *)cap->pair;
+	return ret;
+}
+
+/* Watches jiffies go by. False where they cannot be used: ktime it is then. */
+static bool calibrate(struct vnx_capture *cap)
+{
+	struct vnx_clock_pair pairs[2 * CALIBRATE_EDGES], was, now;
+	size_t n = 0;
+
+	if (read_clocks(cap, &was))
+		return false;
+	for (uint64_t end = was.mono_ns + CALIBRATE_MAX_NS; n < VNX_ARRAY_SIZE(pairs); was = now) {
+		if (read_clocks(cap, &now) || now.mono_ns > end)
+			break;
+		if (now.jiffies == was.jiffies)
+			continue;
+		pairs[n++] = was;
+		pairs[n++] = now;
+	}
+	return !vnx_jiffies_fit(pairs, n, &cap->jiffies);
+}
+
+static int set_clock(struct vnx_capture *cap)
+{
+	struct vnx_clock_pair now = { 0 };
+	bool jiffies = calibrate(cap) && cap->conf.bin_ns >= MIN_TICKS_A_BIN * cap->jiffies.tick_ns;
+	int ret = read_clocks(cap, &now);
+
+	if (ret)
+		return ret;
+	cap->rodata.bin_ns = cap->conf.bin_ns;
+	cap->rodata.slot_mask = (uint32_t)cap->slots.n - 1;
+	cap->rodata.use_ktime = !jiffies;
+	cap->rodata.tick_ns = jiffies ? cap->jiffies.tick_ns : 1;
+	cap->rodata.origin = jiffies ? now.jiffies : now.mono_ns;
+	cap->slots.start_ns =
+		jiffies ? vnx_jiffies_mono_ns(&cap->jiffies, now.jiffies) : now.mono_ns;
+	cap->slots.bin_ns = cap->conf.bin_ns;
+	cap->last_read_ns = cap->last_refresh_ns = now.mono_ns;
+	return 0;
+}
+
+static void *map_memory(const struct bpf_map *map, size_t size, int prot)
+{
+	void *p = mmap(NULL, size, prot, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Two slots a thread (tx and rx, or enter and halt) and as much again to find them quickly. */
+static uint32_t count_slots(unsigned threads)
+{
+	uint32_t n = VNX_SLOTS_MIN;
+
+	while (n < 4ull * threads && n < 1u << 20)
+		n *= 2;
+	return n;
+}
+
+static int load_base(struct vnx_capture *cap, char why[VNX_WHY_LEN])
+{
+	uint32_t n = count_slots(cap->conf.threads_hint);
+	struct bpf_program *prog;
+	int ret;
+
+	cap->base = open_one("calibrate", &prog);
+	if (!cap->base)
+		return say_errno(-errno, "opening the BPF object", why), -errno;
+	ret = bpf_map__set_max_entries(cap->base->maps.heads, n);
+	if (!ret)
+		ret = bpf_map__set_max_entries(cap->base->maps.rings, n);
+	if (!ret)
+		ret = bpf_object__load(cap->base->obj);
+	if (ret)
+		return say_errno(ret, "loading a BPF program", why), ret;
+	cap->slots.n = n;
+	return 0;
+}
+
+static int map_base(struct vnx_capture *cap)
+{
+	size_t n = cap->slots.n;
+
+	cap->slots.seen = calloc(n, sizeof(*cap->slots.seen));
+	if (!cap->slots.seen)
+		return -ENOMEM;
+	cap->slots.heads = map_memory(cap->base->maps.heads, n * sizeof(struct vnx_head),
+				      PROT_READ | PROT_WRITE);
+	cap->slots.rings =
+		map_memory(cap->base->maps.rings, n * sizeof(struct vnx_ring), PROT_READ);
+	cap->pair = map_memory(cap->base->maps.clock_pair, sizeof(*cap->pair), PROT_READ);
+	cap->dropped = map_memory(cap->base->maps.dropped, sizeof(*cap->dropped), PROT_READ);
+	return cap->slots.heads && cap->slots.rings && cap->pair && cap->dropped ? 0 : -errno;
+}
+
+static void unmap_base(struct vnx_capture *cap)
+{
+	if (cap->slots.heads)
+		munmap(cap->slots.heads, cap->slots.n * sizeof(struct vnx_head));
+	if (cap->slots.rings)
+		munmap((void *)cap->slots.rings, cap->slots.n * sizeof(struct vnx_ring));
+	if (cap->pair)
+		munmap(cap->pair, sizeof(*cap->pair));
+	if (cap->dropped)
+		munmap(cap->dropped, sizeof(*cap->dropped));
+	free(cap->slots.seen);
+	count__destroy(cap->base);
+}
+
+static int refused(struct vnx_err *err, int ret, const char *why)
+{
+	bool rights = ret == -EPERM || ret == -EACCES;
+
+	vnx_err_hint(err, rights ? "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; "
+				   "--backend perf or ftrace may do"
+				 : "try --backend ftrace or --backend perf");
+	return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, rights ? "no-privilege" : "no-bpf",
+			   "BPF cannot be used: %s", why);
+}
+
+static int bpf_probe(struct vnx_err *err)
+{
+	struct vnx_capture cap = { .conf = { .threads_hint = 1 } };
+	char why[VNX_WHY_LEN] = "";
+	int ret;
+
+	libbpf_set_print(keep_warning);
+	ret = load_base(&cap, why);
+	unmap_base(&cap);
+	return ret ? refused(err, ret, why) : 0;
+}
+
+/* Sums over the programs; false where the kernel does not tell. */
+static bool read_cost(const struct vnx_capture *cap, uint64_t *ns, uint64_t *runs)
+{
+	*ns = *runs = 0;
+	for (int i = 0; i < VNX_COUNTED; i++) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+
+		if (!cap->at[i].link)
+			continue;
+		if (bpf_obj_get_info_by_fd(bpf_program__fd(cap->at[i].prog), &info, &len))
+			return false;
+		*ns += info.run_time_ns;
+		*runs += info.run_cnt;
+	}
+	return true;
+}
+
+/*
+ * Measuring makes each event dearer, so it is done once and for few events. The figures
+ * start at 0 with each program and only grow while statistics are on.
+ */
+static void end_cost(struct vnx_capture *cap)
+{
+	uint64_t ns, runs;
+
+	if (cap->cost_fd < 0)
+		return;
+	if (read_cost(cap, &ns, &runs) && runs)
+		cap->ns_per_event = (double)ns / (double)runs;
+	close(cap->cost_fd);
+	cap->cost_fd = -1;
+}
+
+static void step_cost(struct vnx_capture *cap)
+{
+	uint64_t ns, runs;
+
+	if (cap->cost_fd < 0)
+		return;
+	if (!read_cost(cap, &ns, &runs) || runs >= COST_EVENTS)
+		end_cost(cap);
+}
+
+static int bpf_detach(struct vnx_capture *cap, struct vnx_err *err)
+{
+	end_cost(cap);
+	for (int i = 0; i < VNX_COUNTED; i++) {
+		bpf_link__destroy(cap->at[i].link);
+		cap->at[i].link = NULL;
+	}
+	cap->waiting = 0;
+	vnx_hooks_end(&cap->hooks);
+	return 0;
+}
+
+static void bpf_close(struct vnx_capture *cap)
+{
+	if (!cap)
+		return;
+	end_cost(cap);
+	for (int i = 0; i < VNX_COUNTED; i++)
+		drop_attached(&cap->at[i]);
+	unmap_base(cap);
+	vnx_hooks_fini(&cap->hooks);
+	vnx_kernel_fini(&cap->kernel);
+	vnx_capture_conf_fini(&cap->conf);
+	free(cap);
+}
+
+static int set_up(struct vnx_capture *cap, struct vnx_err *err)
+{
+	char why[VNX_WHY_LEN] = "";
+	int ret = vnx_kernel_load(&cap->kernel, &cap->conf);
+
+	if (ret)
+		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-symbols",
+				   "the kernel's symbols cannot be read: %s", strerror(-ret));
+	ret = load_base(cap, why);
+	if (ret)
+		return refused(err, ret, why);
+	ret = map_base(cap);
+	if (!ret)
+		ret = set_clock(cap);
+	if (ret)
+		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-counters",
+				   "the BPF counters cannot be set up: %s", strerror(-ret));
+	cap->cost_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
+				&cap->waiting, err);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < cap->hooks.n; i++)
+		if (cap->hooks.v[i].hook[0])
+			return 0;
+	return cap->waiting || cap->conf.keep_empty ? 0 : vnx_hooks_none(&cap->hooks, "bpf", err);
+}
+
+static int bpf_open(struct vnx_capture **out, const struct vnx_capture_conf *conf,
+		    struct vnx_err *err)
+{
+	struct vnx_capture *cap = calloc(1, sizeof(*cap));
+	int ret;
+
+	*out = NULL;
+	if (!cap)
+		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
+	libbpf_set_print(keep_warning);
+	cap->cost_fd = -1;
+	cap->ns_per_event = NAN;
+	ret = vnx_capture_conf_copy(&cap->conf, conf);
+	if (ret)
+		vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory");
+	else
+		ret = set_up(cap, err);
+	if (ret)
+		bpf_close(cap);
+	else
+		*out = cap;
+	return ret;
+}
+
+static int add_lost(struct vnx_capture *cap, uint64_t count, uint64_t t_ns, uint64_t dur_ns,
+		    struct vnx_samples *out)
+{
+	struct vnx_sample s = {
+		.t_ns = t_ns, .dur_ns = dur_ns, .count = count, .metric = VNX_LOST
+	};
+
+	if (!count)
+		return 0;
+	cap->lost += count;
+	return vnx_vec_push(out, s);
+}
+
+/* Events that found no slot, and those that the kernel kept from a program. */
+static int read_dropped(struct vnx_capture *cap, uint64_t now_ns, struct vnx_samples *out)
+{
+	uint64_t dropped = __atomic_load_n(cap->dropped, __ATOMIC_RELAXED);
+	uint64_t lost = dropped - cap->dropped_seen;
+
+	cap->dropped_seen = dropped;
+	for (int i = 0; i < VNX_COUNTED; i++) {
+		struct attached *at = &cap->at[i];
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+
+		if (!at->prog || bpf_obj_get_info_by_fd(bpf_program__fd(at->prog), &info, &len))
+			continue;
+		lost += info.recursion_misses - at->missed;
+		at->missed = info.recursion_misses;
+	}
+	/* How many calls fell into a hole is not known; that the bins are not whole is. */
+	if (cap->hole_dur_ns && add_lost(cap, 1, cap->hole_ns, cap->hole_dur_ns, out))
+		return -ENOMEM;
+	cap->hole_dur_ns = 0;
+	return add_lost(cap, lost, cap->last_read_ns, now_ns - cap->last_read_ns, out);
+}
+
+/* A kprobe dies with its module. If that is back, the hook is too, with a hole in between. */
+static int drop_orphans(struct vnx_capture *cap)
+{
+	int dropped = 0;
+
+	for (size_t i = 0; i < cap->hooks.n; i++) {
+		struct vnx_hook *hook = &cap->hooks.v[i];
+		struct attached *at = &cap->at[hook->metric];
+
+		if (!at->link || !at->module[0] ||
+		    vnx_kernel_module_base(&cap->kernel, at->module) == at->module_base)
+			continue;
+		drop_attached(at);
+		hook->hook[0] = '\0';
+		hook->until_ns = cap->ended_ns[hook->metric] = vnx_mono_ns();
+		dropped++;
+	}
+	return dropped;
+}
+
+static bool tid_gone(uint32_t tid, void *arg)
+{
+	return vnx_kernel_thread_gone(tid);
+}
+
+/* Modules came or went: hooks to drop, hooks to try again. */
+static int reattach(struct vnx_capture *cap, struct vnx_err *err)
+{
+	uint64_t now = vnx_mono_ns();
+	bool orphans = drop_orphans(cap);
+	int ret;
+
+	if (!orphans && !cap->waiting)
+		return 0;
+	ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
+				&cap->waiting, err);
+	for (size_t i = 0; i < cap->hooks.n; i++) {
+		struct vnx_hook *hook = &cap->hooks.v[i];
+
+		/* Attached now, and had been up to its module's end. */
+		if (hook->hook[0] && cap->ended_ns[hook->metric]) {
+			cap->ended_ns[hook->metric] = 0;
+			cap->hole_ns = cap->last_refresh_ns;
+			cap->hole_dur_ns = vnx_mono_ns() - cap->last_refresh_ns;
+		}
+	}
+	cap->last_refresh_ns = now;
+	return ret;
+}
+
+static int bpf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_tids,
+		       struct vnx_err *err)
+{
+	step_cost(cap);
+	vnx_slots_reclaim(&cap->slots, tid_gone, NULL);
+	/* What cannot be looked up now is tried again in a second. */
+	if (vnx_kernel_refresh(&cap->kernel) > 0)
+		return reattach(cap, err);
+	cap->last_refresh_ns = vnx_mono_ns();
+	return 0;
+}
+
+static int bpf_read(struct vnx_capture *cap, struct vnx_samples *out, bool final,
+		    struct vnx_err *err)
+{
+	struct vnx_clock_pair now = { 0 };
+	uint64_t slack = 0, off;
+	int ret = read_clocks(cap, &now);
+
+	if (ret)
+		now.mono_ns = vnx_mono_ns();
+	if (!cap->rodata.use_ktime) {
+		off = ret ? 0 : vnx_jiffies_off_ns(&cap->jiffies, &now);
+		cap->jiffies.error_ns = off > cap->jiffies.error_ns ? off : cap->jiffies.error_ns;
+		slack = cap->jiffies.tick_ns + cap->jiffies.error_ns;
+	}
+	ret = vnx_slots_read(&cap->slots, now.mono_ns - slack, final, out);
+	if (!ret)
+		ret = read_dropped(cap, now.mono_ns, out);
+	if (ret)
+		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory");
+	cap->last_read_ns = now.mono_ns;
+	return 0;
+}
+
+static uint64_t bpf_start_ns(const struct vnx_capture *cap)
+{
+	return cap->slots.start_ns;
+}
+
+static const struct vnx_hooks *bpf_hooks(const struct vnx_capture *cap)
+{
+	return &cap->hooks;
+}
+
+static void bpf_stats(const struct vnx_capture *cap, struct vnx_capture_stats *out)
+{
+	uint64_t error_ns = 0;
+
+	if (!cap->rodata.use_ktime) {
+		error_ns = cap->jiffies.error_ns;
+		if (cap->conf.bin_ns % cap->rodata.tick_ns)
+			error_ns += cap->rodata.tick_ns / 2;
+	}
+	*out = (struct vnx_capture_stats){
+		.events = cap->slots.events + cap->slots.lost + cap->lost,
+		.lost = cap->slots.lost + cap->lost,
+		.ns_per_event = cap->ns_per_event,
+		.clock_error_s = (double)error_ns / 1e9,
+	};
+}
+
+const struct vnx_capture_ops vnx_capture_bpf = {
+	.name = "bpf",
+	.summary = "BPF programs count per thread and bin; no event is recorded",
+	.probe = bpf_probe,
+	.open = bpf_open,
+	.refresh = bpf_refresh,
+	.read = bpf_read,
+	.start_ns = bpf_start_ns,
+	.hooks = bpf_hooks,
+	.stats = bpf_stats,
+	.detach = bpf_detach,
+	.close = bpf_close,
+};

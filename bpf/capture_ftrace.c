@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bpf/capture.h"
+
+static int not_yet_probe(struct vnx_err *err)
+{
+	return vnx_err_set(err, -EOPNOTSUPP, VNX_EXIT_UNSUPPORTED, "no-ftrace",
+			   "back end ftrace is not built yet");
+}
+
+static int not_yet_open(struct vnx_capture **out, const struct vnx_capture_conf *conf,
+			struct vnx_err *err)
+{
+	*out = NULL;
+	return not_yet_probe(err);
+}
+
+const struct vnx_capture_ops vnx_capture_ftrace = {
+	.name = "ftrace",
+	.summary = "",
+	.probe = not_yet_probe,
+	.open = not_yet_open,
+};

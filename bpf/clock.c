@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bpf/clock.h"
+
+#include <math.h>
+#include <time.h>
+
+/* HZ of kernel/Kconfig.hz, and those of architectures with their own. */
+static const unsigned hz_known[] = { 100, 250, 300, 1000, 24,  48,   64,
+				     128, 200, 256, 500,  512, 1024, 1200 };
+#define HZ_TOLERANCE 0.04
+#define MIN_TICKS 4
+
+uint64_t vnx_mono_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t vnx_jiffies_mono_ns(const struct vnx_jiffies *j, uint64_t jiffies)
+{
+	return (uint64_t)(j->phase_ns + (int64_t)(jiffies * j->tick_ns));
+}
+
+static unsigned hz_nearest(double hz)
+{
+	unsigned best = 0;
+	double off = HZ_TOLERANCE;
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(hz_known); i++) {
+		double d = fabs(hz / hz_known[i] - 1.0);
+
+		if (d < off) {
+			off = d;
+			best = hz_known[i];
+		}
+	}
+	return best;
+}
+
+/* First pair of the first and of the last jiffy that were seen to begin. */
+static size_t find_edges(const struct vnx_clock_pair *pairs, size_t n, size_t *first, size_t *last)
+{
+	size_t edges = 0;
+
+	for (size_t i = 1; i < n; i++) {
+		if (pairs[i].jiffies == pairs[i - 1].jiffies)
+			continue;
+		if (!edges++)
+			*first = i;
+		*last = i;
+	}
+	return edges;
+}
+
+/*
+ * A jiffy never begins early: each pair just after an edge bounds the phase from above, by
+ * the tick's delay and our own. The least of them is the phase. The edge lies between the
+ * two pairs around it, so what exceeds that gap was a late tick and not a late look.
+ */
+static void fit_phase(const struct vnx_clock_pair *pairs, size_t n, struct vnx_jiffies *out)
+{
+	int64_t lo = INT64_MAX, late = INT64_MIN, best_gap = 0;
+
+	for (size_t i = 1; i < n; i++) {
+		int64_t phase =
+			(int64_t)pairs[i].mono_ns - (int64_t)(pairs[i].jiffies * out->tick_ns);
+		int64_t gap = (int64_t)(pairs[i].mono_ns - pairs[i - 1].mono_ns);
+
+		if (pairs[i].jiffies == pairs[i - 1].jiffies)
+			continue;
+		if (phase < lo) {
+			lo = phase;
+			best_gap = gap;
+		}
+		late = phase - gap > late ? phase - gap : late;
+	}
+	out->phase_ns = lo;
+	out->error_ns = (uint64_t)(best_gap + (late > lo ? late - lo : 0));
+}
+
+int vnx_jiffies_fit(const struct vnx_clock_pair *pairs, size_t n, struct vnx_jiffies *out)
+{
+	size_t first = 0, last = 0;
+	uint64_t ticks;
+
+	if (find_edges(pairs, n, &first, &last) < 2)
+		return -ERANGE;
+	ticks = pairs[last].jiffies - pairs[first].jiffies;
+	if (ticks < MIN_TICKS || pairs[last].mono_ns <= pairs[first].mono_ns)
+		return -ERANGE;
+	out->hz = hz_nearest((double)ticks * 1e9 /
+			     (double)(pairs[last].mono_ns - pairs[first].mono_ns));
+	if (!out->hz)
+		return -ERANGE;
+	out->tick_ns = (VNX_NSEC_PER_SEC + out->hz / 2) / out->hz;
+	fit_phase(pairs, n, out);
+	return 0;
+}
+
+uint64_t vnx_jiffies_off_ns(const struct vnx_jiffies *j, const struct vnx_clock_pair *pair)
+{
+	uint64_t begun = vnx_jiffies_mono_ns(j, pair->jiffies), due = begun + j->tick_ns;
+
+	if (pair->mono_ns < begun)
+		return begun - pair->mono_ns;
+	return pair->mono_ns > due ? pair->mono_ns - due : 0;
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bpf/kernel.h"
+
+#include <mntent.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define KALLSYMS "/proc/kallsyms"
+#define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
+
+/* All of a file of /proc, which tells no size; NULL and errno. */
+static char *read_all(const char *path)
+{
+	VNX_CLEANUP_FCLOSE FILE *f = fopen(path, "re");
+	char *text = NULL;
+	size_t n = 0, cap = 0, got;
+
+	if (!f)
+		return NULL;
+	do {
+		if (vnx_vec_grow((void **)&text, &cap, n + 4096, 1)) {
+			free(text);
+			errno = ENOMEM;
+			return NULL;
+		}
+		got = fread(text + n, 1, cap - n - 1, f);
+		n += got;
+	} while (got);
+	text[n] = '\0';
+	return text;
+}
+
+static int want_symbol(struct vnx_kernel *k, const char *name, const char *home)
+{
+	struct vnx_symbol s = { 0 };
+
+	if (!name || vnx_kernel_symbol(k, name))
+		return 0;
+	snprintf(s.name, sizeof(s.name), "%s", name);
+	snprintf(s.home, sizeof(s.home), "%s", home ? home : "");
+	return vnx_vec_push(k, s);
+}
+
+static int want_hook(struct vnx_kernel *k, const char *hook, const char *home)
+{
+	struct vnx_hook_spec spec;
+
+	if (vnx_hook_parse(hook, &spec, NULL))
+		return 0; /* the ladder complains */
+	return spec.kind == VNX_HOOK_FENTRY || spec.kind == VNX_HOOK_KPROBE
+		       ? want_symbol(k, spec.name, home)
+		       : 0;
+}
+
+static void add_copy(struct vnx_symbol *s, const char *bracketed)
+{
+	char mod[sizeof(s->module)] = "";
+
+	if (*bracketed == '[')
+		snprintf(mod, sizeof(mod), "%.*s", (int)strcspn(bracketed + 1, "]\n"),
+			 bracketed + 1);
+	if (*mod && *s->home && strcmp(mod, s->home)) {
+		s->elsewhere = true;
+		return;
+	}
+	s->copies++;
+	memcpy(s->module, mod, sizeof(mod));
+}
+
+/* One line of kallsyms: "ffffffff81000000 t name\t[module]". */
+static void match_line(struct vnx_kernel *k, char *line)
+{
+	char *type = strchr(line, ' '), *name, *end, *mod;
+
+	if (!type || (type[1] != 't' && type[1] != 'T' && type[1] != 'w' && type[1] != 'W'))
+		return;
+	name = type + 3;
+	end = name + strcspn(name, "\t\n");
+	mod = *end == '\t' ? end + 1 : "";
+	*end = '\0';
+	for (size_t i = 0; i < k->n; i++) {
+		struct vnx_symbol *s = &k->v[i];
+		size_t len = strlen(s->name);
+
+		if (strncmp(name, s->name, len))
+			continue;
+		if (!name[len]) {
+			add_copy(s, mod);
+		} else if (name[len] == '.' && name[len + 1] != '_') {
+			snprintf(s->variant, sizeof(s->variant), "%s", name);
+		}
+	}
+}
+
+static int scan_symbols(struct vnx_kernel *k)
+{
+	VNX_CLEANUP_FCLOSE FILE *f = fopen(KALLSYMS, "re");
+	VNX_CLEANUP_FREE char *line = NULL;
+	size_t cap = 0;
+
+	if (!f)
+		return -errno;
+	for (size_t i = 0; i < k->n; i++) {
+		k->v[i].copies = 0;
+		k->v[i].elsewhere = false;
+		k->v[i].module[0] = k->v[i].variant[0] = '\0';
+	}
+	while (getline(&line, &cap, f) > 0)
+		match_line(k, line);
+	return 0;
+}
+
+int vnx_kernel_load(struct vnx_kernel *k, const struct vnx_capture_conf *conf)
+{
+	size_t n;
+	const struct vnx_candidate *c = vnx_ladder(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (want_hook(k, c[i].hook, c[i].module) ||
+		    want_symbol(k, c[i].unless, c[i].module))
+			return -ENOMEM;
+	for (size_t i = 0; i < conf->n_overrides; i++)
+		if (want_hook(k, conf->overrides[i].hook, NULL))
+			return -ENOMEM;
+	k->modules = read_all("/proc/modules");
+	return scan_symbols(k);
+}
+
+void vnx_kernel_fini(struct vnx_kernel *k)
+{
+	free(k->v);
+	free(k->modules);
+	*k = (struct vnx_kernel){ 0 };
+}
+
+/*
+ * Lines of /proc/modules hold use counts and states that change all the time: a module came
+ * or went, or was loaded again, when its name or its address differs.
+ */
+static bool same_modules(const char *a, const char *b)
+{
+	while (*a && *b) {
+		size_t la = strcspn(a, "\n"), lb = strcspn(b, "\n");
+		size_t na = strcspn(a, " "), nb = strcspn(b, " ");
+		const char *xa = memmem(a, la, " 0x", 3), *xb = memmem(b, lb, " 0x", 3);
+
+		if (na != nb || memcmp(a, b, na))
+			return false;
+		if (!xa != !xb || (xa && strncmp(xa, xb, 3 + 16)))
+			return false;
+		a += la + (a[la] == '\n');
+		b += lb + (b[lb] == '\n');
+	}
+	return !*a && !*b;
+}
+
+int vnx_kernel_refresh(struct vnx_kernel *k)
+{
+	char *now;
+	int ret;
+
+	if (!k->modules)
+		return 0;
+	now = read_all("/proc/modules");
+	if (!now)
+		return -errno;
+	if (same_modules(k->modules, now)) {
+		free(now);
+		return 0;
+	}
+	free(k->modules);
+	k->modules = now;
+	ret = scan_symbols(k);
+	return ret ? ret : 1;
+}
+
+const struct vnx_symbol *vnx_kernel_symbol(const struct vnx_kernel *k, const char *name)
+{
+	for (size_t i = 0; i < k->n; i++)
+		if (!strcmp(k->v[i].name, name))
+			return &k->v[i];
+	return NULL;
+}
+
+/* Its line of /proc/modules: "name size uses users, state 0xaddress". */
+static const char *module_line(const struct vnx_kernel *k, const char *module)
+{
+	size_t len = strlen(module);
+
+	for (const char *p = k->modules; p && *p;) {
+		if (!strncmp(p, module, len) && p[len] == ' ')
+			return p;
+		p += strcspn(p, "\n");
+		p += *p == '\n';
+	}
+	return NULL;
+}
+
+uint64_t vnx_kernel_module_base(const struct vnx_kernel *k, const char *module)
+{
+	const char *line = module_line(k, module);
+	const char *x = line ? strstr(line, " 0x") : NULL;
+	uint64_t base;
+	char *end;
+
+	if (!x || x > line + strcspn(line, "\n"))
+		return 0;
+	base = strtoull(x + 1, &end, 16);
+	return end > x + 3 ? base : 0;
+}
+
+bool vnx_kernel_has_module(const struct vnx_kernel *k, const char *module)
+{
+	char path[128];
+
+	if (module_line(k, module))
+		return true;
+	/* Built in: such have a folder where they have parameters. */
+	snprintf(path, sizeof(path), "/sys/module/%s", module);
+	return !access(path, F_OK);
+}
+
+/* The thing itself is absent: for good, or until its module is loaded? */
+static int absent(const struct vnx_kernel *k, const struct vnx_candidate *cand, const char *what,
+		  char why[VNX_WHY_LEN])
+{
+	if (cand->module && !vnx_kernel_has_module(k, cand->module)) {
+		if (k->modules) {
+			snprintf(why, VNX_WHY_LEN, "module %s is not loaded", cand->module);
+			return -EAGAIN;
+		}
+		snprintf(why, VNX_WHY_LEN, "this kernel has no %s, and no modules", cand->module);
+		return -ENOENT;
+	}
+	if (cand->module || !k->modules) {
+		snprintf(why, VNX_WHY_LEN, "no such %s in this kernel%s", what,
+			 *what == 'f' ? ": inlined" : "");
+		return -ENOENT;
+	}
+	snprintf(why, VNX_WHY_LEN, "no such %s in this kernel, or its module is not loaded", what);
+	return -EAGAIN;
+}
+
+int vnx_kernel_no_tracepoint(const struct vnx_kernel *k, const struct vnx_candidate *cand,
+			     char why[VNX_WHY_LEN])
+{
+	return absent(k, cand, "tracepoint", why);
+}
+
+int vnx_kernel_check_function(const struct vnx_kernel *k, const struct vnx_candidate *cand,
+			      const char *name, const struct vnx_symbol **sym,
+			      char why[VNX_WHY_LEN])
+{
+	const struct vnx_symbol *s = vnx_kernel_symbol(k, name);
+	const struct vnx_symbol *other = cand->unless ? vnx_kernel_symbol(k, cand->unless) : NULL;
+
+	if (other && (other->copies || other->variant[0])) {
+		snprintf(why, VNX_WHY_LEN, "a part of %s in this kernel: would count less",
+			 cand->unless);
+		return -ENOENT;
+	}
+	if (s && s->copies == 1) {
+		*sym = s;
+		return 0;
+	}
+	if (s && s->copies) {
+		snprintf(why, VNX_WHY_LEN, "this kernel has %u functions of that name", s->copies);
+		return -EEXIST;
+	}
+	if (s && s->variant[0]) {
+		snprintf(why, VNX_WHY_LEN,
+			 "the compiler left only %s: give it with --hook to use it", s->variant);
+		return -ENOENT;
+	}
+	return absent(k, cand, "function", why);
+}
+
+int vnx_kernel_kprobe_pmu(char why[VNX_WHY_LEN])
+{
+	VNX_CLEANUP_FCLOSE FILE *f = fopen(KPROBE_PMU, "re");
+	int type;
+
+	if (f && fscanf(f, "%d", &type) == 1 && type > 0)
+		return type;
+	snprintf(why, VNX_WHY_LEN, "kprobes are switched off in this kernel");
+	return -ENOENT;
+}
+
+char *vnx_kernel_tracefs(void)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+	char *path = NULL;
+
+	if (!f)
+		return NULL;
+	while (!path && (m = getmntent(f)))
+		if (!strcmp(m->mnt_type, "tracefs"))
+			path = strdup(m->mnt_dir);
+	endmntent(f);
+	return path;
+}
+
+bool vnx_kernel_thread_gone(uint32_t tid)
+{
+	return kill((pid_t)tid, 0) && errno == ESRCH;
+}

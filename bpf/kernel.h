@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the running kernel has, asked of the kernel itself and never of its version:
+ * functions (kallsyms), modules, kprobes, tracefs.
+ */
+#ifndef VNX_KERNEL_H
+#define VNX_KERNEL_H
+
+#include "bpf/ladder.h"
+
+struct vnx_symbol {
+	char name[64];
+	char module[64];  /* "" : the kernel itself */
+	char variant[96]; /* a compiler's copy of it ("f.constprop.0") where f is absent */
+	char home[64];    /* module it is wanted of where it is no built-in, "": any */
+	unsigned copies;  /* in home or the kernel itself; 0: absent */
+	bool elsewhere;   /* another module has a function of that name */
+};
+
+struct vnx_kernel {
+	struct vnx_symbol *v; /* the functions of the ladder and the overrides */
+	size_t n, cap;
+	char *modules; /* text of /proc/modules, NULL: this kernel has no modules */
+};
+
+/* Looks all functions of the ladder and of conf->overrides up. */
+int vnx_kernel_load(struct vnx_kernel *k, const struct vnx_capture_conf *conf) VNX_MUST_CHECK;
+void vnx_kernel_fini(struct vnx_kernel *k);
+/* Looks again if modules came or went since; 1: they did. Cheap when not. -errno. */
+int vnx_kernel_refresh(struct vnx_kernel *k);
+/* NULL: not one of the functions looked up. */
+const struct vnx_symbol *vnx_kernel_symbol(const struct vnx_kernel *k, const char *name);
+/* Where the module is loaded, 0: not loaded or built in. Tells a module loaded anew. */
+uint64_t vnx_kernel_module_base(const struct vnx_kernel *k, const char *module);
+bool vnx_kernel_has_module(const struct vnx_kernel *k, const char *module);
+
+/*
+ * May a function candidate be tried? 0 and *sym, or as a vnx_attach_fn fails, with @why.
+ */
+int vnx_kernel_check_function(const struct vnx_kernel *k, const struct vnx_candidate *cand,
+			      const char *name, const struct vnx_symbol **sym,
+			      char why[VNX_WHY_LEN]);
+/* The same answer for a tracepoint that is not there. */
+int vnx_kernel_no_tracepoint(const struct vnx_kernel *k, const struct vnx_candidate *cand,
+			     char why[VNX_WHY_LEN]);
+/* Type of the kprobe PMU, or -ENOENT: kprobes are switched off; @why says so. */
+int vnx_kernel_kprobe_pmu(char why[VNX_WHY_LEN]);
+/* Where tracefs is mounted, NULL: nowhere. Caller frees. Mounts nothing. */
+char *vnx_kernel_tracefs(void);
+/* Thread id of no thread? */
+bool vnx_kernel_thread_gone(uint32_t tid);
+
+#endif
