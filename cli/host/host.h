@@ -24,6 +24,19 @@ int vnx_host_scan(struct vnx_host *host, uint64_t now_ns, bool *changed,
 const struct vnx_vms *vnx_host_vms(const struct vnx_host *host);
 /* All worker and vCPU tids of living VMs, sorted; owned by @host until the next scan. */
 const struct vnx_u32s *vnx_host_tids(const struct vnx_host *host);
+/*
+ * "This thread entered a guest": what the capture saw and /proc cannot tell, as vCPU threads
+ * have no name of their own unless QEMU was given debug-threads=on. Its VM gets @tid as a vCPU.
+ * 1: learned something; 0: known already, or of no VM we know (its process is then examined
+ * by the next scan); -ESRCH: the thread is gone; -ENOMEM.
+ */
+int vnx_host_note_thread(struct vnx_host *host, uint32_t tid) VNX_MUST_CHECK;
+/*
+ * What the last scan could not see, in one sentence with its remedy (no root, another network
+ * namespace, Open vSwitch's database closed to us), or NULL. Not an error: what could be seen
+ * is in vnx_host_vms().
+ */
+const struct vnx_err *vnx_host_partial(const struct vnx_host *host);
 /* Does @vm answer to --vm @text (name or pid)? */
 bool vnx_vm_matches(const struct vnx_vm *vm, const char *text);
 

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The interfaces of our network namespace by rtnetlink, and which switch a tap hangs on.
+ */
+#include "cli/host/internal.h"
+
+#include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DUMP_TRIES 5
+
+struct vnx_netlink {
+	struct mnl_socket *ask, *hear;
+	bool changed;
+	unsigned seq;
+};
+
+static int open_socket(struct mnl_socket **out, unsigned groups)
+{
+	*out = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | (groups ? SOCK_NONBLOCK : 0));
+	if (!*out || mnl_socket_bind(*out, groups, MNL_SOCKET_AUTOPID) < 0)
+		return -errno;
+	return 0;
+}
+
+int vnx_netlink_open(struct vnx_netlink **out, struct vnx_err *err)
+{
+	struct vnx_netlink *nl = calloc(1, sizeof(*nl));
+	int ret;
+
+	*out = NULL;
+	if (!nl)
+		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
+	ret = open_socket(&nl->ask, 0);
+	if (!ret)
+		ret = open_socket(&nl->hear, RTMGRP_LINK);
+	if (ret) {
+		vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-netlink",
+			    "cannot open a netlink socket: %s", strerror(-ret));
+		vnx_netlink_close(nl);
+		return ret;
+	}
+	nl->changed = true;
+	*out = nl;
+	return 0;
+}
+
+void vnx_netlink_close(struct vnx_netlink *nl)
+{
+	if (!nl)
+		return;
+	if (nl->ask)
+		mnl_socket_close(nl->ask);
+	if (nl->hear)
+		mnl_socket_close(nl->hear);
+	free(nl);
+}
+
+bool vnx_netlink_changed(struct vnx_netlink *nl)
+{
+	char buf[8192];
+	bool changed = nl->changed;
+
+	for (;;) {
+		ssize_t n = recv(mnl_socket_get_fd(nl->hear), buf, sizeof(buf), MSG_DONTWAIT);
+
+		/* ENOBUFS: more changed than the socket could hold. */
+		if (n < 0 && errno != ENOBUFS && errno != EINTR)
+			break;
+		changed = true;
+	}
+	nl->changed = false;
+	return changed;
+}
+
+static int parse_info(const struct nlattr *attr, void *data)
+{
+	struct vnx_link *link = data;
+
+	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND && !mnl_attr_validate(attr, MNL_TYPE_STRING))
+		snprintf(link->kind, sizeof(link->kind), "%.*s",
+			 (int)mnl_attr_get_payload_len(attr), mnl_attr_get_str(attr));
+	return MNL_CB_OK;
+}
+
+static int parse_link_attr(const struct nlattr *attr, void *data)
+{
+	struct vnx_link *link = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_IFNAME:
+		if (!mnl_attr_validate(attr, MNL_TYPE_STRING))
+			snprintf(link->name, sizeof(link->name), "%.*s",
+				 (int)mnl_attr_get_payload_len(attr), mnl_attr_get_str(attr));
+		break;
+	case IFLA_MASTER:
+		if (!mnl_attr_validate(attr, MNL_TYPE_U32))
+			link->master = mnl_attr_get_u32(attr);
+		break;
+	case IFLA_LINK:
+		if (!mnl_attr_validate(attr, MNL_TYPE_U32))
+			link->lower = mnl_attr_get_u32(attr);
+		break;
+	case IFLA_LINKINFO:
+		mnl_attr_parse_nested(attr, parse_info, link);
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static bool has_attr(const struct nlmsghdr *nlh, unsigned type)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg)) if (mnl_attr_get_type(attr) ==
+								   type) return true;
+	return false;
+}
+
+static int parse_link(const struct nlmsghdr *nlh, void *data)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+	struct vnx_link link = { .speed_bps = -1 };
+
+	if (nlh->nlmsg_type != RTM_NEWLINK ||
+	    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct ifinfomsg))
+		return MNL_CB_OK;
+	link.index = (uint32_t)ifi->ifi_index;
+	mnl_attr_parse(nlh, sizeof(*ifi), parse_link_attr, &link);
+	/* An index of another namespace means nothing here. */
+	if (has_attr(nlh, IFLA_LINK_NETNSID))
+		link.lower = 0;
+	return vnx_vec_push((struct vnx_links *)data, link) ? (errno = ENOMEM, MNL_CB_ERROR)
+							    : MNL_CB_OK;
+}
+
+/* Names of interfaces hold no slash, so that the path cannot leave the folder. */
+static void read_sysfs(struct vnx_link *link)
+{
+	VNX_CLEANUP_CLOSE int dir = open("/sys/class/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[64], *end;
+	long mbps;
+
+	if (dir < 0)
+		return;
+	snprintf(path, sizeof(path), "%s/device", link->name);
+	link->physical = !faccessat(dir, path, F_OK, 0);
+	snprintf(path, sizeof(path), "%s/speed", link->name);
+	VNX_CLEANUP_FREE char *text = vnx_proc_read(dir, path, 64, NULL);
+
+	/* EINVAL: link is down or its driver tells no speed; -1: unknown. */
+	if (!text)
+		return;
+	mbps = strtol(text, &end, 10);
+	if (end != text && mbps > 0 && mbps < 100000000)
+		link->speed_bps = (int64_t)mbps * 1000000;
+}
+
+static int dump_links(struct vnx_netlink *nl, struct vnx_links *links)
+{
+	char buf[32768];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *ifi;
+	unsigned port = mnl_socket_get_portid(nl->ask), seq = ++nl->seq;
+	ssize_t n;
+	int ret = MNL_CB_OK;
+
+	nlh->nlmsg_type = RTM_GETLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	nlh->nlmsg_seq = seq;
+	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	ifi->ifi_family = AF_UNSPEC;
+	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	links->n = 0;
+	if (mnl_socket_sendto(nl->ask, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	while (ret == MNL_CB_OK) {
+		n = mnl_socket_recvfrom(nl->ask, buf, sizeof(buf));
+		if (n < 0)
+			return -errno;
+		ret = mnl_cb_run(buf, (size_t)n, seq, port, parse_link, links);
+	}
+	if (ret < 0) {
+		ret = -errno;
+		/* What is left of this answer must not be taken for the next one. */
+		while (recv(mnl_socket_get_fd(nl->ask), buf, sizeof(buf), MSG_DONTWAIT) > 0)
+			;
+		return ret;
+	}
+	return 0;
+}
+
+int vnx_netlink_links(struct vnx_netlink *nl, struct vnx_links *links, struct vnx_err *err)
+{
+	int ret = -EINTR;
+
+	/* EINTR: interfaces came or went in the middle of the answer. */
+	for (int i = 0; i < DUMP_TRIES && ret == -EINTR; i++)
+		ret = dump_links(nl, links);
+	if (ret) {
+		nl->changed = true;
+		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-netlink",
+				   "cannot list the network interfaces: %s", strerror(-ret));
+	}
+	for (size_t i = 0; i < links->n; i++)
+		if (links->v[i].master)
+			read_sysfs(&links->v[i]);
+	/* Parents of macvtaps have no master. */
+	for (size_t i = 0; i < links->n; i++)
+		for (size_t j = 0; links->v[i].lower && j < links->n; j++)
+			if (links->v[j].index == links->v[i].lower && !links->v[j].master)
+				read_sysfs(&links->v[j]);
+	return 0;
+}
+
+/* "index name kind master lower physical speed_bps bridge", "-" for nothing. */
+int vnx_links_parse(const char *text, struct vnx_links *links)
+{
+	links->n = 0;
+	while (*text) {
+		struct vnx_link l = { 0 };
+		int physical = 0;
+		long long speed = -1;
+
+		if (sscanf(text, "link %u %15s %23s %u %u %d %lld %63s", &l.index, l.name, l.kind,
+			   &l.master, &l.lower, &physical, &speed, l.bridge) == 8) {
+			l.physical = physical;
+			l.speed_bps = speed;
+			if (!strcmp(l.kind, "-"))
+				l.kind[0] = '\0';
+			if (!strcmp(l.bridge, "-"))
+				l.bridge[0] = '\0';
+			if (vnx_vec_push(links, l))
+				return -ENOMEM;
+		}
+		text += strcspn(text, "\n");
+		text += *text == '\n';
+	}
+	return 0;
+}
+
+const struct vnx_link *vnx_links_by_index(const struct vnx_links *links, uint32_t index)
+{
+	for (size_t i = 0; index && i < links->n; i++)
+		if (links->v[i].index == index)
+			return &links->v[i];
+	return NULL;
+}
+
+const struct vnx_link *vnx_links_by_name(const struct vnx_links *links, const char *name)
+{
+	for (size_t i = 0; name[0] && i < links->n; i++)
+		if (!strcmp(links->v[i].name, name))
+			return &links->v[i];
+	return NULL;
+}
+
+/*
+ * How likely a port leads out of the host: 0 it does not. A physical port is certain; a bond
+ * or VLAN has one below; a veth leads to a container or another bridge (as in OpenStack).
+ */
+static unsigned uplink_rank(const struct vnx_link *l)
+{
+	static const struct {
+		const char *kind;
+		unsigned rank;
+	} kinds[] = { { "bond", 5 },   { "team", 5 },      { "vlan", 4 },
+		      { "veth", 3 },   { "vxlan", 2 },     { "geneve", 2 },
+		      { "gretap", 2 }, { "ip6gretap", 2 }, { "wireguard", 2 } };
+
+	if (l->physical)
+		return 6;
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(kinds); i++)
+		if (!strcmp(l->kind, kinds[i].kind))
+			return kinds[i].rank;
+	return 0;
+}
+
+static const struct vnx_link *find_uplink(const struct vnx_links *links,
+					  const struct vnx_link *port)
+{
+	const struct vnx_link *best = NULL;
+
+	for (size_t i = 0; i < links->n; i++) {
+		const struct vnx_link *l = &links->v[i];
+
+		/* All bridges of Open vSwitch share one master. */
+		if (l == port || l->master != port->master || strcmp(l->bridge, port->bridge))
+			continue;
+		if (uplink_rank(l) > (best ? uplink_rank(best) : 0))
+			best = l;
+	}
+	return best;
+}
+
+static int put_str(char **dst, const char *value)
+{
+	free(*dst);
+	*dst = strdup(value);
+	return *dst ? 0 : -ENOMEM;
+}
+
+static int put_switch(struct vnx_iface *iface, const char *sw, const char *kind,
+		      const struct vnx_link *uplink)
+{
+	iface->uplink_bps = uplink ? uplink->speed_bps : -1;
+	if (put_str(&iface->sw, sw) || put_str(&iface->switch_kind, kind) ||
+	    put_str(&iface->uplink, uplink ? uplink->name : ""))
+		return -ENOMEM;
+	return 0;
+}
+
+int vnx_links_switch(const struct vnx_links *links, const struct vnx_link *port,
+		     struct vnx_iface *iface)
+{
+	const struct vnx_link *master = port ? vnx_links_by_index(links, port->master) : NULL;
+	bool ovs;
+
+	if (!port)
+		return put_switch(iface, "", "unknown", NULL);
+	if (!strcmp(port->kind, "macvtap") || !strcmp(port->kind, "macvlan")) {
+		const struct vnx_link *lower = vnx_links_by_index(links, port->lower);
+
+		return put_switch(iface, lower ? lower->name : "", "macvtap",
+				  lower && uplink_rank(lower) ? lower : NULL);
+	}
+	if (!port->master)
+		return put_switch(iface, "", "none", NULL);
+	if (!master)
+		return put_switch(iface, "", "unknown", NULL);
+	ovs = !strcmp(master->kind, "openvswitch");
+	if (ovs || !strcmp(master->kind, "bridge"))
+		return put_switch(iface, ovs && port->bridge[0] ? port->bridge : master->name,
+				  master->kind, find_uplink(links, port));
+	return put_switch(iface, master->name, "unknown", NULL);
+}
