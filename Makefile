@@ -98,7 +98,12 @@ $(B)/tests/%: tests/unit/%.c $(B)/libvnx.a $(LIBPERF) $(LIBAPI)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libvnx.a $(LIBPERF) $(LIBAPI) -lcmocka $(LDLIBS)
 
-.PHONY: unit check test clean deps deps-test help lab-shell
+.PHONY: unit check test clean deps help demo lab-shell lab-demo install golden-update format
+demo: ## install what is needed, build, diagnose: live on a KVM host, else a real recording
+	$(Q)tests/deps
+	$(Q)$(MAKE) -s all
+	$(Q)tests/demo
+
 unit: $(UNIT) ## build the unit tests
 
 check: all unit ## the quick loop: unit tests and golden files, under a minute
@@ -114,6 +119,22 @@ deps: ## install what the build and the run need (Debian packages, as root)
 
 lab-shell: all ## a shell on a KVM host of your own, booted in emulation
 	$(Q)tests/lab/lab shell
+
+lab-demo: ## watch a live diagnosis: boots a KVM host in emulation and injects a fault
+	$(Q)tests/deps --test
+	$(Q)$(MAKE) -s all
+	$(Q)tests/lab/demo
+
+install: all ## install to DESTDIR PREFIX
+	install -D -m 755 $(B)/vnetdx $(DESTDIR)$(PREFIX)/bin/vnetdx
+
+golden-update: all ## accept what the program prints now as the golden files
+	$(Q)tests/golden/golden.test --update
+
+format: ## clang-format on every source file
+	$(Q)clang-format -i $(shell git ls-files '*.c' '*.h')
+
+-include tests/bench/bench.mk
 
 clean: ## remove build/ but keep the lab's images
 	$(Q)find build -mindepth 1 -maxdepth 1 ! -name lab ! -name linux -exec rm -rf {} + 2>/dev/null || true
