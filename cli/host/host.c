@@ -156,14 +156,20 @@ static void note_partial(struct vnx_host *host, const char *code, const char *wh
 	vnx_err_hint(&host->partial, "%s", hint);
 }
 
-/* Stays noted: a process that may not be read is not tried at every scan. */
-static void note_denied(struct vnx_host *host)
+/*
+ * Stays noted, as a process that may not be read is not tried at every scan. A process other
+ * than a VMM that even root may not read (of a security module, say) is nobody's loss.
+ */
+static void note_denied(struct vnx_host *host, enum vnx_vmm_kind kind)
 {
+	if (kind == VNX_VMM_NOT && !geteuid())
+		return;
 	host->any_denied = true;
 	note_partial(host, "no-privilege",
 		     "open files of other users' processes may not be read: VMMs other than QEMU "
 		     "are not found, and back ends are what the arguments promise",
-		     "Run as root.");
+		     geteuid() ? "Run as root."
+			       : "Run with CAP_SYS_PTRACE, outside of containers.");
 }
 
 /* ---- one process ---- */
@@ -269,7 +275,7 @@ static int examine_user(struct vnx_host *host, struct process *p, const struct v
 	err = vnx_vmm_read_fds(host->dirfd, pid, &vmm.fds);
 	vmm.fds_denied = denied(err);
 	if (vmm.fds_denied)
-		note_denied(host);
+		note_denied(host, vmm.kind);
 	if (err && !vmm.fds_denied) {
 		err = err == -ENOMEM ? err : 0;
 		goto out;
@@ -400,7 +406,7 @@ static int update_fds(struct vnx_host *host, struct guest *g)
 	err = vnx_vmm_read_fds(host->dirfd, vmm->pid, &fds);
 	vmm->fds_denied = denied(err);
 	if (vmm->fds_denied)
-		note_denied(host);
+		note_denied(host, vmm->kind);
 	if (err || same_fds(&vmm->fds, &fds)) {
 		free(fds.v);
 		return err == -ENOMEM ? err : 0;
@@ -565,11 +571,6 @@ static int update_guest(struct vnx_host *host, size_t i, uint64_t now_ns, bool *
 	}
 	if (!err)
 		err = update_kworkers(host, g);
-	if (!err && g->vmm.other_netns)
-		note_partial(host, "other-netns",
-			     "a VM lives in another network namespace: its taps and switch are "
-			     "not seen",
-			     "Run vnetdx inside that namespace too (nsenter -t PID -n).");
 	return err;
 }
 
@@ -648,6 +649,21 @@ static int collect_tids(struct vnx_host *host)
 	return 0;
 }
 
+/* A VM in another namespace is a loss only where it has a card whose switch we cannot see. */
+static void note_netns(struct vnx_host *host, size_t i)
+{
+	const struct vnx_vm *vm = &host->vms.v[i];
+
+	if (!host->guests.v[i].alive || !host->guests.v[i].vmm.other_netns)
+		return;
+	for (size_t j = 0; j < vm->ifaces.n; j++)
+		if (!strcmp(vm->ifaces.v[j].switch_kind, "unknown"))
+			note_partial(host, "other-netns",
+				     "a VM lives in another network namespace: the counters of "
+				     "its taps and its switch are not seen",
+				     "Run vnetdx inside that namespace: nsenter -t PID -n.");
+}
+
 static int scan(struct vnx_host *host, uint64_t now_ns, bool *changed, struct vnx_err *err)
 {
 	bool fresh_links;
@@ -662,6 +678,7 @@ static int scan(struct vnx_host *host, uint64_t now_ns, bool *changed, struct vn
 		ret = update_guest(host, i, now_ns, changed);
 		if (!ret && host->guests.v[i].alive && (host->guests.v[i].dirty || fresh_links))
 			ret = rebuild(host, i, changed);
+		note_netns(host, i);
 	}
 	if (!ret)
 		ret = collect_tids(host);
@@ -680,7 +697,7 @@ int vnx_host_scan(struct vnx_host *host, uint64_t now_ns, bool *changed, struct 
 	}
 	memset(&host->partial, 0, sizeof(host->partial));
 	if (host->any_denied)
-		note_denied(host);
+		note_denied(host, VNX_VMM_QEMU);
 	ret = scan(host, now_ns, &differs, err);
 	host->scans++;
 	if (!host->partial.message[0])
@@ -728,11 +745,15 @@ static uint32_t tgid_of(const struct vnx_host *host, uint32_t tid)
 
 int vnx_host_note_thread(struct vnx_host *host, uint32_t tid)
 {
-	uint32_t tgid = tgid_of(host, tid);
 	struct guest *g;
+	uint32_t tgid;
 	bool changed;
 	int ret;
 
+	/* Asked for each sample: the usual answer must not open a file. */
+	if (host->tids.n && bsearch(&tid, host->tids.v, host->tids.n, sizeof(tid), cmp_u32))
+		return 0;
+	tgid = tgid_of(host, tid);
 	if (!tgid)
 		return -ESRCH;
 	g = find_guest(host, tgid);

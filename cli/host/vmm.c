@@ -109,6 +109,19 @@ static bool classify_fd(const char *link, struct vnx_vmm_fd *fd)
 	return false;
 }
 
+static bool is_exiting(int dirfd, uint32_t pid)
+{
+	struct vnx_proc_stat st;
+	int saved = errno;
+	char rel[16];
+	bool gone;
+
+	snprintf(rel, sizeof(rel), "%u", pid);
+	gone = vnx_proc_stat(dirfd, rel, &st) || st.state == 'Z' || st.state == 'X';
+	errno = saved;
+	return gone;
+}
+
 int vnx_vmm_read_fds(int dirfd, uint32_t pid, struct vnx_vmm_fds *out)
 {
 	struct vnx_proc_entries fds = { 0 };
@@ -124,8 +137,9 @@ int vnx_vmm_read_fds(int dirfd, uint32_t pid, struct vnx_vmm_fds *out)
 		snprintf(rel, sizeof(rel), "%u/fd/%u", pid, fd.fd);
 		errno = 0;
 		vnx_proc_link(dirfd, rel, link, sizeof(link));
+		/* Also what an exiting process answers (fs/proc/base.c): it has no files more. */
 		if (!link[0] && (errno == EACCES || errno == EPERM))
-			err = -errno;
+			err = is_exiting(dirfd, pid) ? -ESRCH : -errno;
 		if (err || !classify_fd(link, &fd))
 			continue;
 		if (fd.kind == VNX_FD_TUN) {

@@ -202,15 +202,20 @@ char *vnx_utf8_dup(const char *s)
 	return t.v;
 }
 
-void vnx_text_quote(FILE *out, const char *s)
+void vnx_text_escape(FILE *out, const char *s)
 {
 	VNX_CLEANUP_FREE char *safe = vnx_text_safe(s, 0);
 
-	fputc('"', out);
 	for (const char *p = safe ? safe : ""; *p; p++) {
 		if (*p == '"' || *p == '\\')
 			fputc('\\', out);
 		fputc(*p, out);
 	}
+}
+
+void vnx_text_quote(FILE *out, const char *s)
+{
+	fputc('"', out);
+	vnx_text_escape(out, s);
 	fputc('"', out);
 }

@@ -31,5 +31,7 @@ void vnx_text_cell(FILE *out, const char *s, unsigned width);
 char *vnx_utf8_dup(const char *s) VNX_MUST_CHECK;
 /* @s on @out as a quoted Graphviz or JSON-like string, made safe first. */
 void vnx_text_quote(FILE *out, const char *s);
+/* The same without the quotes, as a part of a longer string. */
+void vnx_text_escape(FILE *out, const char *s);
 
 #endif
