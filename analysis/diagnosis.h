@@ -49,12 +49,20 @@ struct vnx_missing {
 	char *how;  /* how to get it */
 };
 
+/*
+ * A significant fall of the level of throughput. Falls that follow each other are each one
+ * of their own, `before` being the level just before the fall. It ends with the first bin of
+ * the level that lacks at most a quarter of the loss (or min_effect of `before`, if that is
+ * more), or at which the traffic stops.
+ */
 struct vnx_degradation {
 	double start_s, start_uncertainty_s;  /* from the first bin */
 	double end_s;                         /* NaN: lasts to the end */
 	double before_bps, after_bps, change; /* change: (after - before) / before, negative */
 	double p;
 	bool online; /* the online detector saw it too */
+	/* bytes of the tap per handle_* call, of the direction that moves more; NaN: not known */
+	double bytes_per_call_before, bytes_per_call_after;
 	enum vnx_cause cause;
 	struct {
 		struct vnx_evidence *v;
@@ -96,7 +104,12 @@ struct vnx_vm_finding {
 		struct vnx_degradation *v;
 		size_t n, cap;
 	} degradations;
-	unsigned *stage; /* n_bins, stage number of each bin, or NULL */
+	/*
+	 * n_bins, stage number of each bin, or NULL. Without conf.stage_s the stages are the
+	 * levels found in the throughput itself: within-stage correlation is then conditional
+	 * on them and says only what is left inside them.
+	 */
+	unsigned *stage;
 };
 
 struct vnx_diagnosis {
@@ -127,7 +140,8 @@ struct vnx_diagnose_conf {
 	size_t min_bins;             /* 3 */
 	double false_alarms_per_day; /* 1 */
 	double clock_uncertainty_s;  /* lags are searched within this only */
-	double stage_s;   /* known length of the load's stages; 0: stages are the segments found */
+	double stage_s; /* known length of the load's stages; 0: stages are the segments found */
+	/* Where stage_s is given, stages count from the first bin with throughput. */
 	const bool *lost; /* grid.n, true: something was lost in that bin; NULL: nothing */
 	uint64_t lost_events;
 	bool clock_stepped; /* the capture saw a clock step or the alignment failed */

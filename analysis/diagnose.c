@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The whole analysis: per VM totals, throughput, stages, correlations, falls and a verdict.
+ * Reads no clock, draws no random number: equal input gives equal bytes.
+ */
+#include "analysis/diagnose_parts.h"
+
+#include <math.h>
+
+static const struct vnx_diagnose_conf defaults = {
+	.sma_bins = 20, .min_effect = 0.05, .min_bins = 3, .false_alarms_per_day = 1
+};
+
+static struct vnx_diagnose_conf conf_complete(const struct vnx_diagnose_conf *conf)
+{
+	struct vnx_diagnose_conf c = *conf;
+
+	if (!c.sma_bins)
+		c.sma_bins = defaults.sma_bins;
+	if (!(c.min_effect > 0))
+		c.min_effect = defaults.min_effect;
+	if (!c.min_bins)
+		c.min_bins = defaults.min_bins;
+	if (!(c.false_alarms_per_day > 0))
+		c.false_alarms_per_day = defaults.false_alarms_per_day;
+	return c;
+}
+
+static int series_copy(struct vnx_vm_finding *f, const struct vnx_vm_input *in, size_t n)
+{
+	for (int m = 0; m < VNX_METRIC_MAX; m++) {
+		if (!in->series[m])
+			continue;
+		f->series[m] = malloc(n * sizeof(double));
+		if (!f->series[m])
+			return -ENOMEM;
+		memcpy(f->series[m], in->series[m], n * sizeof(double));
+	}
+	return 0;
+}
+
+/* Sum of a count's valid bins. NaN: nothing measured, or nothing there that could count. */
+static double total_of(const struct vnx_vm_finding *f, enum vnx_metric m, size_t n)
+{
+	const double *x = f->series[m];
+	size_t valid = 0;
+	double sum = 0;
+
+	if (!x || !vnx_metric_can_move(&f->vm, m))
+		return NAN;
+	for (size_t i = 0; i < n; i++) {
+		if (!isfinite(x[i]))
+			continue;
+		sum += x[i];
+		valid++;
+	}
+	return valid ? sum : NAN;
+}
+
+static bool metric_is_count(enum vnx_metric m)
+{
+	return m <= VNX_RX_BYTES || m == VNX_KVM_EXIT || m == VNX_LOST;
+}
+
+static int summary_fill(struct vnx_vm_finding *f, const char *source, size_t n)
+{
+	struct vnx_throughput_summary *t = &f->throughput;
+	const double *y = f->series[VNX_THROUGHPUT];
+
+	*t = (struct vnx_throughput_summary){
+		.mean_bps = NAN, .p05_bps = NAN, .p50_bps = NAN, .p95_bps = NAN
+	};
+	t->source = strdup(source ? source : "");
+	if (!t->source)
+		return -ENOMEM;
+	if (!y)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		t->n += isfinite(y[i]);
+	t->mean_bps = vnx_mean(y, n);
+	t->p05_bps = vnx_quantile(y, n, 0.05);
+	t->p50_bps = vnx_quantile(y, n, 0.5);
+	t->p95_bps = vnx_quantile(y, n, 0.95);
+	return 0;
+}
+
+static bool all_artefacts(const struct vnx_vm_finding *f)
+{
+	for (size_t i = 0; i < f->degradations.n; i++)
+		if (f->degradations.v[i].cause != VNX_CAUSE_MEASUREMENT_ARTEFACT)
+			return false;
+	return true;
+}
+
+/* What the back end itself costs, said whatever the verdict; "" if nothing. */
+static const char *backend_note(const struct vnx_vm *vm)
+{
+	switch (vm->backend) {
+	case VNX_BACKEND_QEMU:
+		return "; QEMU moves the packets itself (qemu-virtio, no vhost)";
+	case VNX_BACKEND_EMULATED:
+		return "; QEMU moves the packets itself (qemu-emulated card)";
+	default:
+		return "";
+	}
+}
+
+/* Why there is no verdict on a VM without falls; NULL: there can be one. Caller frees. */
+static int doubt_find(const struct vnx_case *c, char **out)
+{
+	const struct vnx_throughput_summary *t = &c->f->throughput;
+	const char *note = backend_note(&c->f->vm);
+
+	*out = NULL;
+	if (!c->f->series[VNX_THROUGHPUT])
+		*out = vnx_asprintf("throughput was not measured: no tap counters and no load "
+				    "generator%s",
+				    note);
+	else if (t->n < VNX_JUDGE_BINS)
+		*out = vnx_asprintf("throughput is known in %zu of %zu bins only, a verdict takes "
+				    "%d%s",
+				    t->n, c->grid->n, VNX_JUDGE_BINS, note);
+	else if (!(t->mean_bps > 0))
+		*out = vnx_asprintf("no traffic in %zu bins: nothing to judge%s", t->n, note);
+	else if (c->tap && t->mean_bps < VNX_IDLE_BPS)
+		*out = vnx_asprintf("almost no traffic (%.1f kbit/s): nothing to judge%s",
+				    t->mean_bps / 1e3, note);
+	else
+		return 0;
+	return *out ? 1 : -ENOMEM;
+}
+
+static int verdict_find(struct vnx_case *c)
+{
+	struct vnx_vm_finding *f = c->f;
+	const char *note = backend_note(&f->vm);
+	int doubt;
+
+	if (f->degradations.n && !all_artefacts(f)) {
+		f->verdict = VNX_DEGRADED;
+		f->why = strdup(*note ? note + 2 : "");
+		return f->why ? 0 : -ENOMEM;
+	}
+	f->verdict = VNX_UNDETERMINED;
+	doubt = f->degradations.n ? 0 : doubt_find(c, &f->why);
+	if (doubt)
+		return doubt < 0 ? doubt : 0;
+	if (f->degradations.n) {
+		f->why = vnx_asprintf("falls were seen, but %s where they start: measure again%s",
+				      c->conf->clock_stepped && !c->tap
+					      ? "a clock was stepped, so it is not certain"
+					      : "something was lost",
+				      note);
+	} else {
+		f->verdict = VNX_HEALTHY;
+		f->why = vnx_asprintf("no fall of %.3g %% or more in %.3g s of throughput%s",
+				      c->conf->min_effect * 100, (double)f->throughput.n * c->bin_s,
+				      note);
+	}
+	return f->why ? 0 : -ENOMEM;
+}
+
+static int vm_diagnose(const struct vnx_grid *grid, const struct vnx_vm_input *in,
+		       const struct vnx_diagnose_conf *conf, struct vnx_vm_finding *f)
+{
+	struct vnx_case c = {
+		.grid = grid, .conf = conf, .f = f, .bin_s = (double)grid->bin_ns / VNX_NSEC_PER_SEC
+	};
+	int err;
+
+	err = vnx_vm_copy(&f->vm, in->vm);
+	if (!err)
+		err = series_copy(f, in, grid->n);
+	if (!err)
+		err = summary_fill(f, in->throughput_source, grid->n);
+	if (err)
+		goto out;
+	c.tap = !strcmp(f->throughput.source, "tap");
+	for (int m = 0; m < VNX_METRIC_MAX; m++)
+		f->totals[m] = metric_is_count((enum vnx_metric)m)
+				       ? total_of(f, (enum vnx_metric)m, grid->n)
+				       : NAN;
+	if (f->series[VNX_THROUGHPUT])
+		err = vnx_case_degrade(&c);
+	if (!err)
+		err = vnx_case_stages(&c);
+	if (!err)
+		err = vnx_case_relate(&c);
+	if (!err)
+		err = verdict_find(&c);
+out:
+	free(c.changes.v);
+	return err;
+}
+
+/* Degraded if any VM is, healthy if one is and none degraded. */
+static enum vnx_verdict verdict_join(const struct vnx_diagnosis *dg)
+{
+	enum vnx_verdict v = VNX_UNDETERMINED;
+
+	for (size_t i = 0; i < dg->vms.n; i++) {
+		if (dg->vms.v[i].verdict == VNX_DEGRADED)
+			return VNX_DEGRADED;
+		if (dg->vms.v[i].verdict == VNX_HEALTHY)
+			v = VNX_HEALTHY;
+	}
+	return v;
+}
+
+int vnx_diagnose(const struct vnx_grid *grid, const struct vnx_vm_input *vms, size_t n_vms,
+		 const struct vnx_diagnose_conf *conf, struct vnx_diagnosis **out)
+{
+	struct vnx_diagnose_conf full = conf_complete(conf);
+	struct vnx_diagnosis *dg;
+	int err = 0;
+
+	*out = NULL;
+	if (!grid->n || !grid->bin_ns)
+		return -EINVAL;
+	dg = calloc(1, sizeof(*dg));
+	if (!dg)
+		return -ENOMEM;
+	dg->grid = *grid;
+	dg->sma_bins = full.sma_bins;
+	dg->lost_events = full.lost_events;
+	for (size_t i = 0; full.lost && i < grid->n; i++)
+		dg->bins_missing += full.lost[i];
+	for (size_t i = 0; !err && i < n_vms; i++) {
+		struct vnx_vm_finding f = { 0 };
+
+		err = vnx_vec_push(&dg->vms, f);
+		if (!err)
+			err = vm_diagnose(grid, &vms[i], &full, &dg->vms.v[i]);
+	}
+	if (err) {
+		vnx_diagnosis_free(dg);
+		return err;
+	}
+	dg->verdict = verdict_join(dg);
+	*out = dg;
+	return 0;
+}
