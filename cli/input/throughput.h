@@ -5,7 +5,7 @@
 #ifndef VNX_THROUGHPUT_H
 #define VNX_THROUGHPUT_H
 
-#include "analysis/util.h"
+#include "analysis/timeline.h"
 
 /* One line of a load's output with its arrival; arrival 0: read from a file, not stamped. */
 struct vnx_load_line {
@@ -49,6 +49,7 @@ struct vnx_throughput {
 	} reverse;          /* --bidir's other way */
 	bool is_reverse;    /* the load ran with -R: the peer sends */
 	size_t dropped;     /* intervals left out by the rules of statistics.md */
+	double precision;   /* relative, of the bytes: 0 JSON, up to 0.005 for text */
 	double timestamp_s; /* start.timestamp, CLOCK_REALTIME; NaN if not told */
 	bool has_ms;        /* ... with milliseconds (iperf3 3.20+) */
 	/* after vnx_throughput_align(): */
@@ -74,5 +75,11 @@ int vnx_throughput_read_file(const char *path, struct vnx_throughput **out,
  * (of the capture's start; INT64_MIN: not known).
  */
 void vnx_throughput_align(struct vnx_throughput *tp, int64_t realtime_minus_mono_ns);
+/*
+ * bit/s of the main direction per bin of @grid, NaN where under 80 % of the bin is covered by
+ * kept intervals, all NaN where nothing is aligned. out[grid->n]. -ENOMEM.
+ */
+int vnx_throughput_series(const struct vnx_throughput *tp, const struct vnx_grid *grid,
+			  double *out) VNX_MUST_CHECK;
 
 #endif
