@@ -320,6 +320,10 @@ static void correlate_pairs(enum vnx_corr_method method, struct pairs *p, double
 	}
 	if (isnan(n_eff))
 		n_eff = vnx_neff(p->x, p->y, p->n);
+	if (isnan(n_eff)) {
+		out->undefined = "out of memory";
+		return;
+	}
 	out->n_eff = fmin(fmax(n_eff, 4), (double)p->valid);
 	if (method == VNX_KENDALL) {
 		out->r = k.score / sqrt(k.pairs - k.ties_x) / sqrt(k.pairs - k.ties_y);

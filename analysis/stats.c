@@ -160,20 +160,22 @@ double vnx_autocorr(const double *x, size_t n, size_t lag)
 	return autocorr_about(x, n, lag, mean, squares_about(x, n, mean, valid), valid);
 }
 
-/* Only bins where both are valid count; @x and @y are such copies with NaN elsewhere. */
+/*
+ * 1 / N* = 1 / N + 2 / N sum rxx(j) ryy(j), j = 1..N/5 (Pyper & Peterman 1998). @x and @y
+ * are missing in the same bins.
+ */
 static double neff_of_pairs(const double *x, const double *y, size_t n, size_t valid)
 {
-	double mean_x = vnx_mean(x, n), mean_y = vnx_mean(y, n);
-	double sq_x = squares_about(x, n, mean_x, valid), sq_y = squares_about(y, n, mean_y, valid);
+	size_t lags = valid / 5;
+	double *rx VNX_CLEANUP_FREE = calloc(lags + 1, sizeof(*rx));
+	double *ry VNX_CLEANUP_FREE = calloc(lags + 1, sizeof(*ry));
 	double big_n = (double)valid, inv = 1 / big_n;
 
-	for (size_t lag = 1; lag <= valid / 5; lag++) {
-		double rx = autocorr_about(x, n, lag, mean_x, sq_x, valid);
-		double ry = autocorr_about(y, n, lag, mean_y, sq_y, valid);
-
-		if (isfinite(rx) && isfinite(ry))
-			inv += 2 / big_n * rx * ry;
-	}
+	if (!rx || !ry || vnx_autocorr_pair(x, y, n, lags, rx, ry))
+		return NAN;
+	for (size_t lag = 1; lag <= lags; lag++)
+		if (isfinite(rx[lag]) && isfinite(ry[lag]))
+			inv += 2 / big_n * rx[lag] * ry[lag];
 	if (inv <= 1 / big_n)
 		return big_n;
 	return fmax(1 / inv, fmin(4, big_n));

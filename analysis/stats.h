@@ -47,6 +47,12 @@ double vnx_median(const double *x, size_t n);               /* NaN if none valid
 double vnx_mad(const double *x, size_t n);                  /* times 1.4826 */
 double vnx_quantile(const double *x, size_t n, double q);   /* type 7 of Hyndman & Fan */
 double vnx_autocorr(const double *x, size_t n, size_t lag); /* NaN if undefined */
+/*
+ * rx[lag], ry[lag] for lags 0..max_lag as vnx_autocorr() has them, in O(n log n). @x and @y
+ * are missing in the same bins, neither is constant. -ENOMEM.
+ */
+int vnx_autocorr_pair(const double *x, const double *y, size_t n, size_t max_lag, double *rx,
+		      double *ry) VNX_MUST_CHECK;
 
 /* True if all valid values are one value, up to the rounding of sums; also if none is valid. */
 bool vnx_is_constant(const double *x, size_t n);
