@@ -67,11 +67,23 @@ static void figure_stem(const struct vnx_diagnosis *dg, size_t i, char stem[STEM
 	}
 }
 
-int vnx_report_folder(const struct vnx_finding *f, const char *dir, struct vnx_err *err)
+/* One figure that fails does not take the others along; a missing gnuplot does. */
+static int draw_all(const struct vnx_finding *f, const char *dir, struct vnx_err *err)
 {
 	char stem[STEM_MAX];
-	bool drawing = false;
-	int ret, one;
+	int ret = 0, one;
+
+	for (size_t i = 0; ret != -ENOENT && i < f->dg->vms.n; i++) {
+		figure_stem(f->dg, i, stem);
+		one = vnx_figure_draw(f, i, stem, dir, err);
+		ret = ret ? ret : one;
+	}
+	return ret;
+}
+
+int vnx_report_folder(const struct vnx_finding *f, const char *dir, struct vnx_err *err)
+{
+	int ret;
 
 	ret = make_folder(dir, err);
 	if (!ret)
@@ -80,12 +92,5 @@ int vnx_report_folder(const struct vnx_finding *f, const char *dir, struct vnx_e
 		ret = write_file(f, &vnx_reporter_text, dir, "diagnosis.txt", err);
 	if (!ret)
 		ret = write_file(f, &vnx_reporter_csv, dir, "series.csv", err);
-	/* One figure that fails does not take the others along; no gnuplot does. */
-	for (size_t i = 0; ret != -ENOENT && (!ret || drawing) && i < f->dg->vms.n; i++) {
-		drawing = true;
-		figure_stem(f->dg, i, stem);
-		one = vnx_figure_draw(f, i, stem, dir, err);
-		ret = ret ? ret : one;
-	}
-	return ret;
+	return ret ? ret : draw_all(f, dir, err);
 }

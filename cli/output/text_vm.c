@@ -333,17 +333,17 @@ static void put_all_correlations(struct vnx_layout *l, const struct vnx_vm_findi
 	const struct vnx_correlation *c;
 
 	if (vm->correlations.n)
-		vnx_layout_line(l, VNX_DIM "  %-16s %-13s %-9s %6s %-14s %6s %9s" VNX_PLAIN,
+		vnx_layout_line(l, VNX_DIM "  %-16s %-12s %-9s %6s %-14s %6s %9s" VNX_PLAIN,
 				"throughput and", "on", "method", "r", " 95 %", "n_eff", "p");
 	for (size_t i = 0; i < vm->correlations.n; i++) {
 		c = &vm->correlations.v[i];
 		vnx_layout_line(
-			l, "  %-16s %-13s %-9s %s", vnx_metric_name(c->x), vnx_corr_on_name(c->on),
+			l, "  %-16s %-12s %-9s %s", vnx_metric_name(c->x), vnx_corr_on_name(c->on),
 			vnx_corr_method_name(c->method),
 			isfinite(c->c.r)
 				? vnx_layout_format(l, "%6.3f [%5.2f, %5.2f] %6.0f %9.2g", c->c.r,
 						    c->c.ci_lo, c->c.ci_hi, c->c.n_eff, c->c.p)
-				: vnx_layout_fit(l, c->c.undefined, l->columns - 43, false));
+				: vnx_layout_fit(l, c->c.undefined, l->columns - 42, false));
 	}
 }
 
