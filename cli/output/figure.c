@@ -180,6 +180,8 @@ static void put_falls(FILE *out, const struct vnx_grid *grid, const struct vnx_v
 		      bool labels)
 {
 	double run_s = vnx_bin_start_s(grid, grid->n), last = -INFINITY;
+	/* Falls that last lie over each other: the deeper, the darker, up to what can be read. */
+	double depth = fmin(0.10, 0.30 / (double)vm->degradations.n);
 	char change[VNX_UNIT_LEN];
 
 	for (size_t i = 0; i < vm->degradations.n; i++) {
@@ -190,8 +192,8 @@ static void put_falls(FILE *out, const struct vnx_grid *grid, const struct vnx_v
 
 		fprintf(out,
 			"set obj rect from first %g, graph 0 to first %g, graph 1 behind fs "
-			"transparent solid 0.10 noborder fc rgb '#" FALL_COLOR "'\n",
-			d->start_s, end);
+			"transparent solid %.3f noborder fc rgb '#" FALL_COLOR "'\n",
+			d->start_s, end, depth);
 		if (high > low)
 			fprintf(out,
 				"set obj rect from first %g, graph 0 to first %g, graph 1 behind "

@@ -74,7 +74,7 @@ double vnx_pick_per_call(const struct vnx_vm_finding *vm, size_t n_bins, enum vn
 	const double *x = vm->series[what], *y = vm->series[calls];
 	double sum = 0, n = 0;
 
-	if (!x || !y)
+	if (!x || !y || isnan(vm->totals[calls]))
 		return NAN;
 	for (size_t i = 0; i < n_bins; i++) {
 		if (isnan(x[i]) || isnan(y[i]))
@@ -101,25 +101,33 @@ const struct vnx_correlation *vnx_pick_corr(const struct vnx_vm_finding *vm, enu
 	return best;
 }
 
+/* Of two ends the later one; NaN is never. */
+static double later(double a, double b)
+{
+	return isnan(a) || isnan(b) ? NAN : fmax(a, b);
+}
+
 bool vnx_pick_episode(const struct vnx_vm_finding *vm, double bin_s, struct vnx_episode *out)
 {
-	size_t n = vm->degradations.n, first = n;
 	const struct vnx_degradation *d = vm->degradations.v;
 
-	if (!n)
+	for (size_t i = 0; i < vm->degradations.n; i++, d++) {
+		if (!i || out->end_s < d->start_s - bin_s) {
+			*out = (struct vnx_episode){ .first = d, .end_s = d->end_s, .last = d };
+		} else {
+			out->end_s = later(out->end_s, d->end_s);
+			/* A dip that is over does not tell where the lasting fall stands. */
+			if (isnan(d->end_s) || !isnan(out->last->end_s))
+				out->last = d;
+		}
+		out->n++;
+	}
+	if (!vm->degradations.n)
 		return false;
-	for (first = n - 1; first; first--)
-		if (!isnan(d[first - 1].end_s) && d[first - 1].end_s < d[first].start_s - bin_s)
-			break;
-	*out = (struct vnx_episode){
-		.start_s = d[first].start_s,
-		.start_uncertainty_s = d[first].start_uncertainty_s,
-		.end_s = d[n - 1].end_s,
-		.before_bps = d[first].before_bps,
-		.after_bps = d[n - 1].after_bps,
-		.first = &d[first],
-		.n = n - first,
-	};
+	out->start_s = out->first->start_s;
+	out->start_uncertainty_s = out->first->start_uncertainty_s;
+	out->before_bps = out->first->before_bps;
+	out->after_bps = out->last->after_bps;
 	out->change = (out->after_bps - out->before_bps) / out->before_bps;
 	return true;
 }

@@ -30,13 +30,14 @@ const struct vnx_correlation *vnx_pick_corr(const struct vnx_vm_finding *vm, enu
 					    enum vnx_corr_on on, enum vnx_corr_method method);
 
 /*
- * Degradations that follow each other without recovery are one fall for the reader: from
- * the level before the first to the level after the last.
+ * Degradations of which each begins before the ones before it are over are one fall for the
+ * reader: from the level before the first to the level that lasts.
  */
 struct vnx_episode {
 	double start_s, start_uncertainty_s, end_s; /* end NaN: lasts to the end */
 	double before_bps, after_bps, change;
 	const struct vnx_degradation *first; /* first of @n */
+	const struct vnx_degradation *last;  /* whose level after_bps is */
 	size_t n;
 };
 /* The last episode of @vm (the one that still lasts, if any does); false if none. */

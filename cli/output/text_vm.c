@@ -170,6 +170,31 @@ static void put_degradation(struct vnx_layout *l, const struct vnx_degradation *
 		vnx_cause_name(d->cause));
 }
 
+/* What the counters did over the last fall, from its start to the level it led to. */
+static void put_meanwhile(struct vnx_layout *l, const struct vnx_vm_finding *vm, double bin_s)
+{
+	char before[VNX_UNIT_LEN], after[VNX_UNIT_LEN];
+	const char *list = "";
+	struct vnx_episode ep;
+
+	if (!vnx_pick_episode(vm, bin_s, &ep))
+		return;
+	for (size_t i = 0; i < ep.first->evidence.n && i < ep.last->evidence.n; i++) {
+		const struct vnx_evidence *b = &ep.first->evidence.v[i];
+		const struct vnx_evidence *a = &ep.last->evidence.v[i];
+
+		if (b->metric != a->metric || !vnx_metric_is_call(b->metric))
+			continue;
+		list = vnx_layout_format(
+			l, "%s%s%s" VNX_NBSP "%s" VNX_NBSP "\u2192" VNX_NBSP "%s", list,
+			*list ? ", " : "", vnx_metric_name(b->metric),
+			vnx_layout_glue(l, vnx_count_format(round(b->before), before)),
+			vnx_layout_glue(l, vnx_count_format(round(a->after), after)));
+	}
+	if (*list)
+		put_label(l, "meanwhile", vnx_layout_format(l, "%s calls/s", list));
+}
+
 static bool told_before(const struct vnx_vm_finding *vm, size_t i, const char *what)
 {
 	for (size_t j = 0; j < i; j++)
@@ -179,21 +204,29 @@ static bool told_before(const struct vnx_vm_finding *vm, size_t i, const char *w
 	return false;
 }
 
-static void put_missing(struct vnx_layout *l, const struct vnx_vm_finding *vm)
+/* What no hook measured; how to get it takes room and comes with -v. */
+static void put_missing(struct vnx_layout *l, const struct vnx_vm_finding *vm, bool verbose)
 {
 	const struct vnx_missing *m;
+	const char *list = "";
 
 	for (size_t i = 0; i < vm->degradations.n; i++) {
 		for (size_t k = 0; k < vm->degradations.v[i].missing.n; k++) {
 			m = &vm->degradations.v[i].missing.v[k];
 			if (told_before(vm, i, m->what))
 				continue;
-			put_label(l, "unmeasured",
-				  vnx_layout_format(l, "%s%s%s", vnx_layout_safe(l, m->what),
-						    m->how && *m->how ? ": " : "",
-						    vnx_layout_safe(l, m->how)));
+			if (verbose)
+				put_label(l, "unmeasured",
+					  vnx_layout_format(l, "%s%s%s",
+							    vnx_layout_safe(l, m->what),
+							    m->how && *m->how ? ": " : "",
+							    vnx_layout_safe(l, m->how)));
+			list = vnx_layout_format(l, "%s%s%s", list, *list ? ", " : "",
+						 vnx_layout_safe(l, m->what));
 		}
 	}
+	if (*list && !verbose)
+		put_label(l, "unmeasured", vnx_layout_format(l, "%s (-v: how to get them)", list));
 }
 
 static void put_advice(struct vnx_layout *l, const struct vnx_vm_finding *vm)
@@ -209,7 +242,8 @@ static void put_advice(struct vnx_layout *l, const struct vnx_vm_finding *vm)
 	}
 }
 
-static void put_degradations(struct vnx_layout *l, const struct vnx_vm_finding *vm)
+static void put_degradations(struct vnx_layout *l, const struct vnx_vm_finding *vm, double bin_s,
+			     bool verbose)
 {
 	if (!vm->degradations.n)
 		return;
@@ -217,7 +251,8 @@ static void put_degradations(struct vnx_layout *l, const struct vnx_vm_finding *
 			"before", "after", "change", "cause");
 	for (size_t i = 0; i < vm->degradations.n; i++)
 		put_degradation(l, &vm->degradations.v[i]);
-	put_missing(l, vm);
+	put_meanwhile(l, vm, bin_s);
+	put_missing(l, vm, verbose);
 	put_advice(l, vm);
 }
 
@@ -260,6 +295,16 @@ static const char *other_r(struct vnx_layout *l, const struct vnx_vm_finding *vm
 	return vnx_layout_format(l, "; %s %s", name, r_words(l, &c->c));
 }
 
+static const char *no_number(struct vnx_layout *l, enum vnx_metric x, const char *why)
+{
+	const char *name = vnx_metric_name(x), *safe = vnx_layout_safe(l, why);
+
+	if (!strncmp(safe, name, strlen(name)))
+		return vnx_layout_format(l, "no correlation with throughput: %s", safe);
+	return vnx_layout_format(l, "no correlation of %s with throughput: %s", name,
+				 *safe ? safe : "not computed");
+}
+
 static const char *explains(struct vnx_layout *l, const struct vnx_diagnosis *dg,
 			    const struct vnx_vm_finding *vm, enum vnx_metric x)
 {
@@ -272,9 +317,7 @@ static const char *explains(struct vnx_layout *l, const struct vnx_diagnosis *dg
 	if (!raw)
 		return NULL;
 	if (!isfinite(raw->c.r))
-		return vnx_layout_format(
-			l, "%s not correlated with throughput: %s", vnx_metric_name(x),
-			raw->c.undefined ? vnx_layout_safe(l, raw->c.undefined) : "not computed");
+		return no_number(l, x, raw->c.undefined);
 	if (within && isfinite(within->c.r) && is_certain(&raw->c) && !is_certain(&within->c))
 		tail = "; the link is between the stages' levels, not from bin to bin";
 	vnx_seconds_format(vnx_bin_start_s(&dg->grid, dg->sma_bins), window);
@@ -292,14 +335,19 @@ static void put_correlation(struct vnx_layout *l, const struct vnx_diagnosis *dg
 			    const struct vnx_vm_finding *vm)
 {
 	enum vnx_metric calls = vnx_pick_calls(vm);
+	const struct vnx_correlation *raw = vnx_pick_corr(vm, calls, VNX_ON_RAW, VNX_PEARSON);
+	const struct vnx_correlation *enter =
+		vnx_pick_corr(vm, VNX_VCPU_ENTER, VNX_ON_RAW, VNX_PEARSON);
 	const char *words = explains(l, dg, vm, calls);
 
 	if (!words && vnx_backend_has_worker(vm->vm.backend))
-		words = vnx_layout_format(l, "%s was not measured: nothing to correlate",
-					  vnx_metric_name(calls));
+		words = no_number(l, calls, "not measured");
 	else if (!words)
 		words = "no vhost worker on this back end: handle_tx and handle_rx cannot move";
 	put_label(l, "calls", words);
+	/* Where the vhost worker tells nothing, the guest's entries may. */
+	if ((!raw || !isfinite(raw->c.r)) && enter && isfinite(enter->c.r))
+		put_label(l, "", explains(l, dg, vm, VNX_VCPU_ENTER));
 }
 
 static void put_totals(struct vnx_layout *l, const struct vnx_vm_finding *vm, size_t n_bins)
@@ -327,24 +375,36 @@ static void put_totals(struct vnx_layout *l, const struct vnx_vm_finding *vm, si
 	put_label(l, "totals", *list ? list : "none measured");
 }
 
+/* Like the row before: the same metric refused for the same reason. */
+static bool told_refusal(const struct vnx_vm_finding *vm, size_t i)
+{
+	const struct vnx_correlation *c = &vm->correlations.v[i], *before = c - 1;
+
+	return i && before->x == c->x && !isfinite(before->c.r) && before->c.undefined &&
+	       c->c.undefined && !strcmp(before->c.undefined, c->c.undefined);
+}
+
+static void put_row(struct vnx_layout *l, const struct vnx_vm_finding *vm, size_t i)
+{
+	const struct vnx_correlation *c = &vm->correlations.v[i];
+
+	if (isfinite(c->c.r))
+		vnx_layout_line(l, "  %-16s %-12s %-9s %6.3f [%5.2f, %5.2f] %6.0f %9.2g",
+				vnx_metric_name(c->x), vnx_corr_on_name(c->on),
+				vnx_corr_method_name(c->method), c->c.r, c->c.ci_lo, c->c.ci_hi,
+				c->c.n_eff, c->c.p);
+	else if (!told_refusal(vm, i))
+		vnx_layout_para(l, 2, 19, "%s", no_number(l, c->x, c->c.undefined));
+}
+
 /* -v: every correlation there is. */
 static void put_all_correlations(struct vnx_layout *l, const struct vnx_vm_finding *vm)
 {
-	const struct vnx_correlation *c;
-
 	if (vm->correlations.n)
 		vnx_layout_line(l, VNX_DIM "  %-16s %-12s %-9s %6s %-14s %6s %9s" VNX_PLAIN,
 				"throughput and", "on", "method", "r", " 95 %", "n_eff", "p");
-	for (size_t i = 0; i < vm->correlations.n; i++) {
-		c = &vm->correlations.v[i];
-		vnx_layout_line(
-			l, "  %-16s %-12s %-9s %s", vnx_metric_name(c->x), vnx_corr_on_name(c->on),
-			vnx_corr_method_name(c->method),
-			isfinite(c->c.r)
-				? vnx_layout_format(l, "%6.3f [%5.2f, %5.2f] %6.0f %9.2g", c->c.r,
-						    c->c.ci_lo, c->c.ci_hi, c->c.n_eff, c->c.p)
-				: vnx_layout_fit(l, c->c.undefined, l->columns - 42, false));
-	}
+	for (size_t i = 0; i < vm->correlations.n; i++)
+		put_row(l, vm, i);
 }
 
 void vnx_text_vm(struct vnx_layout *l, const struct vnx_finding *f, size_t i, bool verbose)
@@ -356,7 +416,7 @@ void vnx_text_vm(struct vnx_layout *l, const struct vnx_finding *f, size_t i, bo
 	put_identity(l, &vm->vm, vnx_layout_safe(l, label));
 	put_throughput(l, &vm->throughput);
 	put_spark(l, &f->dg->grid, vm);
-	put_degradations(l, vm);
+	put_degradations(l, vm, vnx_bin_start_s(&f->dg->grid, 1), verbose);
 	put_correlation(l, f->dg, vm);
 	put_totals(l, vm, f->dg->grid.n);
 	if (verbose)

@@ -600,7 +600,7 @@ static void text_of_healthy_undetermined_and_none(void **state)
 	add_corr(vm, VNX_ON_RAW, NAN, "handle_tx cannot move on this back end");
 	text = render(&s, &vnx_reporter_text, (struct vnx_report_conf){ .verbose = true });
 	assert_memory_equal(text, "vm1 UNDETERMINED", 16);
-	assert_says(text, "handle_tx not correlated with throughput: handle_tx cannot move");
+	assert_says(text, "no correlation with throughput: handle_tx cannot move on this back end");
 	assert_null(strcasestr(text, "nan"));
 	assert_null(strstr(text, "r = "));
 	free(text);
@@ -633,12 +633,19 @@ static void steps_without_recovery_are_one_episode(void **state)
 	assert_false(vnx_pick_episode(vm, 0.5, &ep));
 	add_fall(vm, 1, 3, 100e6, 50e6); /* recovers */
 	add_fall(vm, 8, 10, 100e6, 80e6);
-	add_fall(vm, 10, NAN, 80e6, 20e6);
+	add_fall(vm, 12, NAN, 80e6, 20e6);
+	vm->degradations.v[1].end_s = NAN;
+	add_fall(vm, 14, 16, 20e6, 5e6); /* a dip of its own, over again */
 	assert_true(vnx_pick_episode(vm, 0.5, &ep));
-	assert_int_equal(ep.n, 2);
+	assert_int_equal(ep.n, 3);
 	assert_true(ep.start_s == 8 && isnan(ep.end_s));
 	assert_true(ep.before_bps == 100e6 && ep.after_bps == 20e6);
 	assert_true(fabs(ep.change + 0.8) < 1e-12);
+	vm->degradations.n = 2;
+	vm->degradations.v[1].end_s = 10;
+	assert_true(vnx_pick_episode(vm, 0.5, &ep));
+	assert_true(ep.n == 1 && ep.start_s == 8 && ep.end_s == 10);
+	vm->degradations.n = 4;
 	end(&s);
 }
 
