@@ -15,6 +15,7 @@
 struct vnx_refusal {
 	char hook[VNX_HOOK_LEN]; /* "fentry:vcpu_enter_guest" */
 	char why[VNX_WHY_LEN];   /* "no such function in this kernel: inlined" */
+	bool later;              /* may be had once its module is loaded */
 };
 
 struct vnx_refusals {

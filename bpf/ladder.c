@@ -236,7 +236,8 @@ static int try_candidate(struct choice *c, const struct vnx_candidate *cand, str
 		c->hook->until_ns = 0;
 		return 1;
 	}
-	c->later |= ret == -EAGAIN;
+	no.later = ret == -EAGAIN;
+	c->later |= no.later;
 	snprintf(no.hook, sizeof(no.hook), "%s", cand->hook);
 	return vnx_vec_push(&c->hook->refused, no);
 }

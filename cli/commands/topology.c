@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
 #include "cli/host/host.h"
 #include "cli/output/safe.h"
 
@@ -392,22 +393,14 @@ static int print_json(const struct vnx_vms *vms, const struct vnx_err *partial, 
 
 /* ---- the command ---- */
 
-static uint64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 static int look(struct vnx_host *host, struct vnx_err *err)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_PAUSE_MS * 1000000L };
-	int ret = vnx_host_scan(host, mono_ns(), NULL, err);
+	int ret = vnx_host_scan(host, vnx_clock_mono(), NULL, err);
 
 	for (int i = 1; i < LOOKS && !ret && vnx_host_vms(host)->n; i++) {
 		nanosleep(&pause, NULL);
-		ret = vnx_host_scan(host, mono_ns(), NULL, err);
+		ret = vnx_host_scan(host, vnx_clock_mono(), NULL, err);
 	}
 	return ret;
 }

@@ -202,7 +202,7 @@ void vnx_vmm_fini(struct vnx_vmm *vmm);
 /* "vhost-123" gives 123; false for any other comm. */
 bool vnx_vhost_owner(const char *comm, uint32_t *owner);
 
-/* ---- json.c, and what of a VM's data only we need ---- */
+/* ---- vm_json.c, and what of a VM's data only we need ---- */
 
 /* Deep copy; on failure -ENOMEM and @dst is empty. */
 int vnx_iface_copy(struct vnx_iface *dst, const struct vnx_iface *src) VNX_MUST_CHECK;

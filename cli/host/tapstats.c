@@ -9,7 +9,8 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "cli/clock.h"
 
 struct counters {
 	uint32_t ifindex;
@@ -29,14 +30,6 @@ struct vnx_tapstats {
 	bool interrupted;  /* interfaces came or went during the dump: some may be missing */
 	struct counter_list last, now;
 };
-
-static uint64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 int vnx_tapstats_open(struct vnx_tapstats **out, struct vnx_err *err)
 {
@@ -128,7 +121,7 @@ static int dump(struct vnx_tapstats *ts)
 	char buf[32768];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	unsigned port = mnl_socket_get_portid(ts->sock), seq = ++ts->seq;
-	uint64_t before = mono_ns(), filled;
+	uint64_t before = vnx_clock_mono(), filled;
 	struct if_stats_msg *msg;
 	int ret = MNL_CB_OK;
 
@@ -141,16 +134,16 @@ static int dump(struct vnx_tapstats *ts)
 	ts->interrupted = false;
 	if (mnl_socket_sendto(ts->sock, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
-	filled = before + (mono_ns() - before) / 2;
+	filled = before + (vnx_clock_mono() - before) / 2;
 	while (ret == MNL_CB_OK) {
 		ssize_t n;
 
-		before = mono_ns();
+		before = vnx_clock_mono();
 		n = mnl_socket_recvfrom(ts->sock, buf, sizeof(buf));
 		if (n < 0)
 			return -errno;
 		ts->batch_ns = filled;
-		filled = before + (mono_ns() - before) / 2;
+		filled = before + (vnx_clock_mono() - before) / 2;
 		allow_interrupt(ts, buf, (size_t)n);
 		ret = mnl_cb_run(buf, (size_t)n, seq, port, parse_stats, ts);
 	}

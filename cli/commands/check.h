@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What `vnetdx check` found out, gathered by check_gather.c, shown by check_report.c.
+ */
+#ifndef VNX_CHECK_H
+#define VNX_CHECK_H
+
+#include "bpf/ladder.h"
+
+enum vnx_fact_state {
+	VNX_FACT_OK,
+	VNX_FACT_NOTE,    /* not needed, good to know */
+	VNX_FACT_PROBLEM, /* takes something away */
+	VNX_FACT_UNKNOWN, /* could not be found out */
+};
+
+/* One thing about the host. */
+struct vnx_fact {
+	const char *name; /* stable word for scripts: "tracefs" */
+	enum vnx_fact_state state;
+	char text[VNX_WHY_LEN];   /* a sentence without its full stop */
+	char remedy[VNX_WHY_LEN]; /* "" where there is nothing to do */
+};
+
+struct vnx_facts {
+	struct vnx_fact *v;
+	size_t n, cap;
+};
+
+/* One back end; @hooks is empty where it cannot be used, and @err says why. */
+struct vnx_check_backend {
+	const struct vnx_capture_ops *ops;
+	bool usable;
+	struct vnx_err err;
+	struct vnx_hooks hooks;
+};
+
+#define VNX_CHECK_BACKENDS 8
+
+enum vnx_check_verdict { VNX_CHECK_CAN, VNX_CHECK_PARTLY, VNX_CHECK_CANNOT };
+
+struct vnx_check {
+	struct vnx_check_backend backends[VNX_CHECK_BACKENDS];
+	size_t n_backends;
+	size_t best; /* what diagnose would use; n_backends: none */
+	struct vnx_facts facts;
+	bool has_vhost_net, has_kvm; /* module loaded or built in */
+	enum vnx_check_verdict verdict;
+	char summary[512];
+};
+
+/* Looks; leaves nothing attached. -ENOMEM only. */
+int vnx_check_gather(struct vnx_check *check) VNX_MUST_CHECK;
+void vnx_check_fini(struct vnx_check *check);
+/* The facts alone (check_facts.c). */
+int vnx_check_facts(struct vnx_check *check) VNX_MUST_CHECK;
+/* Sets best, verdict and summary from the rest. */
+void vnx_check_judge(struct vnx_check *check);
+/* The row of @metric, NULL if the back end has none. */
+const struct vnx_hook *vnx_check_hook(const struct vnx_check_backend *backend,
+				      enum vnx_metric metric);
+
+/* "can", "partly", "cannot"; "ok", "note", "problem", "unknown" */
+const char *vnx_check_verdict_name(enum vnx_check_verdict verdict);
+const char *vnx_fact_state_name(enum vnx_fact_state state);
+
+void vnx_check_print_text(const struct vnx_check *check, bool no_color, bool verbose);
+int vnx_check_print_json(const struct vnx_check *check) VNX_MUST_CHECK;
+
+#endif

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Asks every back end what it could count here, and judges.
+ */
+#include "cli/commands/check.h"
+
+#define PROBE_BIN_NS (500 * VNX_NSEC_PER_MSEC)
+
+static const enum vnx_metric wanted[] = { VNX_HANDLE_TX, VNX_HANDLE_RX, VNX_VCPU_ENTER,
+					  VNX_VCPU_HALT };
+
+const char *vnx_check_verdict_name(enum vnx_check_verdict verdict)
+{
+	static const char *const names[] = { "can", "partly", "cannot" };
+
+	return names[verdict];
+}
+
+const char *vnx_fact_state_name(enum vnx_fact_state state)
+{
+	static const char *const names[] = { "ok", "note", "problem", "unknown" };
+
+	return names[state];
+}
+
+const struct vnx_hook *vnx_check_hook(const struct vnx_check_backend *backend,
+				      enum vnx_metric metric)
+{
+	for (size_t i = 0; i < backend->hooks.n; i++)
+		if (backend->hooks.v[i].metric == metric)
+			return &backend->hooks.v[i];
+	return NULL;
+}
+
+static bool counts(const struct vnx_check_backend *b, enum vnx_metric metric)
+{
+	const struct vnx_hook *h = vnx_check_hook(b, metric);
+
+	return b->usable && h && h->hook[0];
+}
+
+static int ask_backend(struct vnx_check_backend *b)
+{
+	struct vnx_capture_conf conf = { .bin_ns = PROBE_BIN_NS, .threads_hint = 1 };
+	int ret;
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(wanted); i++)
+		conf.metrics |= 1u << wanted[i];
+	ret = b->ops->probe(&b->err);
+	if (!ret)
+		ret = vnx_ladder_probe(b->ops, &conf, &b->hooks, &b->err);
+	b->usable = !ret;
+	if (ret && !b->err.message[0])
+		vnx_err_set(&b->err, ret, VNX_EXIT_UNSUPPORTED, "no-backend", "%s", strerror(-ret));
+	return ret == -ENOMEM ? ret : 0;
+}
+
+/* Can a hook of @metric come later, with the module that has the function? */
+static bool may_come(const struct vnx_check_backend *b, enum vnx_metric metric)
+{
+	const struct vnx_hook *h = vnx_check_hook(b, metric);
+
+	for (size_t i = 0; b->usable && h && i < h->refused.n; i++)
+		if (h->refused.v[i].later)
+			return true;
+	return false;
+}
+
+enum coverage { COUNTED, LATER, NEVER };
+
+static enum coverage coverage_of(const struct vnx_check *check, enum vnx_metric metric)
+{
+	const struct vnx_check_backend *b = &check->backends[check->best];
+
+	if (counts(b, metric))
+		return COUNTED;
+	return may_come(b, metric) ? LATER : NEVER;
+}
+
+/* "a, b and c" of the wanted metrics in @state, and how many these are. */
+static size_t list_metrics(const struct vnx_check *check, enum coverage state, char *out,
+			   size_t size)
+{
+	size_t total = 0, n = 0;
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(wanted); i++)
+		total += coverage_of(check, wanted[i]) == state;
+	out[0] = '\0';
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(wanted); i++) {
+		size_t len = strlen(out);
+
+		if (coverage_of(check, wanted[i]) != state)
+			continue;
+		snprintf(out + len, size - len, "%s%s",
+			 !n               ? ""
+			 : n + 1 == total ? " and "
+					  : ", ",
+			 vnx_metric_name(wanted[i]));
+		n++;
+	}
+	return total;
+}
+
+static void judge_usable(struct vnx_check *check)
+{
+	const char *name = check->backends[check->best].ops->name;
+	char now[128], later[128], never[128];
+	size_t n_now = list_metrics(check, COUNTED, now, sizeof(now));
+	size_t n_later = list_metrics(check, LATER, later, sizeof(later));
+	size_t n_never = list_metrics(check, NEVER, never, sizeof(never));
+	char *s = check->summary;
+	size_t size = sizeof(check->summary), n;
+
+	check->verdict = n_never || !n_now ? VNX_CHECK_PARTLY : VNX_CHECK_CAN;
+	n = (size_t)snprintf(s, size, "This host can %s: ",
+			     n_never || !n_now ? "be diagnosed partly" : "be diagnosed");
+	if (n_now)
+		n += (size_t)snprintf(s + n, size - n, "%s %s counted by back end %s", now,
+				      n_now > 1 ? "are" : "is", name);
+	if (n_later)
+		n += (size_t)snprintf(s + n, size - n, "%s%s once %s is loaded", n_now ? "; " : "",
+				      later, check->has_kvm ? "vhost_net" : "KVM");
+	if (n_never)
+		n += (size_t)snprintf(s + n, size - n, "%s%s cannot be counted",
+				      n_now || n_later ? "; " : "", never);
+	snprintf(s + n, size - n, "; the taps' bytes and packets can.");
+}
+
+void vnx_check_judge(struct vnx_check *check)
+{
+	/* As `diagnose` chooses: the first back end that works. */
+	check->best = check->n_backends;
+	for (size_t i = check->n_backends; i-- > 0;) {
+		bool any = false;
+
+		for (size_t j = 0; j < VNX_ARRAY_SIZE(wanted); j++)
+			any |= counts(&check->backends[i], wanted[j]) ||
+			       may_come(&check->backends[i], wanted[j]);
+		if (any)
+			check->best = i;
+	}
+	if (check->best < check->n_backends) {
+		judge_usable(check);
+		return;
+	}
+	check->verdict = VNX_CHECK_CANNOT;
+	snprintf(check->summary, sizeof(check->summary),
+		 "This host cannot be diagnosed: no back end can count any of the wanted "
+		 "functions.");
+}
+
+int vnx_check_gather(struct vnx_check *check)
+{
+	int ret;
+
+	memset(check, 0, sizeof(*check));
+	ret = vnx_check_facts(check);
+	for (size_t i = 0; vnx_captures[i] && i < VNX_CHECK_BACKENDS && !ret; i++) {
+		check->backends[i].ops = vnx_captures[i];
+		check->n_backends++;
+		ret = ask_backend(&check->backends[i]);
+	}
+	vnx_check_judge(check);
+	return ret;
+}
+
+void vnx_check_fini(struct vnx_check *check)
+{
+	for (size_t i = 0; i < check->n_backends; i++)
+		vnx_hooks_fini(&check->backends[i].hooks);
+	free(check->facts.v);
+	memset(check, 0, sizeof(*check));
+}

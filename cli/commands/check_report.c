@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What `vnetdx check` says, as text and as JSON.
+ */
+#include "cli/commands/check.h"
+
+#include <jansson.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli/output/layout.h"
+
+#define NAME_COLUMNS 9
+#define LABEL_INDENT 4
+
+/* ---- text ---- */
+
+static void init_layout(struct vnx_layout *l, bool no_color, bool verbose)
+{
+	const char *env = getenv("NO_COLOR");
+	struct vnx_report_conf conf = { .columns = 80, .verbose = verbose };
+	struct winsize ws;
+
+	setlocale(LC_CTYPE, "");
+	conf.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+	conf.color = !no_color && !(env && *env) && isatty(STDOUT_FILENO);
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col >= 40)
+		conf.columns = ws.ws_col;
+	vnx_layout_init(l, &conf, stdout);
+}
+
+/* @name and blanks that a paragraph keeps, up to @columns. */
+static const char *label(struct vnx_layout *l, const char *name, unsigned columns)
+{
+	char text[64];
+	size_t n = (size_t)snprintf(text, sizeof(text), "%.20s", name);
+
+	for (size_t used = strlen(name); used < columns && n + 2 < sizeof(text); used++) {
+		memcpy(text + n, VNX_NBSP, 3);
+		n += 2;
+	}
+	return vnx_layout_format(l, "%s", text);
+}
+
+static void print_refusals(struct vnx_layout *l, const struct vnx_hook *h)
+{
+	for (size_t i = 0; i < h->refused.n; i++)
+		vnx_layout_para(l, LABEL_INDENT + NAME_COLUMNS, LABEL_INDENT + NAME_COLUMNS + 2,
+				VNX_DIM "not %s: %s" VNX_PLAIN, h->refused.v[i].hook,
+				vnx_layout_safe(l, h->refused.v[i].why));
+}
+
+static void print_metric(struct vnx_layout *l, const struct vnx_check *check,
+			 enum vnx_metric metric, bool verbose)
+{
+	vnx_layout_line(l, "  " VNX_BOLD "%s" VNX_PLAIN, vnx_metric_name(metric));
+	for (size_t i = 0; i < check->n_backends; i++) {
+		const struct vnx_check_backend *b = &check->backends[i];
+		const struct vnx_hook *h = vnx_check_hook(b, metric);
+
+		if (!b->usable || !h)
+			continue;
+		vnx_layout_para(l, LABEL_INDENT, LABEL_INDENT + NAME_COLUMNS, "%s%s%s%s%s",
+				label(l, b->ops->name, NAME_COLUMNS), h->hook[0] ? h->hook : "none",
+				h->note[0] ? " (" : "", h->note, h->note[0] ? ")" : "");
+		/* The others' refusals repeat the first's, but for one that has no hook. */
+		if (verbose || i == check->best || !h->hook[0])
+			print_refusals(l, h);
+	}
+}
+
+static void print_backends(struct vnx_layout *l, const struct vnx_check *check)
+{
+	vnx_layout_line(l, "%s", "");
+	vnx_layout_line(l, "Back ends");
+	for (size_t i = 0; i < check->n_backends; i++) {
+		const struct vnx_check_backend *b = &check->backends[i];
+
+		vnx_layout_para(l, 2, LABEL_INDENT + NAME_COLUMNS, "%s%s%s%s",
+				label(l, b->ops->name, NAME_COLUMNS + 2),
+				b->usable ? b->ops->summary : "cannot be used: ",
+				b->usable ? "" : vnx_layout_safe(l, b->err.message),
+				i == check->best ? " (diagnose uses this one)" : "");
+		if (!b->usable && b->err.hint[0])
+			vnx_layout_para(l, LABEL_INDENT + NAME_COLUMNS,
+					LABEL_INDENT + NAME_COLUMNS + 2, "Remedy: %s",
+					vnx_layout_safe(l, b->err.hint));
+	}
+}
+
+static void print_facts(struct vnx_layout *l, const struct vnx_check *check)
+{
+	static const char *const color[] = { VNX_GREEN, "", VNX_RED, VNX_YELLOW };
+
+	vnx_layout_line(l, "%s", "");
+	vnx_layout_line(l, "Host");
+	for (size_t i = 0; i < check->facts.n; i++) {
+		const struct vnx_fact *f = &check->facts.v[i];
+
+		vnx_layout_para(l, 2, LABEL_INDENT + NAME_COLUMNS, "%s%s" VNX_PLAIN "%s%s%s",
+				color[f->state],
+				label(l, vnx_fact_state_name(f->state), NAME_COLUMNS + 2),
+				f->state == VNX_FACT_OK ? f->name : "",
+				f->state == VNX_FACT_OK ? ": " : "", vnx_layout_safe(l, f->text));
+		if (f->remedy[0])
+			vnx_layout_para(l, LABEL_INDENT + NAME_COLUMNS,
+					LABEL_INDENT + NAME_COLUMNS + 2, "Remedy: %s", f->remedy);
+	}
+}
+
+void vnx_check_print_text(const struct vnx_check *check, bool no_color, bool verbose)
+{
+	static const char *const color[] = { VNX_GREEN, VNX_YELLOW, VNX_RED };
+	struct vnx_layout l;
+
+	init_layout(&l, no_color, verbose);
+	vnx_layout_para(&l, 0, 0, VNX_BOLD "%s%s" VNX_PLAIN, color[check->verdict], check->summary);
+	if (check->best < check->n_backends) {
+		vnx_layout_line(&l, "%s", "");
+		vnx_layout_line(&l, "Hooks");
+		for (int m = 0; m < VNX_METRIC_MAX; m++)
+			if (vnx_check_hook(&check->backends[check->best], (enum vnx_metric)m))
+				print_metric(&l, check, (enum vnx_metric)m, verbose);
+	}
+	print_backends(&l, check);
+	print_facts(&l, check);
+	vnx_layout_fini(&l);
+}
+
+/* ---- JSON ---- */
+
+/* NULL for an empty text: what is not there is null. */
+static json_t *text_or_null(const char *s)
+{
+	json_t *v = s[0] ? json_string(s) : json_null();
+
+	return v ? v : json_string("(not valid UTF-8)");
+}
+
+static json_t *hook_json(const struct vnx_hook *h)
+{
+	json_t *refused = json_array();
+
+	for (size_t i = 0; i < h->refused.n; i++)
+		json_array_append_new(refused, json_pack("{s:o, s:o}", "hook",
+							 text_or_null(h->refused.v[i].hook), "why",
+							 text_or_null(h->refused.v[i].why)));
+	return json_pack("{s:s, s:o, s:o, s:o}", "metric", vnx_metric_name(h->metric), "hook",
+			 text_or_null(h->hook), "note", text_or_null(h->note), "refused", refused);
+}
+
+static json_t *backend_json(const struct vnx_check_backend *b)
+{
+	json_t *hooks = json_array();
+
+	for (size_t i = 0; i < b->hooks.n; i++)
+		json_array_append_new(hooks, hook_json(&b->hooks.v[i]));
+	return json_pack("{s:s, s:b, s:o, s:o, s:o}", "name", b->ops->name, "usable", b->usable,
+			 "why", text_or_null(b->usable ? "" : b->err.message), "remedy",
+			 text_or_null(b->usable ? "" : b->err.hint), "hooks", hooks);
+}
+
+static json_t *fact_json(const struct vnx_fact *f)
+{
+	return json_pack("{s:s, s:s, s:o, s:o}", "name", f->name, "state",
+			 vnx_fact_state_name(f->state), "text", text_or_null(f->text), "remedy",
+			 text_or_null(f->remedy));
+}
+
+int vnx_check_print_json(const struct vnx_check *check)
+{
+	json_t *backends = json_array(), *facts = json_array(), *root;
+	int ret = 0;
+
+	for (size_t i = 0; i < check->n_backends; i++)
+		json_array_append_new(backends, backend_json(&check->backends[i]));
+	for (size_t i = 0; i < check->facts.n; i++)
+		json_array_append_new(facts, fact_json(&check->facts.v[i]));
+	root = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "schema", "vnetdx.check/1", "verdict",
+			 vnx_check_verdict_name(check->verdict), "summary", check->summary,
+			 "backend",
+			 check->best < check->n_backends
+				 ? json_string(check->backends[check->best].ops->name)
+				 : json_null(),
+			 "backends", backends, "facts", facts);
+	if (!root)
+		return -ENOMEM;
+	if (json_dumpf(root, stdout, JSON_INDENT(2)))
+		ret = -EIO;
+	putchar('\n');
+	json_decref(root);
+	return ret;
+}
