@@ -153,7 +153,7 @@ static int verdict_find(struct vnx_case *c)
 				      note);
 	} else {
 		f->verdict = VNX_HEALTHY;
-		f->why = vnx_asprintf("no fall of %.3g %% or more in %.3g s of throughput%s",
+		f->why = vnx_asprintf("no fall of %.3g %% or more in %.6g s of throughput%s",
 				      c->conf->min_effect * 100, (double)f->throughput.n * c->bin_s,
 				      note);
 	}

@@ -27,7 +27,7 @@
 #define HUBER 2.5
 
 /* Above this the search is over means of several bins; the placing is over bins again. */
-#define EXACT_MAX 16384
+#define EXACT_MAX 8192
 
 /* The valid bins of a series, in order. */
 struct series {
@@ -158,6 +158,7 @@ static double penalty_of(const struct series *s)
 struct candidate {
 	size_t at;   /* last change before */
 	size_t dead; /* useless for ends from here on */
+	double cost; /* of the present prefix, without the penalty */
 };
 
 struct pelt {
@@ -211,10 +212,10 @@ static void pelt_step(struct pelt *p, size_t to, size_t min_bins, double penalty
 	p->best[to] = INFINITY;
 	for (size_t k = 0; k < p->n_cand; k++) {
 		struct candidate *c = &p->cand[k];
-		double cost = p->best[c->at] + segment_cost(p, c->at, to) + penalty;
 
-		if (cost < p->best[to]) {
-			p->best[to] = cost;
+		c->cost = p->best[c->at] + segment_cost(p, c->at, to);
+		if (c->cost + penalty < p->best[to]) {
+			p->best[to] = c->cost + penalty;
 			p->from[to] = c->at;
 		}
 	}
@@ -222,7 +223,7 @@ static void pelt_step(struct pelt *p, size_t to, size_t min_bins, double penalty
 		struct candidate c = p->cand[k];
 
 		/* a rival change at @to can serve only ends min_bins later (Killick et al. 2012) */
-		if (c.dead == SIZE_MAX && p->best[c.at] + segment_cost(p, c.at, to) > p->best[to])
+		if (c.dead == SIZE_MAX && c.cost > p->best[to])
 			c.dead = to + min_bins;
 		if (to + 1 < c.dead)
 			p->cand[kept++] = c;
@@ -246,7 +247,7 @@ static long pelt_run(const double *g, size_t n, size_t min_bins, double penalty,
 		}
 		/* prefixes shorter than a segment cannot be the end of one */
 		if (to == min_bins || to - min_bins >= min_bins)
-			p.cand[p.n_cand++] = (struct candidate){ to - min_bins, SIZE_MAX };
+			p.cand[p.n_cand++] = (struct candidate){ to - min_bins, SIZE_MAX, 0 };
 		pelt_step(&p, to, min_bins, penalty);
 	}
 	for (size_t to = n; to > 0; to = p.from[to])
