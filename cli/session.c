@@ -36,6 +36,7 @@ struct session {
 	struct vnx_run_facts facts;
 	struct vnx_progress progress;
 	uint64_t start_ns, next_read_ns, next_scan_ns;
+	double cpu_at_start_s;
 	bool vms_changed;
 };
 
@@ -221,6 +222,7 @@ static int start(struct session *s, struct vnx_err *err)
 	if (!ret && s->conf->command)
 		ret = vnx_load_start(&s->load, s->conf->command, s->conf->bin_ns, err);
 	s->start_ns = vnx_clock_mono();
+	s->cpu_at_start_s = own_cpu_s();
 	s->next_read_ns = s->facts.start_ns + s->conf->bin_ns + READ_DELAY_NS;
 	return ret;
 }
@@ -241,26 +243,38 @@ static int learn_threads(struct session *s)
 	return 0;
 }
 
+static double own_cpu_s(void)
+{
+	struct rusage ru;
+
+	if (getrusage(RUSAGE_SELF, &ru))
+		return 0;
+	return ru.ru_utime.tv_sec + ru.ru_stime.tv_sec +
+	       (ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
+}
+
+/* What the run itself costs: setting up and the analysis afterwards are not in it. */
+static double cpu_share(const struct session *s, uint64_t now_ns)
+{
+	double own_s = own_cpu_s() - s->cpu_at_start_s;
+
+	if (!isnan(s->facts.stats.ns_per_event))
+		own_s += s->facts.stats.events * s->facts.stats.ns_per_event / 1e9;
+	return own_s / ((double)(now_ns - s->start_ns) / VNX_NSEC_PER_SEC);
+}
+
 static void update_facts(struct session *s, uint64_t now_ns)
 {
 	int64_t drift = vnx_clock_real_minus_mono() - s->facts.realtime_minus_mono_ns;
 	uint64_t whole =
 		now_ns > s->facts.start_ns ? (now_ns - s->facts.start_ns) / s->conf->bin_ns : 0;
-	struct rusage ru;
-	double own_s, wall_s;
 
 	if (drift > STEP_NS || drift < -STEP_NS)
 		s->facts.clock_stepped = true;
 	s->facts.end_ns = s->facts.start_ns + whole * s->conf->bin_ns;
 	s->ops->stats(s->cap, &s->facts.stats);
-	if (getrusage(RUSAGE_SELF, &ru) || now_ns <= s->start_ns)
-		return;
-	own_s = ru.ru_utime.tv_sec + ru.ru_stime.tv_sec +
-		(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
-	if (!isnan(s->facts.stats.ns_per_event))
-		own_s += s->facts.stats.events * s->facts.stats.ns_per_event / 1e9;
-	wall_s = (double)(now_ns - s->start_ns) / VNX_NSEC_PER_SEC;
-	s->facts.cpu_share = own_s / wall_s;
+	if (now_ns > s->start_ns)
+		s->facts.cpu_share = cpu_share(s, now_ns);
 }
 
 /* Everything that is known by now goes into the recording as one transaction. */
