@@ -191,6 +191,16 @@ static int scan(struct session *s, uint64_t now_ns, struct vnx_err *err)
 	return s->ops->refresh(s->cap, tids->v, tids->n, err);
 }
 
+static double own_cpu_s(void)
+{
+	struct rusage ru;
+
+	if (getrusage(RUSAGE_SELF, &ru))
+		return 0;
+	return ru.ru_utime.tv_sec + ru.ru_stime.tv_sec +
+	       (ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
+}
+
 static int start(struct session *s, struct vnx_err *err)
 {
 	int ret;
@@ -241,16 +251,6 @@ static int learn_threads(struct session *s)
 		s->vms_changed |= ret > 0;
 	}
 	return 0;
-}
-
-static double own_cpu_s(void)
-{
-	struct rusage ru;
-
-	if (getrusage(RUSAGE_SELF, &ru))
-		return 0;
-	return ru.ru_utime.tv_sec + ru.ru_stime.tv_sec +
-	       (ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 }
 
 /* What the run itself costs: setting up and the analysis afterwards are not in it. */
