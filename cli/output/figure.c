@@ -104,7 +104,7 @@ static void r_words(const struct vnx_vm_finding *vm, enum vnx_metric x, enum vnx
 
 static char *caption(const struct vnx_diagnosis *dg, const struct vnx_vm_finding *vm)
 {
-	enum vnx_metric x = vnx_pick_calls(vm);
+	enum vnx_metric x = vnx_pick_shown_calls(vm);
 	const struct vnx_correlation *c = vnx_pick_corr(vm, x, VNX_ON_RAW, VNX_PEARSON);
 	char raw[64], sma[96], within[64], name[48], window[VNX_UNIT_LEN];
 
@@ -113,8 +113,8 @@ static char *caption(const struct vnx_diagnosis *dg, const struct vnx_vm_finding
 				    "cannot move",
 				    vnx_backend_name(vm->vm.backend));
 	if (!c || !isfinite(c->c.r))
-		return vnx_asprintf("%s not correlated with throughput: %s", vnx_metric_name(x),
-				    c && c->c.undefined ? c->c.undefined : "not measured");
+		return vnx_asprintf("no correlation with throughput: %s",
+				    c && c->c.undefined ? c->c.undefined : "no calls measured");
 	snprintf(name, sizeof(name), "%s SMA",
 		 vnx_seconds_format(vnx_bin_start_s(&dg->grid, dg->sma_bins), window));
 	r_words(vm, x, VNX_ON_RAW, "raw", raw, sizeof(raw));
@@ -124,37 +124,44 @@ static char *caption(const struct vnx_diagnosis *dg, const struct vnx_vm_finding
 			    *sma ? ";  " : "", sma, *within ? ";  " : "", within);
 }
 
+static const char *hook_of(const struct vnx_run *run, enum vnx_metric metric)
+{
+	for (size_t i = 0; run && i < run->hooks.n; i++)
+		if (run->hooks.v[i].metric == metric && *run->hooks.v[i].hook)
+			return run->hooks.v[i].hook;
+	return "not measured";
+}
+
 static char *footnote(const struct vnx_finding *f, const struct vnx_vm_finding *vm)
 {
-	enum vnx_metric x = vnx_pick_calls(vm);
+	enum vnx_metric x = vnx_pick_shown_calls(vm);
 	const struct vnx_correlation *c = vnx_pick_corr(vm, x, VNX_ON_RAW, VNX_PEARSON);
-	const char *hook = "", *source = vm->throughput.source;
+	const char *source = vm->throughput.source;
 	char n_eff[64] = "", width[VNX_UNIT_LEN];
 
-	for (size_t i = 0; f->run && i < f->run->hooks.n; i++)
-		if (f->run->hooks.v[i].metric == x)
-			hook = f->run->hooks.v[i].hook;
 	if (c && isfinite(c->c.r))
 		snprintf(n_eff, sizeof(n_eff), "Pearson's r [95 %%] with n_eff %.0f of %zu; ",
 			 c->c.n_eff, c->c.n);
 	return vnx_asprintf(
-		"%s%zu bins of %s; throughput: %s; calls: %s; vnetdx " VNX_VERSION, n_eff,
-		f->dg->grid.n, vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, 1), width),
-		source && *source ? source : "not measured", *hook ? hook : "not measured");
+		"%s%zu bins of %s; back end %s; throughput: %s; %s: %s; "
+		"vnetdx " VNX_VERSION,
+		n_eff, f->dg->grid.n, vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, 1), width),
+		vnx_backend_name(vm->vm.backend), source && *source ? source : "not measured",
+		vnx_metric_name(x), isnan(vm->totals[x]) ? "does not move" : hook_of(f->run, x));
 }
 
 static int put_header(FILE *out, const struct vnx_finding *f, size_t i)
 {
 	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
 	VNX_CLEANUP_FREE char *label = vnx_pick_label(f->dg, i);
-	VNX_CLEANUP_FREE char *name = label ? vnx_text_safe(label, 32) : NULL;
+	VNX_CLEANUP_FREE char *name = label ? vnx_text_safe(label, 24) : NULL;
 	VNX_CLEANUP_FREE char *head = name ? headline(f->dg, vm, name) : NULL;
 	VNX_CLEANUP_FREE char *text = caption(f->dg, vm), *foot = footnote(f, vm);
 
 	if (!head || !text || !foot)
 		return -ENOMEM;
-	put_header_label(out, 0.955, "DejaVu Sans:Bold,19", "202020", head, 84);
-	put_header_label(out, 0.915, "DejaVu Sans,13", "202020", text, 124);
+	put_header_label(out, 0.955, "DejaVu Sans:Bold,17", "202020", head, 70);
+	put_header_label(out, 0.915, "DejaVu Sans,12", "202020", text, 124);
 	put_header_label(out, 0.018, "DejaVu Sans,10", GREY, foot, 150);
 	if (vm->degradations.n)
 		fprintf(out,
@@ -203,7 +210,7 @@ static void put_falls(FILE *out, const struct vnx_grid *grid, const struct vnx_v
 			continue;
 		last = d->start_s;
 		fprintf(out,
-			"set label '%s' at first %g, graph 1.035 center noenhanced font "
+			"set label '%s' at first %g, graph 1 center offset 0,0.55 noenhanced font "
 			"'DejaVu Sans,11' tc rgb '#" FALL_TEXT "'\n",
 			vnx_percent_format(d->change, change), d->start_s);
 	}
@@ -339,9 +346,8 @@ static int complain(int fd, struct vnx_err *err)
 	return -EIO;
 }
 
-static bool was_drawn(const char *dir, const char *stem, const char *ending)
+static bool was_drawn(const char *path)
 {
-	VNX_CLEANUP_FREE char *path = vnx_asprintf("%s/%s.%s", dir, stem, ending);
 	struct stat st;
 
 	return path && !stat(path, &st) && st.st_size > 0;
@@ -351,9 +357,13 @@ int vnx_figure_draw(const struct vnx_finding *f, size_t i, const char *stem, con
 		    struct vnx_err *err)
 {
 	VNX_CLEANUP_CLOSE int complaints = memfd_create("vnetdx-gnuplot", MFD_CLOEXEC);
+	VNX_CLEANUP_FREE char *svg = vnx_asprintf("%s/%s.svg", dir, stem);
+	VNX_CLEANUP_FREE char *png = vnx_asprintf("%s/%s.png", dir, stem);
 	VNX_CLEANUP_FCLOSE FILE *script = tmpfile();
 	int ret, status = 0;
 
+	if (!svg || !png)
+		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
 	/* A file, not a pipe: gnuplot may end early, and nobody waits for anybody. */
 	if (!script || complaints < 0)
 		return vnx_err_set(err, -errno, VNX_EXIT_FAILED, "gnuplot",
@@ -375,8 +385,7 @@ int vnx_figure_draw(const struct vnx_finding *f, size_t i, const char *stem, con
 	if (ret)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "gnuplot",
 				   "gnuplot could not be started: %s", strerror(-ret));
-	if (!WIFEXITED(status) || WEXITSTATUS(status) || !was_drawn(dir, stem, "svg") ||
-	    !was_drawn(dir, stem, "png"))
+	if (!WIFEXITED(status) || WEXITSTATUS(status) || !was_drawn(svg) || !was_drawn(png))
 		return complain(complaints, err);
-	return 0;
+	return vnx_figure_fonts(svg, err);
 }

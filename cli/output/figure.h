@@ -18,6 +18,9 @@ int vnx_figure_script(const struct vnx_finding *f, size_t i, const char *stem, F
 int vnx_figure_draw(const struct vnx_finding *f, size_t i, const char *stem, const char *dir,
 		    struct vnx_err *err) VNX_MUST_CHECK;
 
+/* Makes the fonts of gnuplot's SVG at @path those of any machine; see figure_svg.c. */
+int vnx_figure_fonts(const char *path, struct vnx_err *err) VNX_MUST_CHECK;
+
 /* The curves of a figure as gnuplot data blocks; see figure_data.c. */
 struct vnx_panel {
 	const char *id;    /* of the data blocks: $<id>_raw, $<id>_sma */

@@ -110,7 +110,7 @@ static int per_call_panel(struct vnx_panel *p, const struct vnx_diagnosis *dg, c
 int vnx_panels_init(struct vnx_panels *panels, const struct vnx_diagnosis *dg,
 		    const struct vnx_vm_finding *vm)
 {
-	enum vnx_metric m = vnx_pick_calls(vm);
+	enum vnx_metric m = vnx_pick_shown_calls(vm);
 	const double *calls = vm->series[m], *bytes = vm->series[vnx_pick_bytes(m)];
 	int ret;
 
@@ -119,7 +119,7 @@ int vnx_panels_init(struct vnx_panels *panels, const struct vnx_diagnosis *dg,
 	/* Where nothing can move there is no curve to show. */
 	if (!ret && calls && !isnan(vm->totals[m]))
 		ret = calls_panel(&panels->v[panels->n++], dg, calls, vnx_metric_name(m));
-	if (!ret && panels->n == 2 && bytes)
+	if (!ret && panels->n == 2 && bytes && m != VNX_VCPU_ENTER)
 		ret = per_call_panel(&panels->v[panels->n++], dg, bytes, calls);
 	if (ret)
 		vnx_panels_fini(panels);

@@ -58,6 +58,14 @@ enum vnx_metric vnx_pick_calls(const struct vnx_vm_finding *vm)
 	return vm->totals[VNX_RX_BYTES] > vm->totals[VNX_TX_BYTES] ? VNX_HANDLE_RX : VNX_HANDLE_TX;
 }
 
+enum vnx_metric vnx_pick_shown_calls(const struct vnx_vm_finding *vm)
+{
+	enum vnx_metric calls = vnx_pick_calls(vm);
+
+	return isnan(vm->totals[calls]) && !isnan(vm->totals[VNX_VCPU_ENTER]) ? VNX_VCPU_ENTER
+									      : calls;
+}
+
 enum vnx_metric vnx_pick_bytes(enum vnx_metric calls)
 {
 	return calls == VNX_HANDLE_RX ? VNX_RX_BYTES : VNX_TX_BYTES;

@@ -21,6 +21,8 @@ int vnx_pick_warnings(const struct vnx_finding *f, struct vnx_strings *out) VNX_
  * than leave it, else handle_tx.
  */
 enum vnx_metric vnx_pick_calls(const struct vnx_vm_finding *vm);
+/* ... or vcpu_enter where that one does not move or was not measured. */
+enum vnx_metric vnx_pick_shown_calls(const struct vnx_vm_finding *vm);
 /* Bytes and packets that go with that call metric. */
 enum vnx_metric vnx_pick_bytes(enum vnx_metric calls);
 enum vnx_metric vnx_pick_packets(enum vnx_metric calls);

@@ -111,25 +111,33 @@ static void put_throughput(struct vnx_layout *l, const struct vnx_throughput_sum
 							    : "source not known"));
 }
 
-/* Time from end to end of the run and a mark under every fall's start. */
+/* Writes @text at @at where nothing stands yet. */
+static void put_if_free(char *line, size_t at, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (strspn(line + at, " ") >= len)
+		memcpy(line + at, text, len);
+}
+
+/* A mark under every fall's start, and the time from end to end of the run. */
 static const char *spark_axis(struct vnx_layout *l, const struct vnx_grid *grid,
 			      const struct vnx_vm_finding *vm, unsigned width)
 {
 	double end_s = vnx_bin_start_s(grid, grid->n), at;
 	char line[128], end[VNX_UNIT_LEN];
-	size_t len;
 
 	width = width < sizeof(line) ? width : sizeof(line) - 1;
 	memset(line, ' ', width);
 	line[width] = '\0';
-	memcpy(line, "0 s", 3);
-	len = strlen(vnx_seconds_format(end_s, end));
-	memcpy(line + width - len, end, len);
 	for (size_t i = 0; i < vm->degradations.n; i++) {
 		at = floor(vm->degradations.v[i].start_s / end_s * width);
 		if (at >= 0 && at < width)
 			line[(size_t)at] = '^';
 	}
+	put_if_free(line, 0, "0 s");
+	vnx_seconds_format(end_s, end);
+	put_if_free(line, width - strlen(end), end);
 	return vnx_layout_format(l, "%s", line);
 }
 
