@@ -353,17 +353,26 @@ static bool was_drawn(const char *path)
 	return path && !stat(path, &st) && st.st_size > 0;
 }
 
+/* gnuplot ends with 0 where the disk is full. */
+static int check_pictures(const char *dir, const char *stem, int complaints, struct vnx_err *err)
+{
+	VNX_CLEANUP_FREE char *svg = vnx_asprintf("%s/%s.svg", dir, stem);
+	VNX_CLEANUP_FREE char *png = vnx_asprintf("%s/%s.png", dir, stem);
+
+	if (!svg || !png)
+		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
+	if (!was_drawn(svg) || !was_drawn(png))
+		return complain(complaints, err);
+	return vnx_figure_fonts(svg, err);
+}
+
 int vnx_figure_draw(const struct vnx_finding *f, size_t i, const char *stem, const char *dir,
 		    struct vnx_err *err)
 {
 	VNX_CLEANUP_CLOSE int complaints = memfd_create("vnetdx-gnuplot", MFD_CLOEXEC);
-	VNX_CLEANUP_FREE char *svg = vnx_asprintf("%s/%s.svg", dir, stem);
-	VNX_CLEANUP_FREE char *png = vnx_asprintf("%s/%s.png", dir, stem);
 	VNX_CLEANUP_FCLOSE FILE *script = tmpfile();
 	int ret, status = 0;
 
-	if (!svg || !png)
-		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
 	/* A file, not a pipe: gnuplot may end early, and nobody waits for anybody. */
 	if (!script || complaints < 0)
 		return vnx_err_set(err, -errno, VNX_EXIT_FAILED, "gnuplot",
@@ -385,7 +394,7 @@ int vnx_figure_draw(const struct vnx_finding *f, size_t i, const char *stem, con
 	if (ret)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "gnuplot",
 				   "gnuplot could not be started: %s", strerror(-ret));
-	if (!WIFEXITED(status) || WEXITSTATUS(status) || !was_drawn(svg) || !was_drawn(png))
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return complain(complaints, err);
-	return vnx_figure_fonts(svg, err);
+	return check_pictures(dir, stem, complaints, err);
 }

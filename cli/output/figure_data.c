@@ -82,13 +82,14 @@ static int per_call_panel(struct vnx_panel *p, const struct vnx_diagnosis *dg, c
 {
 	size_t n = dg->grid.n;
 	VNX_CLEANUP_FREE double *x = malloc(2 * (n ? n : 1) * sizeof(*x));
-	double *y = x + n;
 	struct vnx_scale scale;
+	double *y;
 
 	p->id = "percall";
 	p->color = "009E73";
 	if (!x || panel_init(p, NULL, n, dg->sma_bins))
 		return -ENOMEM;
+	y = x + n;
 	for (size_t i = 0; i < n; i++) {
 		bool valid = !isnan(bytes[i]) && !isnan(calls[i]);
 
