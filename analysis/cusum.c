@@ -25,15 +25,20 @@
 #define PHI_MAX 0.95
 #define WARNING 3.0 /* a sum above it: what comes is not learnt before the sum is back */
 #define PENDING 256 /* values that wait for that at most */
+#define RECENT 256  /* values among which an alarm looks for its start */
 #define SIDES 2.0
 #define MEMORY 2000.0 /* bins after which the baseline forgets */
 
 /* One side of the CUSUM. */
 struct side {
 	double sum;
-	size_t from;   /* bin after the last zero */
-	size_t bins;   /* valid bins since */
-	double values; /* sum of them */
+	size_t from; /* bin after the last zero */
+};
+
+/* A value judged since the last zero of both sides. */
+struct judged {
+	double x;
+	size_t bin;
 };
 
 struct vnx_cusum {
@@ -51,6 +56,8 @@ struct vnx_cusum {
 	double *pending;    /* PENDING values not learnt yet; NaN is a gap */
 	size_t n_pending;
 	struct side low, high;
+	struct judged recent[RECENT];
+	size_t n_recent;
 };
 
 /*
@@ -163,6 +170,7 @@ static void baseline_start(struct vnx_cusum *c)
 static void baseline_forget(struct vnx_cusum *c)
 {
 	c->learnt = 0;
+	c->n_recent = 0;
 	c->last = NAN;
 }
 
@@ -237,49 +245,65 @@ static void baseline_offer(struct vnx_cusum *c, double x)
 	c->n_pending = 0;
 }
 
-/* One side takes @z (its own sign) and the value behind it; true: over the threshold. */
-static bool side_push(struct side *s, double z, double x, double threshold, size_t bin)
+/* One side takes @z (its own sign); true: over the threshold. */
+static bool side_push(struct side *s, double z, double threshold, size_t bin)
 {
 	s->sum += z - REFERENCE;
-	if (s->sum <= 0) {
+	if (s->sum <= 0)
 		side_reset(s, bin + 1);
-		return false;
-	}
-	s->bins++;
-	s->values += x;
 	return s->sum > threshold;
 }
 
-static bool alarm_holds(const struct vnx_cusum *c, const struct side *s)
+static void recent_push(struct vnx_cusum *c, double x, size_t bin)
 {
-	double effect = fabs(s->values / (double)s->bins - c->mean);
-
-	return s->bins >= c->conf.min_bins && effect >= c->conf.min_effect * fabs(c->mean);
+	if (c->low.sum <= 0 && c->high.sum <= 0) {
+		c->n_recent = 0;
+		return;
+	}
+	if (c->n_recent == RECENT) { /* a long suspicion: its older half is dropped */
+		memmove(c->recent, c->recent + RECENT / 2, RECENT / 2 * sizeof(*c->recent));
+		c->n_recent = RECENT / 2;
+	}
+	c->recent[c->n_recent++] = (struct judged){ x, bin };
 }
 
 /*
- * Where a shift of d long-run scales starts is known to some 11 / d^2 bins (95 %: Bai 1997),
- * and not later than the alarm.
+ * The most likely start of the new level among the values since the side's last zero: where
+ * the squared sum of departures per value is largest. The last zero itself is too early.
+ * Fills *out; false: no shift of min_bins and min_effect there.
  */
-static void alarm_fill(const struct vnx_cusum *c, const struct side *s, struct vnx_change *out)
+static bool alarm_place(const struct vnx_cusum *c, const struct side *s, struct vnx_change *out)
 {
-	double after = s->values / (double)s->bins;
-	double d = (after - c->mean) * (1 - c->phi) / innovation_scale(c);
+	double sum = 0, best = 0, d;
+	size_t bins = 0;
 
-	*out = (struct vnx_change){
-		.at = s->from,
-		.uncertainty = fmin(fmax(11 / (d * d), 0.5), (double)(c->pushed - s->from)),
-		.before = c->mean,
-		.after = after,
-		.p = NAN,
-		.online = true,
-	};
+	for (size_t i = c->n_recent; i-- > 0 && c->recent[i].bin >= s->from;) {
+		sum += c->recent[i].x - c->mean;
+		if (++bins < c->conf.min_bins || sum * sum / (double)bins <= best)
+			continue;
+		best = sum * sum / (double)bins;
+		out->at = c->recent[i].bin;
+		out->after = c->mean + sum / (double)bins;
+	}
+	if (!(best > 0) || (s == &c->low) != (out->after < c->mean) ||
+	    !(fabs(out->after - c->mean) >= c->conf.min_effect * fabs(c->mean)))
+		return false;
+	/*
+	 * Where a shift of d long-run scales starts is known to some 11 / d^2 bins (95 %: Bai
+	 * 1997), and not later than the alarm.
+	 */
+	d = (out->after - c->mean) * (1 - c->phi) / innovation_scale(c);
+	out->uncertainty = 0.5 + fmin(11 / (d * d), (double)(c->pushed - out->at));
+	out->before = c->mean;
+	out->p = NAN;
+	out->online = true;
+	return true;
 }
 
 int vnx_cusum_push(struct vnx_cusum *c, double x, struct vnx_change *change)
 {
 	size_t bin = c->pushed++;
-	const struct side *alarm = NULL;
+	bool low, high;
 	double z, h;
 
 	if (c->learnt < LEARN) {
@@ -297,12 +321,11 @@ int vnx_cusum_push(struct vnx_cusum *c, double x, struct vnx_change *change)
 	}
 	z = score_of(c, x);
 	h = threshold_now(c);
-	if (side_push(&c->low, -z, x, h, bin) && alarm_holds(c, &c->low))
-		alarm = &c->low;
-	if (side_push(&c->high, z, x, h, bin) && alarm_holds(c, &c->high))
-		alarm = &c->high;
-	if (alarm) {
-		alarm_fill(c, alarm, change);
+	low = side_push(&c->low, -z, h, bin);
+	high = side_push(&c->high, z, h, bin);
+	recent_push(c, x, bin);
+	if ((low && alarm_place(c, &c->low, change)) ||
+	    (high && alarm_place(c, &c->high, change))) {
 		baseline_forget(c);
 		return 1;
 	}

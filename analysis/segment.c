@@ -20,8 +20,9 @@
 #define PENALTY 2.5
 #define CLIP 3.0 /* outliers are clipped at so many scales from the running median */
 #define PHI_MAX 0.95
-#define NU 4.0          /* degrees of freedom of the innovations when placing a change */
-#define SCALE_PRIOR 5.0 /* bins' worth of the whole series' scale in each segment's */
+#define PHI_GUESS_MAX 0.8 /* more than that is levels, not noise, before they are told apart */
+#define NU 4.0            /* degrees of freedom of the innovations when placing a change */
+#define SCALE_PRIOR 5.0   /* bins' worth of the whole series' scale in each segment's */
 #define PLACE_ROUNDS 2
 #define SEARCH_ROUNDS 5
 #define HUBER 2.5
@@ -141,7 +142,7 @@ static int noise_guess(struct series *s)
 
 	if (variogram(s->y, s->n, 1, &s->half_diff) || variogram(s->y, s->n, 2, &v2))
 		return -ENOMEM;
-	s->phi = s->half_diff > 0 ? fmin(fmax(v2 / s->half_diff - 1, 0), PHI_MAX) : 0;
+	s->phi = s->half_diff > 0 ? fmin(fmax(v2 / s->half_diff - 1, 0), PHI_GUESS_MAX) : 0;
 	return 0;
 }
 
@@ -290,16 +291,21 @@ struct verdict {
 
 /*
  * The search has chosen the place among all between the two neighbours: Bonferroni over as
- * many places as there are independent values.
+ * many places as there are independent values. A few bins say little of their own variance
+ * (three bins at 0 have none), so some of the pooled one is mixed in.
  */
 static struct verdict bound_test(const struct series *s, const size_t *b)
 {
 	size_t na = b[1] - b[0], nb = b[2] - b[1];
 	const double *ya = s->y + b[0], *yb = s->y + b[1];
 	struct verdict v = { .before = vnx_mean(ya, na), .after = vnx_mean(yb, nb) };
-	double p = vnx_welch_p_neff(ya, na, vnx_mean_neff(na, s->phi), yb, nb,
-				    vnx_mean_neff(nb, s->phi));
+	double fa = (double)na - 1, fb = (double)nb - 1, sa = vnx_sd(ya, na), sb = vnx_sd(yb, nb);
+	double pool = (fa * sa * sa + fb * sb * sb) / (fa + fb), p;
 
+	p = vnx_welch_p_moments(v.before, (fa * sa * sa + SCALE_PRIOR * pool) / (fa + SCALE_PRIOR),
+				vnx_mean_neff(na, s->phi), v.after,
+				(fb * sb * sb + SCALE_PRIOR * pool) / (fb + SCALE_PRIOR),
+				vnx_mean_neff(nb, s->phi));
 	v.effect = v.after == v.before ? 0 : fabs(v.after - v.before) / fabs(v.before);
 	v.p = isnan(p) ? 1 : fmin(1, p * vnx_mean_neff(na + nb, s->phi));
 	return v;
@@ -527,6 +533,13 @@ int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
 	k = bounds_merge(&s, conf, bounds, (size_t)found);
 	if (bounds_place(&s, min_bins, bounds, k, halfwidth))
 		goto out;
+	/* what its better place does not confirm goes, and lets its neighbours spread */
+	for (size_t left = bounds_merge(&s, conf, bounds, k); left < k;
+	     left = bounds_merge(&s, conf, bounds, k)) {
+		k = left;
+		if (bounds_place(&s, min_bins, bounds, k, halfwidth))
+			goto out;
+	}
 	err = changes_append(&s, bounds, k, halfwidth, out);
 out:
 	series_fini(&s);

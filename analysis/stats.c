@@ -204,22 +204,26 @@ double vnx_neff(const double *x, const double *y, size_t n)
 	return neff_of_pairs(px, py, n, valid);
 }
 
+double vnx_welch_p_moments(double mean_a, double var_a, double neff_a, double mean_b, double var_b,
+			   double neff_b)
+{
+	double ea = var_a / neff_a, eb = var_b / neff_b, se2 = ea + eb;
+
+	if (!(neff_a > 1) || !(neff_b > 1) || isnan(se2))
+		return NAN;
+	if (!(se2 > 0)) /* two constants: nothing to test if equal, no doubt if not */
+		return mean_a == mean_b ? NAN : 0;
+	return 2 * pt(-fabs(mean_a - mean_b) / sqrt(se2),
+		      se2 * se2 / (ea * ea / (neff_a - 1) + eb * eb / (neff_b - 1)), 1, 0);
+}
+
 double vnx_welch_p_neff(const double *a, size_t na, double neff_a, const double *b, size_t nb,
 			double neff_b)
 {
-	size_t va, vb;
-	double ma = mean_of(a, na, &va), mb = mean_of(b, nb, &vb);
-	double ea, eb, se2;
+	double sa = vnx_sd(a, na), sb = vnx_sd(b, nb);
 
-	if (va < 2 || vb < 2 || !(neff_a > 1) || !(neff_b > 1))
-		return NAN;
-	ea = squares_about(a, na, ma, va) / (double)(va - 1) / neff_a;
-	eb = squares_about(b, nb, mb, vb) / (double)(vb - 1) / neff_b;
-	se2 = ea + eb;
-	if (!(se2 > 0)) /* two constants: nothing to test if equal, no doubt if not */
-		return ma == mb ? NAN : 0;
-	return 2 * pt(-fabs(ma - mb) / sqrt(se2),
-		      se2 * se2 / (ea * ea / (neff_a - 1) + eb * eb / (neff_b - 1)), 1, 0);
+	return vnx_welch_p_moments(vnx_mean(a, na), sa * sa, neff_a, vnx_mean(b, nb), sb * sb,
+				   neff_b);
 }
 
 /* Products at lag 1 and squares of @x about its own mean, added to *products, *squares. */
