@@ -80,7 +80,7 @@ static void print_backends(struct vnx_layout *l, const struct vnx_check *check)
 
 		vnx_layout_para(l, 2, LABEL_INDENT + NAME_COLUMNS, "%s%s%s%s",
 				label(l, b->ops->name, NAME_COLUMNS + 2),
-				b->usable ? b->ops->summary : "cannot be used: ",
+				b->usable ? b->ops->summary : "no: ",
 				b->usable ? "" : vnx_layout_safe(l, b->err.message),
 				i == check->best ? " (diagnose uses this one)" : "");
 		if (!b->usable && b->err.hint[0])

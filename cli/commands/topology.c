@@ -76,6 +76,15 @@ static char *speed_text(int64_t bps)
 	return vnx_asprintf("%.3g Mbit/s", (double)bps / 1e6);
 }
 
+/* "10G": tables have no room for more. */
+static char *short_speed(int64_t bps)
+{
+	if (bps < 0)
+		return strdup("");
+	return bps >= 1000000000 ? vnx_asprintf(" %.3gG", (double)bps / 1e9)
+				 : vnx_asprintf(" %.3gM", (double)bps / 1e6);
+}
+
 static char *switch_text(const struct vnx_iface *f)
 {
 	if (!f->switch_kind[0])
@@ -87,11 +96,11 @@ static char *switch_text(const struct vnx_iface *f)
 
 static char *uplink_text(const struct vnx_iface *f)
 {
-	VNX_CLEANUP_FREE char *speed = speed_text(f->uplink_bps);
+	VNX_CLEANUP_FREE char *speed = short_speed(f->uplink_bps);
 
 	if (!f->uplink[0])
-		return strdup(f->switch_kind[0] ? "none seen" : "-");
-	return vnx_asprintf("%s%s%s", f->uplink, speed && *speed ? " " : "", speed ? speed : "");
+		return strdup(f->sw[0] ? "none seen" : "-");
+	return vnx_asprintf("%s%s", f->uplink, speed ? speed : "");
 }
 
 static char *or_dash(const char *s)
@@ -237,7 +246,7 @@ static const char *card_remark(const struct vnx_vm *vm, const struct vnx_iface *
 	case VNX_BACKEND_VFIO:
 		return "served by hardware: see the device's own counters";
 	case VNX_BACKEND_NONE:
-		return "user-mode network or unplugged: nothing of it passes the host's switches";
+		return "user-mode network or unplugged: no interface of the host";
 	default:
 		return NULL;
 	}
@@ -260,6 +269,7 @@ static void print_remarks(const struct vnx_vm *vm)
 static void print_text(const struct vnx_vms *vms)
 {
 	unsigned width[COL_MAX], columns = terminal_columns();
+	bool unnamed = false;
 
 	if (!vms->n) {
 		printf("No VM runs on this host.\n"
@@ -276,10 +286,14 @@ static void print_text(const struct vnx_vms *vms)
 	for (size_t i = 0; i < vms->n; i++) {
 		each_row(&vms->v[i], show_row, width);
 		print_threads(&vms->v[i], width[COL_VM] + 2, columns);
+		unnamed |= !vms->v[i].vcpus.n;
 	}
 	fputc('\n', stdout);
 	for (size_t i = 0; i < vms->n; i++)
 		print_remarks(&vms->v[i]);
+	if (unnamed)
+		printf("vCPU threads not known: start QEMU with -name NAME,debug-threads=on, or "
+		       "let\n`vnetdx diagnose` learn them from what enters a guest.\n");
 }
 
 /* ---- Graphviz ---- */
