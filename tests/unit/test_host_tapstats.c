@@ -88,9 +88,10 @@ static void guest_sends(int fd, int frames)
 		assert_int_equal(write(fd, frame, sizeof(frame)), sizeof(frame));
 }
 
-/* As the switch would: sent out of the interface. */
-static void host_sends(const char *name, int frames)
+/* As the switch would: sent out of the interface; a frame counts when the guest takes it. */
+static void host_sends(const char *name, int tap, int frames)
 {
+	char taken[2048];
 	char frame[RX_LEN] = { [12] = 0x88, [13] = 0xb5 };
 	struct sockaddr_ll ll = { .sll_family = AF_PACKET,
 				  .sll_ifindex = (int)if_nametoindex(name),
@@ -102,6 +103,8 @@ static void host_sends(const char *name, int frames)
 	for (int i = 0; i < frames; i++)
 		assert_int_equal(sendto(fd, frame, sizeof(frame), 0, (void *)&ll, sizeof(ll)),
 				 sizeof(frame));
+	for (int i = 0; i < frames; i++)
+		assert_int_equal(read(tap, taken, sizeof(taken)), sizeof(frame));
 	close(fd);
 }
 
@@ -167,7 +170,7 @@ static void tap_counts_from_the_guests_side(void **state)
 	rig_read(&r);
 	assert_int_equal(r.s.n, 0); /* the first read is the base */
 	guest_sends(fd, TX_FRAMES);
-	host_sends("vnxt0", RX_FRAMES);
+	host_sends("vnxt0", fd, RX_FRAMES);
 	rig_read(&r);
 	counts_are(&r, TX_FRAMES, TX_FRAMES * TX_LEN, RX_FRAMES, RX_FRAMES * RX_LEN);
 	/* Nothing happened: that is a measured 0, not a hole. */
