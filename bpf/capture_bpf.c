@@ -18,12 +18,14 @@
 #include "bpf/kernel.h"
 #include "bpf/ladder.h"
 #include "bpf/slots.h"
+#include "bpf/tracefs.h"
 
 _Static_assert(VNX_HANDLE_TX == 0 && VNX_VCPU_HALT + 1 == VNX_COUNTED, "see count.bpf.c");
 
 #define KINDS (VNX_KIND(VNX_HOOK_FENTRY) | VNX_KIND(VNX_HOOK_KPROBE) | VNX_KIND(VNX_HOOK_RAW_TP))
 #define MIN_TICKS_A_BIN 10 /* below, bins are stamped by ktime: a jiffy is too coarse */
 #define CALIBRATE_EDGES 8
+#define CALIBRATE_TRIES 4
 #define CALIBRATE_MAX_NS (500 * VNX_NSEC_PER_MSEC)
 #define COST_EVENTS 64 /* enough to tell the cost of one */
 
@@ -259,15 +261,15 @@ static int read_clocks(struct vnx_capture *cap, struct vnx_clock_pair *out)
 	return ret;
 }
 
-/* Watches jiffies go by. False where they cannot be used: ktime it is then. */
-static bool calibrate(struct vnx_capture *cap)
+/* Both clocks just before and just after some ticks. Returns the number of pairs. */
+static size_t watch_ticks(struct vnx_capture *cap, struct vnx_clock_pair *pairs, size_t max)
 {
-	struct vnx_clock_pair pairs[2 * CALIBRATE_EDGES], was, now;
+	struct vnx_clock_pair was, now;
 	size_t n = 0;
 
 	if (read_clocks(cap, &was))
-		return false;
-	for (uint64_t end = was.mono_ns + CALIBRATE_MAX_NS; n < VNX_ARRAY_SIZE(pairs); was = now) {
+		return 0;
+	for (uint64_t end = was.mono_ns + CALIBRATE_MAX_NS; n + 2 <= max; was = now) {
 		if (read_clocks(cap, &now) || now.mono_ns > end)
 			break;
 		if (now.jiffies == was.jiffies)
@@ -275,7 +277,21 @@ static bool calibrate(struct vnx_capture *cap)
 		pairs[n++] = was;
 		pairs[n++] = now;
 	}
-	return !vnx_jiffies_fit(pairs, n, &cap->jiffies);
+	return n;
+}
+
+/* False where jiffies fit no clock: ktime it is then. A busy host may need another look. */
+static bool calibrate(struct vnx_capture *cap)
+{
+	struct vnx_clock_pair pairs[2 * CALIBRATE_EDGES * CALIBRATE_TRIES];
+
+	for (int try = 1; try <= CALIBRATE_TRIES; try++) {
+		size_t n = watch_ticks(cap, pairs, 2 * CALIBRATE_EDGES * (size_t)try);
+
+		if (!vnx_jiffies_fit(pairs, n, &cap->jiffies))
+			return true;
+	}
+	return false;
 }
 
 static int set_clock(struct vnx_capture *cap)
@@ -463,6 +479,7 @@ static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 	char why[VNX_WHY_LEN] = "";
 	int ret = vnx_kernel_load(&cap->kernel, &cap->conf);
 
+	vnx_tracefs_clean();
 	if (ret)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-symbols",
 				   "the kernel's symbols cannot be read: %s", strerror(-ret));

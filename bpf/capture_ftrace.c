@@ -421,7 +421,7 @@ static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 		ret = check_histograms(cap->tracefs, err);
 	if (ret)
 		return ret;
-	vnx_tracefs_clean(cap->tracefs);
+	vnx_tracefs_clean();
 	ret = vnx_kernel_load(&cap->kernel, &cap->conf);
 	if (ret)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-symbols",

@@ -37,7 +37,9 @@ struct source {
 	bool attached;
 	enum whose whose;
 	struct perf_event_attr attr;
-	char func[160]; /* what attr.kprobe_func points at */
+	char func[160];       /* what attr.kprobe_func points at */
+	char module[64];      /* of that function, "" : none */
+	uint64_t module_base; /* where it was loaded: a probe dies with its module */
 	struct {
 		struct counter *v; /* sorted by tid */
 		size_t n, cap;
@@ -53,6 +55,7 @@ struct vnx_capture {
 	char no_tracefs[VNX_WHY_LEN];
 	struct source src[HOOKS];
 	uint64_t start_ns, events;
+	struct vnx_samples left; /* of counters closed between two reads */
 	bool detached;
 };
 
@@ -90,48 +93,70 @@ static int counter_open(struct counter *c, const struct perf_event_attr *attr, u
 	return ret;
 }
 
+/* A probe through the kprobe PMU, made and removed with the descriptor. */
+static int set_probe(struct vnx_capture *cap, struct source *src, const struct vnx_candidate *cand,
+		     const struct vnx_hook_spec *spec, char why[VNX_WHY_LEN])
+{
+	const struct vnx_symbol *sym;
+	int type = vnx_kernel_kprobe_pmu(why), ret;
+
+	if (type < 0)
+		return type;
+	ret = vnx_kernel_check_function(&cap->kernel, cand, spec->name, &sym, why);
+	if (ret)
+		return ret;
+	src->attr.type = (uint32_t)type;
+	snprintf(src->func, sizeof(src->func), "%s%s%s", sym->module, *sym->module ? ":" : "",
+		 spec->name);
+	src->attr.kprobe_func = (uintptr_t)src->func;
+	memcpy(src->module, sym->module, sizeof(src->module));
+	src->module_base = vnx_kernel_module_base(&cap->kernel, sym->module);
+	return 0;
+}
+
+static int set_tracepoint(struct vnx_capture *cap, struct source *src,
+			  const struct vnx_candidate *cand, const struct vnx_hook_spec *spec,
+			  char why[VNX_WHY_LEN])
+{
+	struct vnx_hook_spec tp = *spec;
+	int ret;
+
+	if (!cap->tracefs) {
+		memcpy(why, cap->no_tracefs, VNX_WHY_LEN);
+		return -ENOENT;
+	}
+	ret = vnx_tracefs_resolve(cap->tracefs, &cap->kernel, cand, &tp, why);
+	if (ret)
+		return ret;
+	ret = vnx_tracefs_event_id(cap->tracefs, tp.system, tp.name);
+	if (ret < 0) {
+		snprintf(why, VNX_WHY_LEN, "its number cannot be read: %s", strerror(-ret));
+		return ret;
+	}
+	src->attr.type = PERF_TYPE_TRACEPOINT;
+	src->attr.config = (uint64_t)ret;
+	return 0;
+}
+
 static int attach_candidate(void *arg, enum vnx_metric metric, const struct vnx_candidate *cand,
 			    const struct vnx_hook_spec *spec, char why[VNX_WHY_LEN])
 {
 	struct vnx_capture *cap = arg;
 	struct source *src = &cap->src[metric];
-	struct vnx_hook_spec tp = *spec;
-	const struct vnx_symbol *sym;
 	struct counter trial;
 	int ret;
 
-	src->attr =
-		(struct perf_event_attr){ .size = sizeof(src->attr), .type = PERF_TYPE_TRACEPOINT };
+	src->attr = (struct perf_event_attr){ .size = sizeof(src->attr) };
+	src->module[0] = '\0';
 	if (spec->kind == VNX_HOOK_FENTRY) {
 		snprintf(why, VNX_WHY_LEN, "only BPF programs hang there: use kprobe:%s",
 			 spec->name);
 		return -EOPNOTSUPP;
 	}
-	if (spec->kind == VNX_HOOK_KPROBE) {
-		ret = vnx_kernel_kprobe_pmu(why);
-		if (ret < 0)
-			return ret;
-		src->attr.type = (uint32_t)ret;
-		ret = vnx_kernel_check_function(&cap->kernel, cand, spec->name, &sym, why);
-		if (ret)
-			return ret;
-		snprintf(src->func, sizeof(src->func), "%s%s%s", sym->module,
-			 *sym->module ? ":" : "", spec->name);
-		src->attr.kprobe_func = (uintptr_t)src->func;
-	} else if (!cap->tracefs) {
-		memcpy(why, cap->no_tracefs, VNX_WHY_LEN);
-		return -ENOENT;
-	} else {
-		ret = vnx_tracefs_resolve(cap->tracefs, &cap->kernel, cand, &tp, why);
-		if (ret)
-			return ret;
-		ret = vnx_tracefs_event_id(cap->tracefs, tp.system, tp.name);
-		if (ret < 0) {
-			snprintf(why, VNX_WHY_LEN, "its number cannot be read: %s", strerror(-ret));
-			return ret;
-		}
-		src->attr.config = (uint64_t)ret;
-	}
+	ret = spec->kind == VNX_HOOK_KPROBE ? set_probe(cap, src, cand, spec, why)
+					    : set_tracepoint(cap, src, cand, spec, why);
+	if (ret)
+		return ret;
 	ret = counter_open(&trial, &src->attr, (uint32_t)getpid());
 	if (ret) {
 		snprintf(why, VNX_WHY_LEN, "the kernel refuses to count it: %s", strerror(-ret));
@@ -193,27 +218,6 @@ static int track(struct source *src, uint32_t tid)
 	return 0;
 }
 
-static int perf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_tids,
-			struct vnx_err *err)
-{
-	int ret = 0;
-
-	if (cap->detached)
-		return 0;
-	if (cap->waiting && vnx_kernel_refresh(&cap->kernel) > 0)
-		ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
-					&cap->waiting, err);
-	for (int m = 0; m < HOOKS && !ret; m++)
-		for (size_t i = 0; i < n_tids && cap->src[m].attached && !ret; i++)
-			ret = track(&cap->src[m], tids[i]);
-	if (ret == -EMFILE)
-		vnx_err_hint(err, "raise the limit of open files (ulimit -n) or use --backend bpf");
-	if (ret)
-		vnx_err_set(err, ret, VNX_EXIT_FAILED, "perf-open",
-			    "a thread cannot be counted: %s", strerror(-ret));
-	return ret;
-}
-
 static int read_counter(struct vnx_capture *cap, enum vnx_metric metric, struct counter *c,
 			struct vnx_samples *out)
 {
@@ -260,9 +264,70 @@ static int read_source(struct vnx_capture *cap, enum vnx_metric metric, struct v
 	return ret;
 }
 
+/* Counters whose module went away count no more: they are read once more and closed. */
+static int drop_orphans(struct vnx_capture *cap)
+{
+	for (size_t i = 0; i < cap->hooks.n; i++) {
+		struct vnx_hook *hook = &cap->hooks.v[i];
+		struct source *src = &cap->src[hook->metric];
+		int ret;
+
+		if (!src->attached || !src->module[0] ||
+		    vnx_kernel_module_base(&cap->kernel, src->module) == src->module_base)
+			continue;
+		ret = read_source(cap, hook->metric, &cap->left);
+		if (ret)
+			return ret;
+		for (size_t j = 0; j < src->counters.n; j++)
+			counter_close(&src->counters.v[j]);
+		src->counters.n = 0;
+		src->attached = false;
+		hook->hook[0] = '\0';
+		hook->until_ns = vnx_mono_ns();
+		cap->waiting++;
+	}
+	return 0;
+}
+
+static int reattach(struct vnx_capture *cap, struct vnx_err *err)
+{
+	int ret = drop_orphans(cap);
+
+	if (ret)
+		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "perf-read",
+				   "a perf counter cannot be read: %s", strerror(-ret));
+	return cap->waiting ? vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate,
+						cap, &cap->waiting, err)
+			    : 0;
+}
+
+static int perf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_tids,
+			struct vnx_err *err)
+{
+	int ret = 0;
+
+	if (cap->detached)
+		return 0;
+	if (vnx_kernel_refresh(&cap->kernel) > 0)
+		ret = reattach(cap, err);
+	for (int m = 0; m < HOOKS && !ret; m++)
+		for (size_t i = 0; i < n_tids && cap->src[m].attached && !ret; i++)
+			ret = track(&cap->src[m], tids[i]);
+	if (ret == -EMFILE)
+		vnx_err_hint(err, "raise the limit of open files (ulimit -n) or use --backend bpf");
+	if (ret)
+		vnx_err_set(err, ret, VNX_EXIT_FAILED, "perf-open",
+			    "a thread cannot be counted: %s", strerror(-ret));
+	return ret;
+}
+
 static int perf_read(struct vnx_capture *cap, struct vnx_samples *out, bool final,
 		     struct vnx_err *err)
 {
+	for (; cap->left.n; cap->left.n--)
+		if (vnx_vec_push(out, cap->left.v[cap->left.n - 1]))
+			return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory",
+					   "out of memory");
 	for (int m = 0; m < HOOKS; m++) {
 		int ret = read_source(cap, (enum vnx_metric)m, out);
 
@@ -295,6 +360,7 @@ static void perf_close(struct vnx_capture *cap)
 	vnx_hooks_fini(&cap->hooks);
 	vnx_kernel_fini(&cap->kernel);
 	vnx_capture_conf_fini(&cap->conf);
+	free(cap->left.v);
 	free(cap->tracefs);
 	free(cap);
 }
@@ -318,7 +384,8 @@ static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 	if (ret)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-symbols",
 				   "the kernel's symbols cannot be read: %s", strerror(-ret));
-	/* Without it functions can still be probed. */
+	vnx_tracefs_clean();
+	/* Without tracefs functions can still be probed. */
 	if (vnx_tracefs_open(&cap->tracefs, &no_tracefs))
 		snprintf(cap->no_tracefs, sizeof(cap->no_tracefs), "%.190s", no_tracefs.message);
 	cap->start_ns = vnx_mono_ns();

@@ -4,10 +4,12 @@
 #include <math.h>
 #include <time.h>
 
-/* HZ of kernel/Kconfig.hz, and those of architectures with their own. */
-static const unsigned hz_known[] = { 100, 250, 300, 1000, 24,  48,   64,
-				     128, 200, 256, 500,  512, 1024, 1200 };
-#define HZ_TOLERANCE 0.04
+/* HZ of kernel/Kconfig.hz, then those that only some architectures have. */
+static const unsigned hz_common[] = { 100, 250, 300, 1000 };
+static const unsigned hz_rare[] = { 24, 32, 48, 64, 128, 200, 256, 500, 512, 1024, 1200 };
+/* The common ones lie far apart, so that ticks seen late by a tenth still tell them. */
+#define COMMON_TOLERANCE 0.08
+#define RARE_TOLERANCE 0.01
 #define MIN_TICKS 4
 
 uint64_t vnx_mono_ns(void)
@@ -23,20 +25,29 @@ uint64_t vnx_jiffies_mono_ns(const struct vnx_jiffies *j, uint64_t jiffies)
 	return (uint64_t)(j->phase_ns + (int64_t)(jiffies * j->tick_ns));
 }
 
-static unsigned hz_nearest(double hz)
+static unsigned hz_nearest(double hz, const unsigned *known, size_t n, double tolerance)
 {
 	unsigned best = 0;
-	double off = HZ_TOLERANCE;
 
-	for (size_t i = 0; i < VNX_ARRAY_SIZE(hz_known); i++) {
-		double d = fabs(hz / hz_known[i] - 1.0);
+	for (size_t i = 0; i < n; i++) {
+		double off = fabs(hz / known[i] - 1.0);
 
-		if (d < off) {
-			off = d;
-			best = hz_known[i];
+		if (off < tolerance) {
+			tolerance = off;
+			best = known[i];
 		}
 	}
 	return best;
+}
+
+static unsigned hz_find(double hz)
+{
+	unsigned rare = hz_nearest(hz, hz_rare, VNX_ARRAY_SIZE(hz_rare), RARE_TOLERANCE);
+	unsigned best = hz_nearest(hz, hz_common, VNX_ARRAY_SIZE(hz_common), RARE_TOLERANCE);
+
+	if (best || rare)
+		return best ? best : rare;
+	return hz_nearest(hz, hz_common, VNX_ARRAY_SIZE(hz_common), COMMON_TOLERANCE);
 }
 
 /* First pair of the first and of the last jiffy that were seen to begin. */
@@ -90,8 +101,8 @@ int vnx_jiffies_fit(const struct vnx_clock_pair *pairs, size_t n, struct vnx_jif
 	ticks = pairs[last].jiffies - pairs[first].jiffies;
 	if (ticks < MIN_TICKS || pairs[last].mono_ns <= pairs[first].mono_ns)
 		return -ERANGE;
-	out->hz = hz_nearest((double)ticks * 1e9 /
-			     (double)(pairs[last].mono_ns - pairs[first].mono_ns));
+	out->hz =
+		hz_find((double)ticks * 1e9 / (double)(pairs[last].mono_ns - pairs[first].mono_ns));
 	if (!out->hz)
 		return -ERANGE;
 	out->tick_ns = (VNX_NSEC_PER_SEC + out->hz / 2) / out->hz;

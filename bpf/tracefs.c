@@ -145,8 +145,12 @@ static void clean_probes(const char *tracefs)
 	}
 }
 
-void vnx_tracefs_clean(const char *tracefs)
+void vnx_tracefs_clean(void)
 {
+	VNX_CLEANUP_FREE char *tracefs = vnx_kernel_tracefs();
+
+	if (!tracefs)
+		return;
 	clean_instances(tracefs);
 	clean_probes(tracefs);
 }

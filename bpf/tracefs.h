@@ -21,8 +21,11 @@ int vnx_tracefs_resolve(const char *tracefs, const struct vnx_kernel *k,
 			char why[VNX_WHY_LEN]);
 /* The event's number for perf_event_attr.config, or -errno. */
 int vnx_tracefs_event_id(const char *tracefs, const char *system, const char *name);
-/* Instances and probes that a killed vnetdx left, by the pid in their names. */
-void vnx_tracefs_clean(const char *tracefs);
+/*
+ * Removes instances and probes that a killed vnetdx left, by the pid in their names. Every
+ * back end does it first, as the next run may use another one.
+ */
+void vnx_tracefs_clean(void);
 
 #define VNX_INSTANCE_FMT "vnetdx-%d%s" /* pid, "a" or "b" */
 #define VNX_GROUP_FMT "vnetdx_%d"      /* pid; a group may hold no dash */
