@@ -46,12 +46,22 @@ struct vnx_throughput {
 	struct {
 		struct vnx_interval *v;
 		size_t n, cap;
-	} reverse;          /* --bidir's other way */
-	bool is_reverse;    /* the load ran with -R: the peer sends */
-	size_t dropped;     /* intervals left out by the rules of statistics.md */
-	double precision;   /* relative, of the bytes: 0 JSON, up to 0.005 for text */
-	double timestamp_s; /* start.timestamp, CLOCK_REALTIME; NaN if not told */
-	bool has_ms;        /* ... with milliseconds (iperf3 3.20+) */
+	} reverse;           /* --bidir's other way */
+	bool is_reverse;     /* the load ran with -R: the peer sends */
+	size_t dropped;      /* intervals left out by the rules of statistics.md */
+	double precision;    /* relative, of the bytes: 0 JSON, up to 0.005 for text */
+	double timestamp_s;  /* start.timestamp, CLOCK_REALTIME; NaN if not told */
+	bool has_ms;         /* ... with milliseconds (iperf3 3.20+) */
+	double omit_s;       /* --omit: the zero comes this much later than timestamp_s tells */
+	double resolution_s; /* the generator's times are rounded to this */
+	bool other_side;     /* intervals are of --get-server-output: near the zero, not on it */
+	/* of the lines that arrived; n 0: none were stamped */
+	struct {
+		size_t n;
+		uint64_t first_ns; /* first line of all */
+		uint64_t zero_ns;  /* smallest arrival - interval end */
+		double uncertainty_s;
+	} stamps;
 	/* after vnx_throughput_align(): */
 	enum vnx_align method;
 	uint64_t zero_ns; /* the generator's zero on CLOCK_MONOTONIC; valid unless NONE */
