@@ -76,7 +76,8 @@ static const char *const about[][2] = {
 	  "side). metric lost: something in that stretch is missing. View counts has the names." },
 	{ "hook", "Where each metric was counted. hook '': nowhere. since_ns, until_ns: attached "
 		  "from, to; 0: not attached, still attached." },
-	{ "refusal", "Hooks that were tried before the one in hook.seq, and why they lost." },
+	{ "refusal", "Hooks that were tried before the one in hook.seq, and why they lost. "
+		     "later: 1 the hook may be had once its module is loaded." },
 	{ "vm", "One JSON document a virtual machine, as `vnetdx topology --json` prints it." },
 	{ "load_line", "Output of the load, line by line, with the time of its arrival "
 		       "(CLOCK_MONOTONIC, ns; 0: not stamped)." },
@@ -96,7 +97,7 @@ static const char schema[] =
 	"CREATE TABLE hook(seq INTEGER PRIMARY KEY, metric TEXT NOT NULL, hook TEXT NOT NULL,"
 	" note TEXT NOT NULL, since_ns INTEGER NOT NULL, until_ns INTEGER NOT NULL);"
 	"CREATE TABLE refusal(seq INTEGER PRIMARY KEY, hook_seq INTEGER NOT NULL,"
-	" hook TEXT NOT NULL, why TEXT NOT NULL);"
+	" hook TEXT NOT NULL, why TEXT NOT NULL, later INTEGER NOT NULL);"
 	"CREATE TABLE vm(seq INTEGER PRIMARY KEY, doc TEXT NOT NULL);"
 	"CREATE TABLE load_line(seq INTEGER PRIMARY KEY, arrival_ns INTEGER NOT NULL,"
 	" text TEXT NOT NULL);"
@@ -643,6 +644,7 @@ static int hook_add(struct vnx_recording *rec, sqlite3_stmt *hook, sqlite3_stmt 
 		sqlite3_bind_int64(refusal, 1, (sqlite3_int64)seq);
 		bind_text(refusal, 2, h->refused.v[i].hook);
 		bind_text(refusal, 3, h->refused.v[i].why);
+		sqlite3_bind_int(refusal, 4, h->refused.v[i].later);
 		ret = write_row(rec, refusal, "writing refused hooks", err);
 	}
 	return ret;
@@ -662,9 +664,10 @@ int vnx_recording_put_hooks(struct vnx_recording *rec, const struct vnx_hooks *h
 		ret = rec_prepare(rec, &hook, "INSERT INTO hook VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 				  err);
 	if (!ret)
-		ret = rec_prepare(rec, &refusal,
-				  "INSERT INTO refusal(hook_seq, hook, why) VALUES(?1, ?2, ?3)",
-				  err);
+		ret = rec_prepare(
+			rec, &refusal,
+			"INSERT INTO refusal(hook_seq, hook, why, later) VALUES(?1, ?2, ?3, ?4)",
+			err);
 	for (size_t i = 0; i < hooks->n && !ret; i++)
 		ret = hook_add(rec, hook, refusal, &hooks->v[i], i, err);
 	sqlite3_finalize(hook);

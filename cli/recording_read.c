@@ -393,7 +393,8 @@ static int refusals_read(struct vnx_recording *rec, sqlite3_int64 seq, struct vn
 	sqlite3_stmt *st = NULL;
 	int more, ret = rec_prepare(
 			  rec, &st,
-			  "SELECT hook, why FROM refusal WHERE hook_seq = ?1 ORDER BY seq", err);
+			  "SELECT hook, why, later FROM refusal WHERE hook_seq = ?1 ORDER BY seq",
+			  err);
 
 	if (!ret)
 		sqlite3_bind_int64(st, 1, seq);
@@ -402,6 +403,7 @@ static int refusals_read(struct vnx_recording *rec, sqlite3_int64 seq, struct vn
 
 		snprintf(r.hook, sizeof(r.hook), "%s", column_text(st, 0));
 		snprintf(r.why, sizeof(r.why), "%s", column_text(st, 1));
+		r.later = sqlite3_column_int(st, 2) != 0;
 		ret = more < 0 ? more : vnx_vec_push(out, r);
 	}
 	sqlite3_finalize(st);

@@ -136,8 +136,8 @@ static void fill_lists(struct vnx_recording *rec)
 {
 	struct vnx_load_line lines[] = { { START, "[  5] x" }, { 0, "" }, { 9, "\xff\xfe bytes" } };
 	struct vnx_load_lines list = { .v = lines, .n = 3 };
-	struct vnx_refusal why[] = { { "fentry:vcpu_enter_guest", "inlined" },
-				     { "kprobe:x", "no kprobes" } };
+	struct vnx_refusal why[] = { { "fentry:vcpu_enter_guest", "inlined", false },
+				     { "kprobe:x", "no kprobes", true } };
 	struct vnx_hook hooks[] = {
 		{ .metric = VNX_VCPU_ENTER,
 		  .hook = "raw_tp:kvm_entry",
@@ -175,6 +175,8 @@ static void assert_lists(const struct vnx_run *run)
 	assert_int_equal(run->hooks.v[0].until_ns, 6);
 	assert_int_equal(run->hooks.v[0].refused.n, 2);
 	assert_string_equal(run->hooks.v[0].refused.v[1].why, "no kprobes");
+	assert_false(run->hooks.v[0].refused.v[0].later);
+	assert_true(run->hooks.v[0].refused.v[1].later);
 	assert_string_equal(run->hooks.v[1].hook, "");
 	assert_int_equal(run->hooks.v[1].refused.n, 0);
 	assert_int_equal(run->vms.n, 1);
