@@ -155,7 +155,7 @@ int vnx_check_gather(struct vnx_check *check)
 
 	memset(check, 0, sizeof(*check));
 	ret = vnx_check_facts(check);
-	for (size_t i = 0; vnx_captures[i] && i < VNX_CHECK_BACKENDS && !ret; i++) {
+	for (size_t i = 0; i < VNX_CHECK_BACKENDS && vnx_captures[i] && !ret; i++) {
 		check->backends[i].ops = vnx_captures[i];
 		check->n_backends++;
 		ret = ask_backend(&check->backends[i]);

@@ -399,7 +399,8 @@ static int print_json(const struct vnx_vms *vms, const struct vnx_err *partial, 
 		json_decref(root);
 		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
 	}
-	bad = json_dumpf(root, stdout, JSON_INDENT(2));
+	/* A failed write shows in ferror() at the end. */
+	(void)json_dumpf(root, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(root);
 	return 0;

@@ -86,7 +86,7 @@ static int parse_keyval(struct pairs *p, const char *text, const char *implied)
 			err = pairs_add(p, elem, eq + 1);
 		else if (first && implied)
 			err = pairs_add(p, implied, elem);
-		else if (!strncmp(elem, "no", 2) && elem[2])
+		else if (strlen(elem) > 2 && !strncmp(elem, "no", 2))
 			err = pairs_add(p, elem + 2, "off");
 		else
 			err = pairs_add(p, elem, "on");
