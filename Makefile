@@ -18,7 +18,7 @@ B := build
 VERSION := 0.1.0
 
 PKGS := libbpf libtracefs libtraceevent sqlite3 jansson libmnl
-CPPFLAGS += -D_GNU_SOURCE -DVNX_VERSION='"$(VERSION)"' -I. -I$(B) -I$(B)/linux/tools/lib/perf/include
+CPPFLAGS += -D_GNU_SOURCE -DVNX_VERSION='"$(VERSION)"' -I. -I$(B) -Ibuild/linux/tools/lib/perf/include
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wno-unused-parameter -Wno-missing-field-initializers -MMD -MP $(if $(CI),-Werror)
