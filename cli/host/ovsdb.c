@@ -128,8 +128,10 @@ static int read_reply(int fd, struct vnx_links *links)
 			break;
 		}
 		n = recv(fd, buf.v + buf.n, 65536, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n <= 0) {
-			err = n ? -errno : -ECONNRESET;
+			err = !n ? -ECONNRESET : errno == EAGAIN ? -ETIMEDOUT : -errno;
 			break;
 		}
 		buf.n += (size_t)n;

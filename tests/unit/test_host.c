@@ -11,7 +11,10 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <jansson.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -655,6 +658,56 @@ static void ovsdb_replies(void **state)
 	assert_int_equal(vnx_ovsdb_parse(reply, strlen(reply) - 1, &links), -EBADMSG);
 }
 
+/* A database that answers in two pieces, and keeps the stream open as OVSDB does. */
+static void serve_ovsdb(int listener)
+{
+	static const char reply[] =
+		"{\"id\":0,\"error\":null,\"result\":[{\"rows\":[{\"name\":\"br-ex\",\"ports\":"
+		"[\"uuid\",\"p1\"]}]},{\"rows\":[{\"_uuid\":[\"uuid\",\"p1\"],\"interfaces\":"
+		"[\"uuid\",\"i1\"]}]},{\"rows\":[{\"_uuid\":[\"uuid\",\"i1\"],\"name\":\"tap1\"}]}]}";
+	char request[4096];
+	json_t *json;
+	ssize_t n;
+	int fd = accept(listener, NULL, NULL);
+
+	n = recv(fd, request, sizeof(request), 0);
+	json = n > 0 ? json_loadb(request, (size_t)n, 0, NULL) : NULL;
+	if (!json || strcmp(json_string_value(json_object_get(json, "method")), "transact"))
+		_exit(1);
+	json_decref(json);
+	send(fd, reply, 40, MSG_NOSIGNAL);
+	usleep(20000);
+	send(fd, reply + 40, strlen(reply) - 40, MSG_NOSIGNAL);
+	recv(fd, request, sizeof(request), 0); /* until the client goes */
+	_exit(0);
+}
+
+static void ovsdb_over_its_socket(void **state)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct vnx_link v[] = { { .name = "tap1" } };
+	struct vnx_links links = { .v = v, .n = 1 };
+	struct vnx_err err = { 0 };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), status;
+	pid_t child;
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%.90s/db.sock", tree);
+	assert_int_equal(vnx_ovsdb_bridges(sun.sun_path, &links, &err), -ENOENT);
+	assert_true(err.message[0] && err.hint[0]);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	child = fork();
+	if (!child)
+		serve_ovsdb(fd);
+	assert_int_equal(vnx_ovsdb_bridges(sun.sun_path, &links, NULL), 0);
+	assert_string_equal(v[0].bridge, "br-ex");
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	/* One that takes the call and never answers must not hold us up. */
+	assert_int_equal(vnx_ovsdb_bridges(sun.sun_path, &links, NULL), -ETIMEDOUT);
+	close(fd);
+}
+
 static void hostile_name(void **state)
 {
 	struct vnx_host *host;
@@ -731,6 +784,7 @@ int main(void)
 		IN_TREE(vms_come_and_go),
 		IN_TREE(other_network_namespace),
 		IN_TREE(open_vswitch),
+		IN_TREE(ovsdb_over_its_socket),
 		IN_TREE(hostile_name),
 		IN_TREE(rescan_is_cheap),
 	};
