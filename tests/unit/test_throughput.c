@@ -281,6 +281,7 @@ static void test_old_udp_totals(void **state)
 		NULL, 0);
 
 	assert_int_equal(tp->intervals.n, 2);
+	assert_int_equal(tp->dropped, 0);
 	assert_string_equal(tp->source, "iperf3-sender");
 	assert_near(tp->intervals.v[1].bytes, 1.06e6 / 8, 1e-12);
 	vnx_throughput_free(tp);
