@@ -61,7 +61,8 @@ struct vnx_capture_stats {
 	uint64_t events;      /* counted so far, all hooks */
 	uint64_t lost;        /* counted but not attributable or overwritten before read */
 	double ns_per_event;  /* time in the program, NAN: not measured */
-	double clock_error_s; /* bin edges are off CLOCK_MONOTONIC by at most this */
+	double clock_error_s; /* bin edges are off CLOCK_MONOTONIC by at most this, 19 times of 20
+			       */
 };
 
 struct vnx_capture; /* each back end's own */

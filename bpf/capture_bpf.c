@@ -630,15 +630,15 @@ static int bpf_read(struct vnx_capture *cap, struct vnx_samples *out, bool final
 		    struct vnx_err *err)
 {
 	struct vnx_clock_pair now = { 0 };
-	uint64_t slack = 0, off;
+	uint64_t slack = 0;
 	int ret = read_clocks(cap, &now);
 
 	if (ret)
 		now.mono_ns = vnx_mono_ns();
 	if (!cap->rodata.use_ktime) {
-		off = ret ? 0 : vnx_jiffies_off_ns(&cap->jiffies, &now);
-		cap->jiffies.error_ns = off > cap->jiffies.error_ns ? off : cap->jiffies.error_ns;
-		slack = cap->jiffies.tick_ns + cap->jiffies.error_ns;
+		if (!ret)
+			vnx_jiffies_check(&cap->jiffies, &now);
+		slack = cap->jiffies.tick_ns + vnx_jiffies_error_ns(&cap->jiffies);
 	}
 	ret = vnx_slots_read(&cap->slots, now.mono_ns - slack, final, out);
 	if (!ret)
@@ -664,7 +664,7 @@ static void bpf_stats(const struct vnx_capture *cap, struct vnx_capture_stats *o
 	uint64_t error_ns = 0;
 
 	if (!cap->rodata.use_ktime) {
-		error_ns = cap->jiffies.error_ns;
+		error_ns = vnx_jiffies_error_ns(&cap->jiffies);
 		if (cap->conf.bin_ns % cap->rodata.tick_ns)
 			error_ns += cap->rodata.tick_ns / 2;
 	}

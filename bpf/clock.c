@@ -87,6 +87,7 @@ static void fit_phase(const struct vnx_clock_pair *pairs, size_t n, struct vnx_j
 		}
 		late = phase - gap > late ? phase - gap : late;
 	}
+	memset(out->looks, 0, sizeof(out->looks));
 	out->phase_ns = lo;
 	out->error_ns = (uint64_t)(best_gap + (late > lo ? late - lo : 0));
 }
@@ -110,11 +111,26 @@ int vnx_jiffies_fit(const struct vnx_clock_pair *pairs, size_t n, struct vnx_jif
 	return 0;
 }
 
-uint64_t vnx_jiffies_off_ns(const struct vnx_jiffies *j, const struct vnx_clock_pair *pair)
+void vnx_jiffies_check(struct vnx_jiffies *j, const struct vnx_clock_pair *pair)
 {
-	uint64_t begun = vnx_jiffies_mono_ns(j, pair->jiffies), due = begun + j->tick_ns;
+	uint64_t begun = vnx_jiffies_mono_ns(j, pair->jiffies), due = begun + j->tick_ns, off = 0;
 
 	if (pair->mono_ns < begun)
-		return begun - pair->mono_ns;
-	return pair->mono_ns > due ? pair->mono_ns - due : 0;
+		off = begun - pair->mono_ns;
+	else if (pair->mono_ns > due)
+		off = pair->mono_ns - due;
+	j->looks[off ? 64 - __builtin_clzll(off | 1) - (off >> 63) : 0]++;
+}
+
+uint64_t vnx_jiffies_error_ns(const struct vnx_jiffies *j)
+{
+	uint64_t all = 0, within = 0, off;
+	unsigned k = 0;
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(j->looks); i++)
+		all += j->looks[i];
+	while (k + 1 < VNX_ARRAY_SIZE(j->looks) && (within += j->looks[k]) * 20 < all * 19)
+		k++;
+	off = k ? 1ULL << k : 0;
+	return off > j->error_ns ? off : j->error_ns;
 }

@@ -13,9 +13,10 @@
 
 struct vnx_jiffies {
 	unsigned hz;
-	uint64_t tick_ns;  /* TICK_NSEC of the kernel */
-	int64_t phase_ns;  /* CLOCK_MONOTONIC at jiffy 0, may be negative */
-	uint64_t error_ns; /* ticks were seen to come at most so much late or early */
+	uint64_t tick_ns;   /* TICK_NSEC of the kernel */
+	int64_t phase_ns;   /* CLOCK_MONOTONIC at jiffy 0, may be negative */
+	uint64_t error_ns;  /* ticks were seen to come at most so much late or early */
+	uint32_t looks[64]; /* by the binary logarithm of how far off later looks were */
 };
 
 /*
@@ -25,8 +26,13 @@ struct vnx_jiffies {
 int vnx_jiffies_fit(const struct vnx_clock_pair *pairs, size_t n,
 		    struct vnx_jiffies *out) VNX_MUST_CHECK;
 uint64_t vnx_jiffies_mono_ns(const struct vnx_jiffies *j, uint64_t jiffies);
-/* How far @pair lies outside the tick that @j expects it in; 0: it fits. */
-uint64_t vnx_jiffies_off_ns(const struct vnx_jiffies *j, const struct vnx_clock_pair *pair);
+/* A later look at both clocks: notes how far it lies outside the tick that @j expects. */
+void vnx_jiffies_check(struct vnx_jiffies *j, const struct vnx_clock_pair *pair);
+/*
+ * Ticks are late or early by at most this at 19 of 20 looks (a power of two); not less than
+ * the fit's own error. A single stall of the whole host says nothing of all other bins.
+ */
+uint64_t vnx_jiffies_error_ns(const struct vnx_jiffies *j);
 uint64_t vnx_mono_ns(void); /* CLOCK_MONOTONIC now */
 
 #endif

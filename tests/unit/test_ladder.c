@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The hook ladder, and what turns the kernel's counters into samples, over plain memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "bpf/clock.h"
+#include "bpf/hist.h"
+#include "bpf/kernel.h"
+#include "bpf/ladder.h"
+#include "bpf/slots.h"
+
+#define BIN 500000000ull
+#define START 7000000000ull
+
+static void parse_takes_every_kind(void **state)
+{
+	struct vnx_hook_spec s;
+
+	assert_int_equal(vnx_hook_parse("fentry:handle_tx", &s, NULL), 0);
+	assert_int_equal(s.kind, VNX_HOOK_FENTRY);
+	assert_string_equal(s.name, "handle_tx");
+	assert_int_equal(vnx_hook_parse("kprobe:vhost_notify.constprop.0", &s, NULL), 0);
+	assert_int_equal(s.kind, VNX_HOOK_KPROBE);
+	assert_string_equal(s.name, "vhost_notify.constprop.0");
+	assert_int_equal(vnx_hook_parse("raw_tp:netif_receive_skb", &s, NULL), 0);
+	assert_int_equal(s.kind, VNX_HOOK_RAW_TP);
+	assert_string_equal(s.system, "");
+	assert_int_equal(vnx_hook_parse("tp:kvm:kvm_entry", &s, NULL), 0);
+	assert_int_equal(s.kind, VNX_HOOK_TP);
+	assert_string_equal(s.system, "kvm");
+	assert_string_equal(s.name, "kvm_entry");
+}
+
+static void parse_refuses_the_rest(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		":",
+		"handle_tx",
+		"fentry",
+		"fentry:",
+		"fent:handle_tx",
+		"tp:kvm",
+		"tp:kvm:",
+		"tp::kvm_entry",
+		"kprobe:a b",
+		"kprobe:a\nb",
+		"kprobe:a/b",
+		"kprobe:../x",
+		"raw_tp:a:b",
+		"kprobe:9x",
+		"kprobe:handle_tx ",
+		"FENTRY:handle_tx",
+		"kprobe:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	};
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(bad); i++) {
+		struct vnx_err err = { 0 };
+		struct vnx_hook_spec s;
+
+		assert_int_equal(vnx_hook_parse(bad[i], &s, &err), -EINVAL);
+		assert_int_equal(err.exit, VNX_EXIT_USAGE);
+		assert_true(err.message[0] && err.hint[0]);
+	}
+}
+
+static void ladder_is_sane(void **state)
+{
+	unsigned seen = 0;
+	size_t n;
+	const struct vnx_candidate *c = vnx_ladder(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct vnx_hook_spec s;
+
+		assert_true(vnx_metric_is_call(c[i].metric));
+		assert_int_equal(vnx_hook_parse(c[i].hook, &s, NULL), 0);
+		assert_non_null(c[i].module);
+		if (i && c[i].metric != c[i - 1].metric)
+			assert_false(seen & 1u << c[i].metric); /* grouped */
+		seen |= 1u << c[i].metric;
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(c[i].hook, c[j].hook);
+		if (!strcmp(s.name, "kvm_vcpu_block"))
+			assert_string_equal(c[i].unless, "kvm_vcpu_halt");
+	}
+	assert_int_equal(seen, 0xf);
+}
+
+static void captures_are_found(void **state)
+{
+	assert_ptr_equal(vnx_capture_find("bpf"), &vnx_capture_bpf);
+	assert_ptr_equal(vnx_capture_find("ftrace"), &vnx_capture_ftrace);
+	assert_ptr_equal(vnx_capture_find("perf"), &vnx_capture_perf);
+	assert_null(vnx_capture_find("auto"));
+	assert_ptr_equal(vnx_captures[0], &vnx_capture_bpf);
+}
+
+/* A host that refuses what its @arg says; counts how often it was asked. */
+struct host {
+	const char *has;
+	int otherwise;
+	unsigned asked;
+};
+
+static int host_attach(void *arg, enum vnx_metric metric, const struct vnx_candidate *cand,
+		       const struct vnx_hook_spec *spec, char why[VNX_WHY_LEN])
+{
+	struct host *h = arg;
+
+	h->asked++;
+	if (h->has && !strcmp(h->has, cand->hook))
+		return 0;
+	snprintf(why, VNX_WHY_LEN, "not %s", spec->name);
+	return h->otherwise;
+}
+
+#define FUNCTIONS (VNX_KIND(VNX_HOOK_FENTRY) | VNX_KIND(VNX_HOOK_KPROBE))
+
+static void choose_keeps_every_refusal(void **state)
+{
+	struct vnx_capture_conf conf = { .metrics = 1u << VNX_VCPU_ENTER | 1u << VNX_TX_BYTES };
+	struct host host = { "raw_tp:kvm_entry", -ENOENT, 0 };
+	struct vnx_hooks hooks = { 0 };
+	unsigned waiting;
+
+	assert_int_equal(vnx_ladder_choose(&hooks, &conf, FUNCTIONS | VNX_KIND(VNX_HOOK_RAW_TP),
+					   host_attach, &host, &waiting, NULL),
+			 0);
+	assert_int_equal(hooks.n, 1); /* bytes are no calls */
+	assert_string_equal(hooks.v[0].hook, "raw_tp:kvm_entry");
+	assert_true(hooks.v[0].since_ns > 0);
+	assert_int_equal(hooks.v[0].refused.n, 2);
+	assert_string_equal(hooks.v[0].refused.v[0].hook, "fentry:vcpu_enter_guest");
+	assert_string_equal(hooks.v[0].refused.v[1].why, "not vcpu_enter_guest");
+	assert_int_equal(waiting, 0);
+	vnx_hooks_fini(&hooks);
+}
+
+static void choose_waits_for_modules(void **state)
+{
+	struct vnx_capture_conf conf = { .metrics = 1u << VNX_HANDLE_TX };
+	struct host host = { NULL, -EAGAIN, 0 };
+	struct vnx_hooks hooks = { 0 }, copy;
+	struct vnx_err err = { 0 };
+	unsigned waiting;
+
+	assert_int_equal(
+		vnx_ladder_choose(&hooks, &conf, FUNCTIONS, host_attach, &host, &waiting, NULL), 0);
+	assert_int_equal(waiting, 1);
+	assert_string_equal(hooks.v[0].hook, "");
+	assert_int_equal(vnx_hooks_copy(&copy, &hooks), 0);
+	assert_int_equal(copy.v[0].refused.n, 2);
+	assert_ptr_not_equal(copy.v[0].refused.v, hooks.v[0].refused.v);
+	assert_int_equal(vnx_hooks_none(&copy, "bpf", &err), -EOPNOTSUPP);
+	assert_int_equal(err.exit, VNX_EXIT_UNSUPPORTED);
+	vnx_hooks_fini(&copy);
+	host.has = "kprobe:handle_tx";
+	assert_int_equal(
+		vnx_ladder_choose(&hooks, &conf, FUNCTIONS, host_attach, &host, &waiting, NULL), 0);
+	assert_int_equal(waiting, 0);
+	assert_int_equal(hooks.n, 1);
+	assert_int_equal(hooks.v[0].refused.n, 1); /* of this time only */
+	vnx_hooks_end(&hooks);
+	assert_true(hooks.v[0].until_ns >= hooks.v[0].since_ns);
+	vnx_hooks_fini(&hooks);
+}
+
+static void override_is_the_only_candidate(void **state)
+{
+	struct vnx_hook_override o = { VNX_HANDLE_TX, "raw_tp:netif_receive_skb" };
+	struct vnx_capture_conf conf = { .metrics = 0x3, .overrides = &o, .n_overrides = 1 };
+	struct host host = { "kprobe:handle_rx", -ENOENT, 0 };
+	struct vnx_hooks hooks = { 0 };
+	unsigned waiting;
+
+	/* Of a kind that the back end's ladder does not take. */
+	assert_int_equal(
+		vnx_ladder_choose(&hooks, &conf, FUNCTIONS, host_attach, &host, &waiting, NULL), 0);
+	assert_int_equal(host.asked, 1 + 2);
+	assert_string_equal(hooks.v[0].hook, "");
+	assert_int_equal(hooks.v[0].refused.n, 1);
+	assert_string_equal(hooks.v[1].hook, "kprobe:handle_rx");
+	vnx_hooks_fini(&hooks);
+	o.hook = "nonsense";
+	assert_int_equal(
+		vnx_ladder_choose(&hooks, &conf, FUNCTIONS, host_attach, &host, &waiting, NULL),
+		-EINVAL);
+	vnx_hooks_fini(&hooks);
+}
+
+/* Slots in plain memory, with the writer of count.bpf.c in C. */
+struct memory {
+	struct vnx_head heads[4];
+	struct vnx_ring rings[4];
+	struct vnx_slot_seen seen[4];
+	struct vnx_slots slots;
+	struct vnx_samples out;
+};
+
+static int setup_memory(void **state)
+{
+	struct memory *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -1;
+	m->slots = (struct vnx_slots){ .heads = m->heads,
+				       .rings = m->rings,
+				       .seen = m->seen,
+				       .n = 4,
+				       .start_ns = START,
+				       .bin_ns = BIN };
+	*state = m;
+	return 0;
+}
+
+static int teardown_memory(void **state)
+{
+	struct memory *m = *state;
+
+	free(m->out.v);
+	free(m);
+	return 0;
+}
+
+static vnx_u64 key_of(uint32_t tid, enum vnx_metric metric)
+{
+	return tid | 77ull << VNX_KEY_TGID_SHIFT | VNX_KEY_METRIC(metric);
+}
+
+static void count_in(struct memory *m, size_t slot, uint64_t bin, uint64_t count)
+{
+	struct vnx_head *h = &m->heads[slot];
+	struct vnx_ring *r = &m->rings[slot];
+
+	if (!h->n || r->e[(h->n - 1) % VNX_RING].bin != bin) {
+		r->e[h->n % VNX_RING].bin = bin;
+		r->e[h->n % VNX_RING].start = h->total;
+		h->n++;
+	}
+	h->total += count;
+}
+
+static void read_at(struct memory *m, double bins, bool final)
+{
+	m->out.n = 0;
+	assert_int_equal(
+		vnx_slots_read(&m->slots, START + (uint64_t)(bins * (double)BIN), final, &m->out),
+		0);
+}
+
+static void assert_sample(const struct vnx_sample *s, enum vnx_metric metric, uint32_t entity,
+			  uint64_t bin, uint64_t bins, uint64_t count)
+{
+	assert_int_equal(s->metric, metric);
+	assert_int_equal(s->entity, entity);
+	assert_int_equal(s->t_ns, START + bin * BIN);
+	assert_int_equal(s->dur_ns, bins * BIN);
+	assert_int_equal(s->count, count);
+}
+
+static void slots_wait_for_the_end_of_a_bin(void **state)
+{
+	struct memory *m = *state;
+
+	m->heads[1].key = key_of(42, VNX_HANDLE_RX);
+	count_in(m, 1, 3, 29);
+	read_at(m, 3.9, false);
+	assert_int_equal(m->out.n, 0);
+	read_at(m, 4.0, false);
+	assert_int_equal(m->out.n, 1);
+	assert_sample(&m->out.v[0], VNX_HANDLE_RX, 42, 3, 1, 29);
+	read_at(m, 5.0, true);
+	assert_int_equal(m->out.n, 0);
+	count_in(m, 1, 5, 31);
+	read_at(m, 5.1, true);
+	assert_int_equal(m->out.n, 1);
+	assert_sample(&m->out.v[0], VNX_HANDLE_RX, 42, 5, 1, 31);
+}
+
+static void slots_late_count_in_an_old_bin(void **state)
+{
+	struct memory *m = *state;
+
+	m->heads[0].key = key_of(42, VNX_VCPU_HALT);
+	count_in(m, 0, 0, 10);
+	read_at(m, 1.0, false);
+	count_in(m, 0, 0, 2); /* the writer had looked at the clock before the edge */
+	count_in(m, 0, 1, 5);
+	read_at(m, 1.5, false);
+	assert_int_equal(m->out.n, 1);
+	assert_sample(&m->out.v[0], VNX_VCPU_HALT, 42, 0, 1, 2);
+	read_at(m, 2.0, false);
+	assert_int_equal(m->out.n, 1);
+	assert_sample(&m->out.v[0], VNX_VCPU_HALT, 42, 1, 1, 5);
+}
+
+static void slots_late_read_loses_nothing(void **state)
+{
+	struct memory *m = *state;
+	uint64_t sum = 0;
+
+	m->heads[0].key = key_of(42, VNX_HANDLE_TX);
+	for (uint64_t bin = 0; bin < VNX_RING - 1; bin++)
+		count_in(m, 0, 2 * bin, bin + 1); /* empty bins between take no room */
+	read_at(m, 2 * VNX_RING, false);
+	assert_int_equal(m->out.n, VNX_RING - 1);
+	for (size_t i = 0; i < m->out.n; i++) {
+		assert_sample(&m->out.v[i], VNX_HANDLE_TX, 42, 2 * i, 1, i + 1);
+		sum += m->out.v[i].count;
+	}
+	assert_int_equal(sum, m->heads[0].total);
+	assert_int_equal(m->slots.lost, 0);
+	assert_int_equal(m->slots.events, sum);
+}
+
+static void slots_say_what_was_overwritten(void **state)
+{
+	struct memory *m = *state;
+	uint64_t bins = 3 * VNX_RING + 5, sum = 0;
+
+	m->heads[0].key = key_of(42, VNX_HANDLE_TX);
+	for (uint64_t bin = 0; bin < bins; bin++)
+		count_in(m, 0, bin, 23);
+	read_at(m, (double)bins, false);
+	assert_int_equal(m->out.n, 1 + VNX_RING - 1);
+	assert_sample(&m->out.v[0], VNX_LOST, 42, 0, bins - VNX_RING + 1,
+		      23 * (bins - VNX_RING + 1));
+	for (size_t i = 0; i < m->out.n; i++)
+		sum += m->out.v[i].count;
+	assert_int_equal(sum, m->heads[0].total);
+	assert_int_equal(m->slots.lost, m->out.v[0].count);
+	/* One entry further than what the reader knows: still all of one bin. */
+	count_in(m, 0, bins, 7);
+	read_at(m, (double)bins + 1, false);
+	count_in(m, 0, bins, 4);
+	for (uint64_t i = 1; i < VNX_RING; i++)
+		count_in(m, 0, bins + i, 1);
+	read_at(m, (double)bins + 2 * VNX_RING, false);
+	assert_sample(&m->out.v[0], VNX_HANDLE_TX, 42, bins, 1, 4);
+	assert_int_equal(m->out.n, VNX_RING);
+}
+
+static bool tid_is(uint32_t tid, void *arg)
+{
+	return tid == *(uint32_t *)arg;
+}
+
+static void slots_of_gone_threads_are_freed(void **state)
+{
+	struct memory *m = *state;
+	uint32_t gone = 42;
+
+	m->heads[0].key = key_of(42, VNX_HANDLE_TX);
+	m->heads[1].key = key_of(43, VNX_HANDLE_TX);
+	count_in(m, 0, 0, 11);
+	count_in(m, 1, 0, 12);
+	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0);
+	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0); /* not read yet */
+	read_at(m, 1, false);
+	assert_int_equal(m->out.n, 2);
+	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0);
+	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 1);
+	assert_int_equal(m->heads[0].key, 0);
+	assert_int_not_equal(m->heads[1].key, 0);
+	count_in(m, 0, 0, 1); /* was on its way: still the old owner's */
+	read_at(m, 1, false);
+	assert_int_equal(m->out.n, 1);
+	assert_sample(&m->out.v[0], VNX_HANDLE_TX, 42, 0, 1, 1);
+	m->heads[0].key = key_of(99, VNX_VCPU_ENTER); /* a new owner, in the same bin */
+	count_in(m, 0, 0, 5);
+	count_in(m, 0, 1, 6);
+	read_at(m, 2, false);
+	assert_int_equal(m->out.n, 2);
+	assert_sample(&m->out.v[0], VNX_VCPU_ENTER, 99, 0, 1, 5);
+	assert_sample(&m->out.v[1], VNX_VCPU_ENTER, 99, 1, 1, 6);
+}
+
+static void slots_of_idle_have_no_thread(void **state)
+{
+	struct memory *m = *state;
+	uint32_t gone = 0;
+
+	m->heads[2].key = 1 | VNX_KEY_IDLE | VNX_KEY_METRIC(VNX_HANDLE_TX);
+	count_in(m, 2, 0, 3);
+	read_at(m, 1, false);
+	assert_sample(&m->out.v[0], VNX_HANDLE_TX, 0, 0, 1, 3);
+	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0);
+	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0);
+}
+
+/* Two looks around each tick, the second so much after it. */
+static size_t make_ticks(struct vnx_clock_pair *p, size_t ticks, uint64_t tick_ns, uint64_t phase,
+			 const uint64_t *late_ns, size_t n_late)
+{
+	for (size_t i = 0; i < ticks; i++) {
+		uint64_t j = 4294893000ull + i, edge = phase + j * tick_ns;
+
+		edge += late_ns[i % n_late];
+		p[2 * i] = (struct vnx_clock_pair){ j - 1, edge - 500 };
+		p[2 * i + 1] = (struct vnx_clock_pair){ j, edge + 500 };
+	}
+	return 2 * ticks;
+}
+
+static void clock_finds_every_hz(void **state)
+{
+	static const unsigned hz[] = { 100, 250, 300, 1000, 256, 1024 };
+	static const uint64_t late[] = { 40000, 0, 3000, 25000, 100 };
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(hz); i++) {
+		uint64_t tick = (1000000000ull + hz[i] / 2) / hz[i];
+		struct vnx_clock_pair p[64];
+		struct vnx_jiffies j;
+		/* so that even 1024 Hz runs for long enough against 40 us */
+		size_t n = make_ticks(p, 32, tick, 12345, late, 5);
+
+		assert_int_equal(vnx_jiffies_fit(p, n, &j), 0);
+		assert_int_equal(j.hz, hz[i]);
+		assert_int_equal(j.tick_ns, tick);
+		assert_int_equal(j.phase_ns, 12345 + 500);
+		assert_in_range(j.error_ns, 40000 - 1000, 40000 + 1000);
+		assert_int_equal(vnx_jiffies_mono_ns(&j, 4294893000ull),
+				 12345 + 500 + 4294893000ull * tick);
+	}
+}
+
+static void clock_refuses_what_fits_no_hz(void **state)
+{
+	static const uint64_t late[] = { 0 };
+	struct vnx_clock_pair p[32] = { 0 };
+	struct vnx_jiffies j;
+
+	assert_int_equal(vnx_jiffies_fit(p, 0, &j), -ERANGE);
+	assert_int_equal(vnx_jiffies_fit(p, make_ticks(p, 3, 4000000, 0, late, 1), &j), -ERANGE);
+	assert_int_equal(vnx_jiffies_fit(p, make_ticks(p, 16, 6000000, 0, late, 1), &j), -ERANGE);
+}
+
+static void clock_error_is_not_one_stall(void **state)
+{
+	struct vnx_jiffies j = { .hz = 250, .tick_ns = 4000000, .error_ns = 700 };
+	struct vnx_clock_pair fits = { 10, 41000000 }, late = { 10, 344000000 };
+
+	assert_int_equal(vnx_jiffies_error_ns(&j), 700);
+	for (int i = 0; i < 40; i++)
+		vnx_jiffies_check(&j, &fits);
+	vnx_jiffies_check(&j, &late);
+	assert_int_equal(vnx_jiffies_error_ns(&j), 700);
+	for (int i = 0; i < 4; i++)
+		vnx_jiffies_check(&j, &late);
+	assert_in_range(vnx_jiffies_error_ns(&j), 300000000, 600000000);
+}
+
+static const char stamped[] =
+	"# event histogram\n#\n# trigger info: hist:keys=common_pid [active]\n#\n\n"
+	"{ common_pid:        144, common_timestamp: ~ 1000000000-1499999999 } hitcount:          2\n"
+	"{ common_pid:        148, common_timestamp: ~ 500000000-999999999 } hitcount:         23\n"
+	"{ common_pid:        144, common_timestamp: ~ 1000000000-1499999999 } hitcount:          1\n"
+	"\nTotals:\n    Hits: 26\n    Entries: 3\n    Dropped: 5\n";
+
+static void hist_rows_are_understood(void **state)
+{
+	struct vnx_hist h = { 0 };
+
+	assert_int_equal(vnx_hist_parse(stamped, &h), 0);
+	assert_int_equal(h.n, 2);
+	assert_int_equal(h.dropped, 5);
+	assert_int_equal(h.v[0].stamp_ns, 500000000);
+	assert_int_equal(h.v[0].tid, 148);
+	assert_int_equal(h.v[0].count, 23);
+	assert_int_equal(h.v[1].tid, 144);
+	assert_int_equal(h.v[1].count, 3); /* two rows of one key */
+	assert_int_equal(vnx_hist_parse("{ common_pid:       7 } hitcount:   9\n", &h), 0);
+	assert_int_equal(h.n, 1);
+	assert_int_equal(h.v[0].stamp_ns, 0);
+	assert_int_equal(h.dropped, 0);
+	assert_int_equal(vnx_hist_parse("", &h), 0);
+	assert_int_equal(h.n, 0);
+	assert_int_equal(vnx_hist_parse("{ common_pid: x } hitcount: 9\n", &h), -EPROTO);
+	assert_int_equal(vnx_hist_parse("{ common_pid: 7 } hitcount:\n9\n", &h), -EPROTO);
+	assert_int_equal(vnx_hist_parse("{ common_pid: 4294967296 } hitcount: 9\n", &h), -EPROTO);
+	vnx_hist_fini(&h);
+}
+
+static void hist_keeps_what_was_handed_out(void **state)
+{
+	struct vnx_hist seen = { 0 }, now = { 0 };
+
+	assert_int_equal(vnx_hist_parse(stamped, &now), 0);
+	vnx_hist_update(&seen, &now);
+	assert_int_equal(now.n, 0);
+	seen.v[0].emitted = 23;
+	assert_int_equal(vnx_hist_parse("{ common_pid: 1, common_timestamp: ~ 5-9 } hitcount: 4\n"
+					"{ common_pid: 148, common_timestamp: ~ 500000000-9 } "
+					"hitcount: 24\n",
+					&now),
+			 0);
+	vnx_hist_update(&seen, &now);
+	assert_int_equal(seen.n, 2);
+	assert_int_equal(seen.v[0].emitted, 0);
+	assert_int_equal(seen.v[1].count, 24);
+	assert_int_equal(seen.v[1].emitted, 23);
+	vnx_hist_forget(&seen, 500000000);
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(seen.v[0].tid, 148);
+	vnx_hist_fini(&seen);
+	vnx_hist_fini(&now);
+}
+
+static void kernel_says_why(void **state)
+{
+	struct vnx_symbol syms[] = { { .name = "inlined", .home = "kvm" },
+				     { .name = "cloned", .variant = "cloned.constprop.0" },
+				     { .name = "halt", .module = "kvm", .copies = 1 },
+				     { .name = "twice", .copies = 2 } };
+	char modules[] = "kvm 1146880 1 kvm_amd, Live 0xffffffffc0a00000\n"
+			 "tun 61440 1 - Live 0xffffffffc0900000\n";
+	struct vnx_kernel k = { .v = syms, .n = 4, .modules = modules };
+	struct vnx_candidate c = { .module = "kvm" };
+	const struct vnx_symbol *s = NULL;
+	char why[VNX_WHY_LEN];
+
+	assert_int_equal(vnx_kernel_module_base(&k, "kvm"), 0xffffffffc0a00000);
+	assert_int_equal(vnx_kernel_module_base(&k, "kv"), 0);
+	assert_int_equal(vnx_kernel_check_function(&k, &c, "halt", &s, why), 0);
+	assert_ptr_equal(s, &syms[2]);
+	assert_int_equal(vnx_kernel_check_function(&k, &c, "inlined", &s, why), -ENOENT);
+	assert_string_equal(why, "no such function in this kernel: inlined");
+	assert_int_equal(vnx_kernel_check_function(&k, &c, "cloned", &s, why), -ENOENT);
+	assert_non_null(strstr(why, "cloned.constprop.0"));
+	assert_int_equal(vnx_kernel_check_function(&k, &c, "twice", &s, why), -EEXIST);
+	c.unless = "halt";
+	assert_int_equal(vnx_kernel_check_function(&k, &c, "halt", &s, why), -ENOENT);
+	c = (struct vnx_candidate){ .module = "no_such_module" };
+	assert_int_equal(vnx_kernel_check_function(&k, &c, "inlined", &s, why), -EAGAIN);
+	assert_string_equal(why, "module no_such_module is not loaded");
+	k.modules = NULL;
+	assert_int_equal(vnx_kernel_check_function(&k, &c, "inlined", &s, why), -ENOENT);
+}
+
+int main(void)
+{
+#define WITH_MEMORY(test) cmocka_unit_test_setup_teardown(test, setup_memory, teardown_memory)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(parse_takes_every_kind),
+		cmocka_unit_test(parse_refuses_the_rest),
+		cmocka_unit_test(ladder_is_sane),
+		cmocka_unit_test(captures_are_found),
+		cmocka_unit_test(choose_keeps_every_refusal),
+		cmocka_unit_test(choose_waits_for_modules),
+		cmocka_unit_test(override_is_the_only_candidate),
+		WITH_MEMORY(slots_wait_for_the_end_of_a_bin),
+		WITH_MEMORY(slots_late_count_in_an_old_bin),
+		WITH_MEMORY(slots_late_read_loses_nothing),
+		WITH_MEMORY(slots_say_what_was_overwritten),
+		WITH_MEMORY(slots_of_gone_threads_are_freed),
+		WITH_MEMORY(slots_of_idle_have_no_thread),
+		cmocka_unit_test(clock_finds_every_hz),
+		cmocka_unit_test(clock_refuses_what_fits_no_hz),
+		cmocka_unit_test(clock_error_is_not_one_stall),
+		cmocka_unit_test(hist_rows_are_understood),
+		cmocka_unit_test(hist_keeps_what_was_handed_out),
+		cmocka_unit_test(kernel_says_why),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
