@@ -711,10 +711,10 @@ static int sync_path(const char *path, int flags)
 /* The name must survive a power loss too, so the folder is synced after the file. */
 static int sync_file_and_folder(const char *path)
 {
-	VNX_CLEANUP_FREE char *dir = strdup(path);
-	char *slash;
+	char *dir, *slash;
 	int ret = sync_path(path, 0);
 
+	dir = strdup(path);
 	if (!dir)
 		return -ENOMEM;
 	slash = strrchr(dir, '/');
@@ -722,6 +722,7 @@ static int sync_file_and_folder(const char *path)
 		slash[slash == dir] = 0;
 	if (!ret)
 		ret = sync_path(slash ? dir : ".", O_DIRECTORY);
+	free(dir);
 	/* Some file systems cannot sync folders; that is not the recording's fault. */
 	return ret == -EINVAL ? 0 : ret;
 }
@@ -756,7 +757,7 @@ static int writer_finish(struct vnx_recording *rec, struct vnx_err *err)
  */
 int vnx_recording_close(struct vnx_recording *rec, struct vnx_err *err)
 {
-	VNX_CLEANUP_FREE char *path = NULL;
+	char *path = NULL;
 	int ret = 0;
 
 	if (!rec)
@@ -776,5 +777,6 @@ int vnx_recording_close(struct vnx_recording *rec, struct vnx_err *err)
 			vnx_err_set(err, ret, VNX_EXIT_FAILED, "recording-io",
 				    "%s: syncing to disk failed: %s", path, strerror(-ret));
 	}
+	free(path);
 	return ret;
 }

@@ -221,7 +221,7 @@ static int new_server(struct iperf_run *run)
 /* --get-server-output where the server ran without -J. */
 static int take_server_text(struct iperf_run *run, const char *text)
 {
-	VNX_CLEANUP_FREE char *copy = strdup(text);
+	char *copy = strdup(text);
 	struct vnx_load_lines lines = { 0 };
 	struct iperf_runs runs = { 0 };
 	char *save = NULL;
@@ -244,6 +244,7 @@ static int take_server_text(struct iperf_run *run, const char *text)
 		}
 	}
 	free(lines.v); /* texts belong to copy */
+	free(copy);
 	iperf_runs_fini(&runs);
 	return ret;
 }
@@ -355,15 +356,18 @@ static size_t find_break(const char *s, size_t n, struct nesting *at)
 static json_t *load_broken(const char *s, size_t n)
 {
 	struct nesting at = { .n = 0 };
+	json_t *doc;
 	size_t good = find_break(s, n, &at);
-	VNX_CLEANUP_FREE char *copy = good && at.n ? malloc(good + at.n) : NULL;
+	char *copy = good && at.n ? malloc(good + at.n) : NULL;
 
 	if (!copy)
 		return NULL;
 	memcpy(copy, s, good);
 	for (size_t i = 0; i < at.n; i++)
 		copy[good + i] = at.closer[at.n - 1 - i];
-	return json_loadb(copy, good + at.n, 0, NULL);
+	doc = json_loadb(copy, good + at.n, 0, NULL);
+	free(copy);
+	return doc;
 }
 
 /* First line that starts at or after byte @at. */

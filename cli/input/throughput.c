@@ -215,7 +215,7 @@ static int build(const struct iperf_runs *runs, const struct vnx_load_lines *lin
 	ret = add_runs(tp, runs);
 	if (!ret)
 		ret = add_warnings(tp, runs);
-	tp->stamps.first_ns = lines->v[0].arrival_ns;
+	tp->stamps.first_ns = lines->n ? lines->v[0].arrival_ns : 0;
 	if (ret) {
 		vnx_throughput_free(tp);
 		return ret;
@@ -255,6 +255,16 @@ int vnx_throughput_parse(const struct vnx_load_lines *lines, struct vnx_throughp
 
 /* Files */
 
+static int push_text(struct vnx_load_lines *lines, const char *text)
+{
+	struct vnx_load_line line = { .text = strdup(text) };
+	int ret = line.text ? vnx_vec_push(lines, line) : -ENOMEM;
+
+	if (ret)
+		free(line.text);
+	return ret;
+}
+
 static int read_lines(FILE *f, struct vnx_load_lines *lines)
 {
 	VNX_CLEANUP_FREE char *buf = NULL;
@@ -262,8 +272,6 @@ static int read_lines(FILE *f, struct vnx_load_lines *lines)
 	ssize_t got;
 
 	while ((got = getline(&buf, &size, f)) >= 0) {
-		struct vnx_load_line line = { 0 };
-
 		total += (size_t)got;
 		if (total > MAX_FILE_BYTES)
 			return -EFBIG;
@@ -272,13 +280,10 @@ static int read_lines(FILE *f, struct vnx_load_lines *lines)
 				buf[i] = ' ';
 		while (got && (buf[got - 1] == '\n' || buf[got - 1] == '\r'))
 			buf[--got] = 0;
-		line.text = strdup(buf);
-		if (!line.text || vnx_vec_push(lines, line)) {
-			free(line.text);
+		if (push_text(lines, buf))
 			return -ENOMEM;
-		}
 	}
-	return ferror(f) ? -errno : 0;
+	return ferror(f) ? -EIO : 0;
 }
 
 static int open_text(const char *path, FILE **out, struct vnx_err *err)
