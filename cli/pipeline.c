@@ -215,6 +215,15 @@ static int filter_vms(struct vnx_vms *vms, const struct vnx_pipeline_conf *conf,
 			   "no VM of the run answers to --vm %s", conf->vms[0]);
 }
 
+/* As a person counts: vm2 before vm10. The pid keeps the order the same for equal names. */
+static int compare_vms(const void *a, const void *b)
+{
+	const struct vnx_vm *x = a, *y = b;
+	int by_name = strverscmp(x->name, y->name);
+
+	return by_name ? by_name : x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
 static int read_load(struct vnx_pipeline *p, const struct vnx_pipeline_conf *conf,
 		     struct vnx_err *err)
 {
@@ -263,6 +272,8 @@ int vnx_pipeline_run(const struct vnx_reader_ops *ops, struct vnx_reader *r,
 	ret = ops->finish(r, &out->run, err);
 	if (!ret)
 		ret = filter_vms(&out->run.vms, conf, err);
+	if (!ret && out->run.vms.n)
+		qsort(out->run.vms.v, out->run.vms.n, sizeof(struct vnx_vm), compare_vms);
 	if (!ret)
 		ret = make_grid(&out->run.facts, &grid, err);
 	if (!ret)
