@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Builds what the lab boots: per kernel an uncompressed vmlinux, the host's and the guests' initramfs."""
+import fcntl
 import glob
 import hashlib
 import lzma
@@ -322,6 +323,13 @@ def _build_kernel(kernel, update):
 
 
 def build(kernels=KERNELS, update=False):
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "build.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)    # two runs may want the same image at once
+        _build(kernels, update)
+
+
+def _build(kernels, update):
     for program in ("agent", "kick"):
         if (SOURCE / f"{program}.c").exists():
             _compile(program)

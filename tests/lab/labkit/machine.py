@@ -20,6 +20,7 @@ BOOT_LIMIT_S = 180
 EXIT_NO_AGENT = 125
 CRASH_SIGNS = re.compile(r"Kernel panic|Oops:|\bBUG: (?!soft lockup|workqueue)|int3: 0000|general protection fault"
                          r"|invalid opcode: 0000|stack segment: 0000|double fault")
+STALL_SIGNS = re.compile(r"rcu: INFO: .*stall|soft lockup|hung_task|blocked for more than")
 APPEND = ("quiet panic=-1 oops=panic mitigations=off nokaslr tsc=reliable no_timer_check "
           "random.trust_cpu=on console=ttyS0 nowatchdog")
 
@@ -32,19 +33,14 @@ def take_lock(wait=True):
     """One lab at a time: the descriptor is inherited by QEMU, so the lock ends with it."""
     CACHE.mkdir(parents=True, exist_ok=True)
     lock = os.open(CACHE / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    told = 0
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            holder = os.pread(lock, 200, 0).decode(errors="replace").strip()
-            if not wait:
-                raise LabError(f"a lab is up: {holder}") from None
-            if time.monotonic() - told > 60 or not told:
-                told = time.monotonic()
-                say(f"waiting for the lab that is up: {holder}")
-            time.sleep(0.5)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(lock, 200, 0).decode(errors="replace").strip()
+        if not wait:
+            raise LabError(f"a lab is up: {holder}") from None
+        say(f"waiting for the lab that is up: {holder}")
+        fcntl.flock(lock, fcntl.LOCK_EX)    # the kernel queues us: first come, first served
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"pid {os.getpid()} since {time.strftime('%H:%M:%S')}\n".encode(), 0)
     return lock
@@ -150,6 +146,13 @@ class Machine:
             return None
         found = CRASH_SIGNS.search(text)
         return text[found.start():].splitlines()[0] if found else None
+
+    def stalled(self):
+        """The console speaks of a stall; it may pass, so ask the agent too."""
+        try:
+            return bool(STALL_SIGNS.search(self.console.read_text(errors="replace")))
+        except OSError:
+            return False
 
     def last_words(self):
         try:

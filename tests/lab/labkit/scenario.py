@@ -20,7 +20,7 @@ from .machine import EXIT_NO_AGENT, Machine, take_lock
 BOOTS_PER_CASE = 3
 EXIT_SKIP = 77
 HOST_STATE = ("cd /sys/kernel/tracing; cat kprobe_events uprobe_events tracing_on current_tracer "
-              "set_event enabled_functions; ls instances /sys/fs/bpf; ip -br link | grep -v tap")
+              "set_event enabled_functions; ls instances /sys/fs/bpf; ls /sys/class/net | grep -v tap")
 
 DEFAULTS = {
     "about": "", "kernels": list(KERNELS), "smp": 2, "mem": 3072, "append": "", "needs": [],
@@ -198,8 +198,6 @@ class Runner:
         self.guests = {n: g for n, g in self.guests.items() if n in running}
 
     def run(self, case):
-        shutil.rmtree(case.out, ignore_errors=True)
-        case.out.mkdir(parents=True)
         self.prepare(case)
         before = self.host_exec(HOST_STATE).stdout if case.spec["leaves_nothing"] else ""
         status, times = self.run_command(case)
@@ -212,7 +210,7 @@ class Runner:
         self.fetch(case, times, status)
         self.machine.check_alive()
         if status == EXIT_SKIP:
-            raise Skip((case.out / "stderr").read_text().strip().splitlines()[-1:] or "exit 77")
+            raise Skip(" ".join((case.out / "stderr").read_text().strip().splitlines()[-1:]) or "exit 77")
         judge(case, status, times)
 
     def run_command(self, case):
@@ -222,6 +220,7 @@ class Runner:
         schedule = Schedule(self, spec["at"])
         with open(case.out / "stderr", "wb") as err, open(case.out / "stdout", "wb") as out:
             proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err)
+            Watch(self.machine, proc).start()
             if not spec["zero"]:
                 schedule.begin()
             for line in proc.stdout:
@@ -231,7 +230,7 @@ class Runner:
                     schedule.begin()
             status = proc.wait()
         schedule.end()
-        if status == EXIT_NO_AGENT:
+        if status == EXIT_NO_AGENT or status < 0:
             self.machine.check_alive()
         return status, schedule.times
 
@@ -283,6 +282,20 @@ class Schedule(threading.Thread):
                 "on": event["on"], "t": event["t"], "ok": len(stamps) == 2 and not done.stderr,
                 "begun_s": float(stamps[0]) if stamps else None,
                 "done_s": float(stamps[-1]) if stamps else None, "said": done.stderr.strip()}
+
+
+class Watch(threading.Thread):
+    """Ends a command whose lab stalls: the console tells, before the command's own time is up."""
+
+    def __init__(self, machine, proc):
+        super().__init__(daemon=True)
+        self.machine, self.proc = machine, proc
+
+    def run(self):
+        while self.proc.poll() is None:
+            if self.machine.stalled() and self.machine.exec("true", 30, True).returncode:
+                self.proc.kill()
+            time.sleep(2)
 
 
 def guest_start(guest):
@@ -367,6 +380,8 @@ def judge(case, status, times):
 
 def run_case(runner, case):
     """passed, failed or skipped; a death of the lab's kernel is answered by booting again."""
+    shutil.rmtree(case.out, ignore_errors=True)
+    case.out.mkdir(parents=True)
     for boot in range(BOOTS_PER_CASE):
         case.failures = []
         try:
@@ -393,7 +408,6 @@ def run_case(runner, case):
 
 
 def keep_console(runner, case, boot):
-    case.out.mkdir(parents=True, exist_ok=True)
     if runner.machine.console.exists():
         shutil.copy(runner.machine.console, case.out / f"crash-{boot + 1}.log")
 
