@@ -39,8 +39,9 @@ static int series_copy(struct vnx_vm_finding *f, const struct vnx_vm_input *in, 
 	return 0;
 }
 
-/* Sum of a count's valid bins. NaN: nothing measured, or nothing there that could count. */
-static double total_of(const struct vnx_vm_finding *f, enum vnx_metric m, size_t n)
+/* The run's count. NaN: nothing measured, or nothing there that could count. */
+static double total_of(const struct vnx_vm_finding *f, const struct vnx_vm_input *in,
+		       enum vnx_metric m, size_t n)
 {
 	const double *x = f->series[m];
 	size_t valid = 0;
@@ -48,6 +49,8 @@ static double total_of(const struct vnx_vm_finding *f, enum vnx_metric m, size_t
 
 	if (!x || !vnx_metric_can_move(&f->vm, m))
 		return NAN;
+	if (in->totals)
+		return in->totals[m];
 	for (size_t i = 0; i < n; i++) {
 		if (!isfinite(x[i]))
 			continue;
@@ -178,7 +181,7 @@ static int vm_diagnose(const struct vnx_grid *grid, const struct vnx_vm_input *i
 	c.tap = !strcmp(f->throughput.source, "tap");
 	for (int m = 0; m < VNX_METRIC_MAX; m++)
 		f->totals[m] = metric_is_count((enum vnx_metric)m)
-				       ? total_of(f, (enum vnx_metric)m, grid->n)
+				       ? total_of(f, in, (enum vnx_metric)m, grid->n)
 				       : NAN;
 	if (f->series[VNX_THROUGHPUT])
 		err = vnx_case_degrade(&c);

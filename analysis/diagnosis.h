@@ -131,7 +131,9 @@ struct vnx_vm_input {
 	const struct vnx_vm *vm;
 	const double
 		*series[VNX_METRIC_MAX]; /* counts a bin (throughput: bit/s), NULL: not measured */
-	const char *throughput_source;   /* "" where series[VNX_THROUGHPUT] is NULL */
+	const double *totals; /* [VNX_METRIC_MAX] counts of the whole run, what fell into bins that
+				 are missing or cut included; NULL: sums of the series */
+	const char *throughput_source; /* "" where series[VNX_THROUGHPUT] is NULL */
 };
 
 struct vnx_diagnose_conf {

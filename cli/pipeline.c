@@ -155,6 +155,7 @@ static int make_inputs(const struct vnx_series_set *set, const struct vnx_vms *v
 		return -ENOMEM;
 	for (size_t i = 0; i < vms->n; i++) {
 		in->vms[i].vm = &vms->v[i];
+		in->vms[i].totals = vnx_series_totals(set, i);
 		for (int m = 0; m < VNX_METRIC_MAX; m++)
 			in->vms[i].series[m] = vnx_series_get(set, i, m);
 	}

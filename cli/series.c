@@ -27,6 +27,7 @@ struct vm_acc {
 	struct vnx_accum calls[CALL_METRICS];
 	struct iface_acc *ifaces;
 	double *values[VNX_METRIC_MAX];
+	double totals[VNX_METRIC_MAX];
 };
 
 struct vnx_series_set {
@@ -220,8 +221,9 @@ int vnx_series_add(struct vnx_series_set *set, const struct vnx_sample *s)
 	} else {
 		m = NULL;
 	}
-	if (!m && s->metric < VNX_METRIC_MAX)
-		set->unattributed[s->metric] += (double)s->count;
+	if (s->metric < VNX_METRIC_MAX)
+		*(m ? &set->vms[m->vm].totals[s->metric] : &set->unattributed[s->metric]) +=
+			(double)s->count;
 	return 0;
 }
 
@@ -311,6 +313,11 @@ int vnx_series_finish(struct vnx_series_set *set)
 const double *vnx_series_get(const struct vnx_series_set *set, size_t vm, enum vnx_metric metric)
 {
 	return set->vms[vm].values[metric];
+}
+
+const double *vnx_series_totals(const struct vnx_series_set *set, size_t vm)
+{
+	return set->vms[vm].totals;
 }
 
 const bool *vnx_series_lost(const struct vnx_series_set *set)

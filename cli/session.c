@@ -15,7 +15,7 @@
 #include "cli/load.h"
 #include "cli/progress.h"
 
-/* A bin is read this long after it ended: the hooks of that bin are over by then. */
+/* The taps are read as a bin ends, the hooks this much later: theirs are over by then. */
 #define READ_DELAY_NS (20 * VNX_NSEC_PER_MSEC)
 #define SCAN_NS VNX_NSEC_PER_SEC
 /* CLOCK_REALTIME moving this much against MONOTONIC is a step, not a slew. */
@@ -35,7 +35,8 @@ struct session {
 	struct vnx_samples samples;
 	struct vnx_run_facts facts;
 	struct vnx_progress progress;
-	uint64_t start_ns, next_read_ns, next_scan_ns;
+	uint64_t start_ns, edge_ns, next_scan_ns;
+	bool taps_read; /* of the bin that ends at edge_ns */
 	double cpu_at_start_s;
 	bool vms_changed;
 };
@@ -109,19 +110,30 @@ static int open_capture(struct session *s, struct vnx_err *err)
 	return -ENOTSUP;
 }
 
+/* The back end's bins began before all hooks were attached: ours begin with the next one. */
+static uint64_t next_edge(const struct session *s, uint64_t now_ns)
+{
+	uint64_t zero_ns = s->ops->start_ns(s->cap);
+
+	if (now_ns <= zero_ns)
+		return zero_ns;
+	return zero_ns + ((now_ns - zero_ns) / s->conf->bin_ns + 1) * s->conf->bin_ns;
+}
+
 static void fill_facts(struct session *s)
 {
 	struct utsname u;
 
 	s->facts = (struct vnx_run_facts){
 		.bin_ns = s->conf->bin_ns,
-		.start_ns = s->ops->start_ns(s->cap),
+		.start_ns = next_edge(s, vnx_clock_mono()),
 		.realtime_minus_mono_ns = vnx_clock_real_minus_mono(),
 		.stage_s = (double)s->conf->stage_ns / VNX_NSEC_PER_SEC,
 		.cpu_share = NAN,
 		.stats.ns_per_event = NAN,
 	};
 	s->facts.end_ns = s->facts.start_ns;
+	s->edge_ns = s->facts.start_ns + s->conf->bin_ns;
 	snprintf(s->facts.capture, sizeof(s->facts.capture), "%s", s->ops->name);
 	snprintf(s->facts.clock, sizeof(s->facts.clock), "mono");
 	if (!uname(&u)) {
@@ -233,7 +245,6 @@ static int start(struct session *s, struct vnx_err *err)
 		ret = vnx_load_start(&s->load, s->conf->command, s->conf->bin_ns, err);
 	s->start_ns = vnx_clock_mono();
 	s->cpu_at_start_s = own_cpu_s();
-	s->next_read_ns = s->facts.start_ns + s->conf->bin_ns + READ_DELAY_NS;
 	return ret;
 }
 
@@ -284,7 +295,7 @@ static int write_out(struct session *s, bool final, struct vnx_err *err)
 	int ret;
 
 	ret = s->ops->read(s->cap, &s->samples, final, err);
-	if (!ret)
+	if (!ret && final)
 		ret = vnx_tapstats_read(s->taps, vnx_host_vms(s->host), &s->samples, err);
 	if (!ret)
 		ret = learn_threads(s);
@@ -313,9 +324,9 @@ static int write_out(struct session *s, bool final, struct vnx_err *err)
 static int wait_and_pump(struct session *s, struct vnx_err *err)
 {
 	uint64_t now_ns = vnx_clock_mono();
-	int timeout_ms = now_ns >= s->next_read_ns
-				 ? 0
-				 : (int)((s->next_read_ns - now_ns + 999999) / VNX_NSEC_PER_MSEC);
+	uint64_t due_ns = s->edge_ns + (s->taps_read ? READ_DELAY_NS : 0);
+	uint64_t left_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+	int timeout_ms = (int)((left_ns + VNX_NSEC_PER_MSEC - 1) / VNX_NSEC_PER_MSEC);
 	struct pollfd pfd = { .fd = s->load ? vnx_load_fd(s->load) : -1, .events = POLLIN };
 
 	if (poll(&pfd, 1, timeout_ms) < 0 && errno != EINTR)
@@ -333,19 +344,35 @@ static bool is_over(const struct session *s, uint64_t now_ns)
 	return s->load && !vnx_load_running(s->load);
 }
 
+/* What is due at this moment of the bin: first the taps, a little later all the rest. */
+static int tick(struct session *s, struct vnx_err *err)
+{
+	uint64_t now_ns = vnx_clock_mono();
+	int ret = 0;
+
+	if (!s->taps_read && now_ns >= s->edge_ns) {
+		s->taps_read = true;
+		ret = vnx_tapstats_read(s->taps, vnx_host_vms(s->host), &s->samples, err);
+	}
+	if (ret || now_ns < s->edge_ns + READ_DELAY_NS)
+		return ret;
+	ret = write_out(s, false, err);
+	s->taps_read = false;
+	while (s->edge_ns <= vnx_clock_mono())
+		s->edge_ns += s->conf->bin_ns;
+	if (!ret && vnx_clock_mono() >= s->next_scan_ns)
+		ret = scan(s, vnx_clock_mono(), err);
+	return ret;
+}
+
 static int run(struct session *s, struct vnx_err *err)
 {
 	int ret = 0;
 
 	while (!ret && !is_over(s, vnx_clock_mono())) {
 		ret = wait_and_pump(s, err);
-		if (ret || vnx_clock_mono() < s->next_read_ns)
-			continue;
-		ret = write_out(s, false, err);
-		while (s->next_read_ns <= vnx_clock_mono())
-			s->next_read_ns += s->conf->bin_ns;
-		if (!ret && vnx_clock_mono() >= s->next_scan_ns)
-			ret = scan(s, vnx_clock_mono(), err);
+		if (!ret)
+			ret = tick(s, err);
 	}
 	return ret;
 }
