@@ -38,8 +38,7 @@ bool vnx_metric_can_move(const struct vnx_vm *vm, enum vnx_metric metric)
 	case VNX_HANDLE_RX:
 	case VNX_VHOST_RUN:
 	case VNX_VHOST_RUNQ_WAIT:
-		return vnx_backend_has_worker(vm->backend) || vm->backend == VNX_BACKEND_UNKNOWN ||
-		       vm->workers.n;
+		return vnx_backend_has_worker(vm->backend) || vm->backend == VNX_BACKEND_UNKNOWN;
 	case VNX_TX_PACKETS:
 	case VNX_TX_BYTES:
 	case VNX_RX_PACKETS:

@@ -256,7 +256,8 @@ static int finish_calls(struct vnx_series_set *set, size_t i, enum vnx_metric me
 
 	if (!hook)
 		return 0;
-	if (metric <= VNX_HANDLE_RX && !vnx_backend_has_worker(vm->backend) && !vm->workers.n)
+	if (metric <= VNX_HANDLE_RX && !vnx_backend_has_worker(vm->backend) &&
+	    vm->backend != VNX_BACKEND_UNKNOWN)
 		return 0;
 	from = max_u64(max_u64(hook->since_ns, vm->first_ns), set->grid.start_ns);
 	to = min_u64(min_u64(hook->until_ns ? hook->until_ns : UINT64_MAX, vm->last_ns),
