@@ -273,8 +273,8 @@ static void print_text(const struct vnx_vms *vms)
 
 	if (!vms->n) {
 		printf("No VM runs on this host.\n"
-		       "vnetdx looks for processes that hold a KVM virtual machine or "
-		       "/dev/vhost-net open,\nand for QEMU without KVM (qemu-system-*).\n");
+		       "vnetdx looks for processes that hold a KVM virtual machine or /dev/vhost-net\n"
+		       "open, and for QEMU without KVM (qemu-system-*).\n");
 		return;
 	}
 	for (int c = 0; c < COL_MAX; c++)
