@@ -281,7 +281,7 @@ def _stamp(parts, *more):
     digest = hashlib.sha256()
     for path in [*parts.inputs, *more]:
         st = os.stat(path)
-        digest.update(f"{path} {st.st_size} {st.st_mtime_ns}\n".encode())
+        digest.update(f"{os.path.basename(path)} {st.st_size} {st.st_mtime_ns}\n".encode())
     for path in sorted((SOURCE / "labkit").glob("*image.py")) + [SOURCE / "labkit" / "cpio.py"]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -306,7 +306,8 @@ def _build_kernel(kernel, update):
     if (out / "stamp").exists() and (out / "stamp").read_text() == stamp:
         return False
     say(f"kernel {release}: unpacking vmlinux")
-    (out / "vmlinux").write_bytes(_vmlinux(bzimage))
+    (out / "vmlinux.new").write_bytes(_vmlinux(bzimage))
+    os.replace(out / "vmlinux.new", out / "vmlinux")
     say(f"kernel {release}: guest initramfs")
     _add_modules(guest.archive, tree, release, GUEST_MODULES, out / "scratch")
     _write(guest.archive, out / "guest.cpio")
