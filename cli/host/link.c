@@ -284,15 +284,20 @@ static const struct vnx_link *find_uplink(const struct vnx_links *links,
 					  const struct vnx_link *port)
 {
 	const struct vnx_link *best = NULL;
+	unsigned best_rank = 0;
 
+	/* The oldest of equals: the one set up with the switch. */
 	for (size_t i = 0; i < links->n; i++) {
 		const struct vnx_link *l = &links->v[i];
 
 		/* All bridges of Open vSwitch share one master. */
 		if (l == port || l->master != port->master || strcmp(l->bridge, port->bridge))
 			continue;
-		if (uplink_rank(l) > (best ? uplink_rank(best) : 0))
+		if (uplink_rank(l) > best_rank ||
+		    (uplink_rank(l) && uplink_rank(l) == best_rank && l->index < best->index)) {
 			best = l;
+			best_rank = uplink_rank(l);
+		}
 	}
 	return best;
 }
