@@ -9,6 +9,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -49,8 +51,8 @@ struct vnx_capture {
 	struct vnx_count_conf rodata;
 	struct vnx_jiffies jiffies;
 	struct vnx_slots slots;
-	struct vnx_clock_pair *pair; /* mapped */
-	uint64_t *dropped;           /* mapped */
+	struct vnx_calibration *calibration; /* mapped */
+	uint64_t *dropped;                   /* mapped */
 	uint64_t dropped_seen;
 	uint64_t lost;                  /* besides slots.lost */
 	uint64_t ended_ns[VNX_COUNTED]; /* when a hook's module went away, 0: it has not */
@@ -257,7 +259,7 @@ static int read_clocks(struct vnx_capture *cap, struct vnx_clock_pair *out)
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
 	int ret = bpf_prog_test_run_opts(bpf_program__fd(cap->base->progs.calibrate), &opts);
 
-	*out = *(volatile struct vnx_clock_pair *)cap->pair;
+	*out = *(volatile struct vnx_clock_pair *)&cap->calibration->clocks;
 	return ret;
 }
 
@@ -294,7 +296,49 @@ static bool calibrate(struct vnx_capture *cap)
 	return false;
 }
 
-static int set_clock(struct vnx_capture *cap)
+/* Two threads on one processor, the second while the first lives, ask for their stacks. */
+struct asker {
+	struct vnx_capture *cap;
+	struct asker *next;
+	uint64_t stack;
+};
+
+static void *ask_stack(void *arg)
+{
+	struct asker *a = arg;
+	struct vnx_clock_pair unused;
+	cpu_set_t one;
+	pthread_t thread;
+	int cpu = sched_getcpu();
+
+	if (a->next && cpu >= 0) {
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		sched_setaffinity(0, sizeof(one), &one);
+	}
+	if (!read_clocks(a->cap, &unused))
+		a->stack = *(volatile vnx_u64 *)&a->cap->calibration->stack;
+	if (a->next && !pthread_create(&thread, NULL, ask_stack, a->next))
+		pthread_join(thread, NULL);
+	return NULL;
+}
+
+/*
+ * Does a program run on its thread's stack? A kernel may give programs one per processor:
+ * then it says nothing of who runs, and the thread's id must be asked for at each event.
+ */
+static bool stack_tells_threads(struct vnx_capture *cap)
+{
+	struct asker second = { .cap = cap }, first = { .cap = cap, .next = &second };
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, ask_stack, &first))
+		return false;
+	pthread_join(thread, NULL);
+	return first.stack && second.stack && first.stack != second.stack;
+}
+
+static int set_programs(struct vnx_capture *cap)
 {
 	struct vnx_clock_pair now = { 0 };
 	bool jiffies = calibrate(cap) && cap->conf.bin_ns >= MIN_TICKS_A_BIN * cap->jiffies.tick_ns;
@@ -305,6 +349,7 @@ static int set_clock(struct vnx_capture *cap)
 	cap->rodata.bin_ns = cap->conf.bin_ns;
 	cap->rodata.slot_mask = (uint32_t)cap->slots.n - 1;
 	cap->rodata.use_ktime = !jiffies;
+	cap->rodata.by_tid |= !stack_tells_threads(cap);
 	cap->rodata.tick_ns = jiffies ? cap->jiffies.tick_ns : 1;
 	cap->rodata.origin = jiffies ? now.jiffies : now.mono_ns;
 	cap->slots.start_ns =
@@ -331,7 +376,7 @@ static uint32_t count_slots(unsigned threads)
 	return n;
 }
 
-static int load_base(struct vnx_capture *cap, char why[VNX_WHY_LEN])
+static int try_base(struct vnx_capture *cap, char why[VNX_WHY_LEN])
 {
 	uint32_t n = count_slots(cap->conf.threads_hint);
 	struct bpf_program *prog;
@@ -340,6 +385,7 @@ static int load_base(struct vnx_capture *cap, char why[VNX_WHY_LEN])
 	cap->base = open_one("calibrate", &prog);
 	if (!cap->base)
 		return say_errno(-errno, "opening the BPF object", why), -errno;
+	*(struct vnx_count_conf *)&cap->base->rodata->conf = cap->rodata;
 	ret = bpf_map__set_max_entries(cap->base->maps.heads, n);
 	if (!ret)
 		ret = bpf_map__set_max_entries(cap->base->maps.rings, n);
@@ -349,6 +395,18 @@ static int load_base(struct vnx_capture *cap, char why[VNX_WHY_LEN])
 		return say_errno(ret, "loading a BPF program", why), ret;
 	cap->slots.n = n;
 	return 0;
+}
+
+static int load_base(struct vnx_capture *cap, char why[VNX_WHY_LEN])
+{
+	int ret = try_base(cap, why);
+
+	if (ret != -EACCES)
+		return ret;
+	/* The verifier's answer where it does not like the look at the frame pointer. */
+	count__destroy(cap->base);
+	cap->rodata.by_tid = 1;
+	return try_base(cap, why);
 }
 
 static int map_base(struct vnx_capture *cap)
@@ -362,9 +420,11 @@ static int map_base(struct vnx_capture *cap)
 				      PROT_READ | PROT_WRITE);
 	cap->slots.rings =
 		map_memory(cap->base->maps.rings, n * sizeof(struct vnx_ring), PROT_READ);
-	cap->pair = map_memory(cap->base->maps.clock_pair, sizeof(*cap->pair), PROT_READ);
+	cap->calibration =
+		map_memory(cap->base->maps.calibration, sizeof(*cap->calibration), PROT_READ);
 	cap->dropped = map_memory(cap->base->maps.dropped, sizeof(*cap->dropped), PROT_READ);
-	return cap->slots.heads && cap->slots.rings && cap->pair && cap->dropped ? 0 : -errno;
+	return cap->slots.heads && cap->slots.rings && cap->calibration && cap->dropped ? 0
+											: -errno;
 }
 
 static void unmap_base(struct vnx_capture *cap)
@@ -373,8 +433,8 @@ static void unmap_base(struct vnx_capture *cap)
 		munmap(cap->slots.heads, cap->slots.n * sizeof(struct vnx_head));
 	if (cap->slots.rings)
 		munmap((void *)cap->slots.rings, cap->slots.n * sizeof(struct vnx_ring));
-	if (cap->pair)
-		munmap(cap->pair, sizeof(*cap->pair));
+	if (cap->calibration)
+		munmap(cap->calibration, sizeof(*cap->calibration));
 	if (cap->dropped)
 		munmap(cap->dropped, sizeof(*cap->dropped));
 	free(cap->slots.seen);
@@ -488,7 +548,7 @@ static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 		return refused(err, ret, why);
 	ret = map_base(cap);
 	if (!ret)
-		ret = set_clock(cap);
+		ret = set_programs(cap);
 	if (ret)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-counters",
 				   "the BPF counters cannot be set up: %s", strerror(-ret));

@@ -29,7 +29,7 @@ struct {
 	__type(value, struct vnx_ring);
 } rings SEC(".maps");
 
-/* [0]: events that found no slot; [1 + metric]: of which metric. */
+/* Events that found no slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -42,6 +42,33 @@ struct {
 static __always_inline __u64 clock_now(void)
 {
 	return conf.use_ktime ? bpf_ktime_get_ns() : bpf_jiffies64();
+}
+
+/*
+ * The kernel stack we are on, by the frame pointer's value. Its lower half comes whole, its
+ * upper half as a difference to a fixed address, since the verifier gives no other: that is
+ * as good for telling stacks apart.
+ */
+static __always_inline __u64 stack_id(void)
+{
+	__u64 high;
+	__u32 low;
+
+	asm volatile("%0 = w10" : "=w"(low));
+	asm volatile("%0 = r10; %0 -= %1" : "=&r"(high) : "r"(&conf));
+	return high >> 32 << (32 - VNX_STACK_SHIFT) | low >> VNX_STACK_SHIFT;
+}
+
+/* Thread ids are doubled: a thread's two metrics are neighbours, as its stack's are. */
+static __always_inline __u64 who(void)
+{
+	__u32 tid;
+
+	if (!conf.by_tid)
+		return stack_id();
+	tid = (__u32)bpf_get_current_pid_tgid();
+	/* The idle thread is number 0 on every CPU at once. */
+	return tid ? (__u64)tid * 2 : 1ULL << 40 | bpf_get_smp_processor_id() * 2;
 }
 
 /* Half a unit is added so that an edge between two ticks goes to the nearer one. */
@@ -57,6 +84,7 @@ static __always_inline void open_bin(struct vnx_head *h, __u32 i, __u64 now)
 		return;
 	e = &ring->e[n & (VNX_RING - 1)];
 	e->bin = bin;
+	e->tid = (__u32)bpf_get_current_pid_tgid();
 	e->start = h->total;
 	/* A full barrier: the reader never sees the number without the entry. */
 	__sync_lock_test_and_set(&h->n, n + 1);
@@ -67,16 +95,12 @@ static __always_inline void open_bin(struct vnx_head *h, __u32 i, __u64 now)
 static __noinline int count_slow(__u64 id, __u32 metric)
 {
 	__u64 key = id | VNX_KEY_METRIC(metric), now = clock_now(), owner;
-	__u32 first = (__u32)id * 2 + (metric & 1), zero = 0, i;
+	__u32 zero = 0, i;
 	struct vnx_head *h;
 	__u64 *lost;
 
-	if (!(__u32)id) {
-		first = bpf_get_smp_processor_id() * 2 + (metric & 1);
-		key = bpf_get_smp_processor_id() | VNX_KEY_IDLE | VNX_KEY_METRIC(metric);
-	}
 	for (int k = 0; k < VNX_PROBES; k++) {
-		i = (first + k) & conf.slot_mask;
+		i = ((__u32)id + (metric & 1) + k) & conf.slot_mask;
 		h = bpf_map_lookup_elem(&heads, &i);
 		if (!h)
 			return 0;
@@ -85,7 +109,8 @@ static __noinline int count_slow(__u64 id, __u32 metric)
 			owner = __sync_val_compare_and_swap(&h->key, 0, key);
 		if (owner && owner != key)
 			continue;
-		if (now >= h->edge)
+		/* A slot just claimed may have another thread's bin open. */
+		if (!owner || now >= h->edge)
 			open_bin(h, i, now);
 		h->total++;
 		return 0;
@@ -96,10 +121,11 @@ static __noinline int count_slow(__u64 id, __u32 metric)
 	return 0;
 }
 
+/* No call in here is one: the map's and the jiffies' are inlined by the verifier. */
 static __always_inline int count(__u32 metric)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	__u32 i = ((__u32)id * 2 + (metric & 1)) & conf.slot_mask;
+	__u64 id = who();
+	__u32 i = ((__u32)id + (metric & 1)) & conf.slot_mask;
 	struct vnx_head *h = bpf_map_lookup_elem(&heads, &i);
 
 	if (!h)
@@ -135,19 +161,20 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct vnx_clock_pair);
-} clock_pair SEC(".maps");
+	__type(value, struct vnx_calibration);
+} calibration SEC(".maps");
 
-/* Run by hand (BPF_PROG_TEST_RUN) to fit jiffies to CLOCK_MONOTONIC. */
+/* Run by hand (BPF_PROG_TEST_RUN) to fit jiffies to CLOCK_MONOTONIC and to try stack_id(). */
 SEC("raw_tp") int calibrate(void *ctx)
 {
 	__u32 zero = 0;
-	struct vnx_clock_pair *pair = bpf_map_lookup_elem(&clock_pair, &zero);
+	struct vnx_calibration *c = bpf_map_lookup_elem(&calibration, &zero);
 
-	if (!pair)
+	if (!c)
 		return 0;
-	pair->jiffies = bpf_jiffies64();
-	pair->mono_ns = bpf_ktime_get_ns();
+	c->clocks.jiffies = bpf_jiffies64();
+	c->clocks.mono_ns = bpf_ktime_get_ns();
+	c->stack = conf.by_tid ? 0 : stack_id();
 	return 0;
 }
 

@@ -5,9 +5,9 @@
  * ring that is touched once a bin.
  *
  * A slot has one writer, its thread, so nothing is atomic but the claim. head.total only
- * grows. Opening a bin appends {bin, total so far} to the ring and is the last time that
- * entry is written: what was counted in a bin is the difference between its entry and the
- * next one (or the total). The reader subtracts; nothing is ever cleared, so a read can
+ * grows. Opening a bin appends {bin, thread, total so far} to the ring and is the last time
+ * that entry is written: what was counted in a bin is the difference between its entry and
+ * the next one (or the total). The reader subtracts; nothing is ever cleared, so a read can
  * neither lose nor race with a count.
  */
 #ifndef VNX_COUNT_H
@@ -28,13 +28,16 @@ typedef unsigned int vnx_u32;
 #define VNX_SLOTS_MIN 1024u
 
 /*
- * Key of a slot: thread, process and metric. The idle thread is tid 0 on every CPU at once:
- * there the CPU's number stands for the tid, so that a slot still has one writer.
+ * Key of a slot: who counts, and what. "Who" is the kernel stack the program runs on, as
+ * asking for the thread id takes a call that costs more than all the rest; the id is asked
+ * for once a bin and stands in the ring. (Where a stack does not tell, it is the id after
+ * all: vnx_count_conf.by_tid.) A thread that dies and whose stack goes to another one that
+ * runs the same function may hence give that one its name until the bin's end.
  */
-#define VNX_KEY_TGID_SHIFT 32
 #define VNX_KEY_METRIC_SHIFT 60
-#define VNX_KEY_IDLE (1ULL << 58)
 #define VNX_KEY_METRIC(metric) ((vnx_u64)((metric) + 1) << VNX_KEY_METRIC_SHIFT)
+/* Kernel stacks of all 64-bit architectures are at least so large, and aligned to it. */
+#define VNX_STACK_SHIFT 14
 
 /* One cache line. */
 struct vnx_head {
@@ -46,7 +49,8 @@ struct vnx_head {
 };
 
 struct vnx_ring_entry {
-	vnx_u64 bin;
+	vnx_u32 bin;
+	vnx_u32 tid;   /* 0: the idle thread of some CPU */
 	vnx_u64 start; /* head.total when the bin was opened */
 };
 
@@ -61,12 +65,20 @@ struct vnx_count_conf {
 	vnx_u64 bin_ns;
 	vnx_u32 slot_mask; /* number of slots less one */
 	vnx_u32 use_ktime; /* 1: bpf_ktime_get_ns() instead of jiffies */
+	vnx_u32 by_tid;    /* 1: a slot's key has the thread's id instead of its stack */
+	vnx_u32 pad;
 };
 
-/* What the calibration program answers: both clocks read at one instant. */
+/* Both clocks read at one instant. */
 struct vnx_clock_pair {
 	vnx_u64 jiffies;
 	vnx_u64 mono_ns;
+};
+
+/* What the calibration program answers. */
+struct vnx_calibration {
+	struct vnx_clock_pair clocks;
+	vnx_u64 stack; /* the caller's, as in a key */
 };
 
 #endif

@@ -9,11 +9,6 @@ struct snapshot {
 
 #define SNAPSHOT_TRIES 64
 
-uint32_t vnx_slot_tid(uint64_t key)
-{
-	return key & VNX_KEY_IDLE ? 0 : (uint32_t)key;
-}
-
 enum vnx_metric vnx_slot_metric(uint64_t key)
 {
 	return (enum vnx_metric)((key >> VNX_KEY_METRIC_SHIFT) - 1);
@@ -39,14 +34,14 @@ static bool snapshot_take(const struct vnx_head *head, const struct vnx_ring *ri
 	return false;
 }
 
-static int emit(struct vnx_slots *slots, struct vnx_samples *out, uint64_t key,
-		enum vnx_metric metric, uint64_t bin, uint64_t n_bins, uint64_t count)
+static int emit(struct vnx_slots *slots, struct vnx_samples *out, enum vnx_metric metric,
+		uint32_t tid, uint64_t bin, uint64_t n_bins, uint64_t count)
 {
 	struct vnx_sample s = {
 		.t_ns = slots->start_ns + bin * slots->bin_ns,
 		.dur_ns = n_bins * slots->bin_ns,
 		.count = count,
-		.entity = vnx_slot_tid(key),
+		.entity = tid,
 		.metric = metric,
 	};
 
@@ -55,7 +50,7 @@ static int emit(struct vnx_slots *slots, struct vnx_samples *out, uint64_t key,
 
 /* Entries older than @oldest are gone: what they held is lost, unless it is all of one bin. */
 static int skip_overwritten(struct vnx_slots *slots, struct vnx_slot_seen *seen,
-			    const struct snapshot *s, uint64_t key, uint64_t oldest,
+			    const struct snapshot *s, enum vnx_metric metric, uint64_t oldest,
 			    struct vnx_samples *out)
 {
 	const struct vnx_ring_entry *e = &s->ring.e[oldest % VNX_RING];
@@ -64,9 +59,10 @@ static int skip_overwritten(struct vnx_slots *slots, struct vnx_slot_seen *seen,
 	int ret = 0;
 
 	if (n && known)
-		ret = emit(slots, out, key, vnx_slot_metric(key), from, 1, n);
+		ret = emit(slots, out, metric, seen->tid, from, 1, n);
 	else if (n)
-		ret = emit(slots, out, key, VNX_LOST, from, e->bin > from ? e->bin - from : 1, n);
+		ret = emit(slots, out, VNX_LOST, e->tid, from, e->bin > from ? e->bin - from : 1,
+			   n);
 	if (ret)
 		return ret;
 	*(known ? &slots->events : &slots->lost) += n;
@@ -79,28 +75,28 @@ static int read_slot(struct vnx_slots *slots, struct vnx_slot_seen *seen, const 
 {
 	uint64_t oldest = s->n >= VNX_RING ? s->n - VNX_RING + 1 : 0;
 	uint64_t key = s->key ? s->key : seen->key, i = seen->any ? seen->entry : 0;
+	enum vnx_metric metric = vnx_slot_metric(key);
 	int ret;
 
 	if (i < oldest) {
-		ret = skip_overwritten(slots, seen, s, key, oldest, out);
+		ret = skip_overwritten(slots, seen, s, metric, oldest, out);
 		if (ret)
 			return ret;
 		i = oldest;
 	}
 	for (; i < s->n; i++) {
-		uint64_t bin = s->ring.e[i % VNX_RING].bin;
+		const struct vnx_ring_entry *e = &s->ring.e[i % VNX_RING];
 		uint64_t end = i + 1 < s->n ? s->ring.e[(i + 1) % VNX_RING].start : s->total;
 
-		if (!final && slots->start_ns + (bin + 1) * slots->bin_ns > now_ns)
+		if (!final && slots->start_ns + (e->bin + 1ull) * slots->bin_ns > now_ns)
 			break;
 		if (end > seen->total) {
-			ret = emit(slots, out, key, vnx_slot_metric(key), bin, 1,
-				   end - seen->total);
+			ret = emit(slots, out, metric, e->tid, e->bin, 1, end - seen->total);
 			if (ret)
 				return ret;
 			slots->events += end - seen->total;
 		}
-		*seen = (struct vnx_slot_seen){ key, end, i, bin, true, seen->gone };
+		*seen = (struct vnx_slot_seen){ key, end, i, e->bin, e->tid, true, seen->gone };
 	}
 	return 0;
 }
@@ -134,8 +130,8 @@ size_t vnx_slots_reclaim(struct vnx_slots *slots, bool (*is_gone)(uint32_t tid, 
 		struct vnx_head *head = &slots->heads[i];
 		struct vnx_slot_seen *seen = &slots->seen[i];
 		uint64_t key = __atomic_load_n(&head->key, __ATOMIC_RELAXED);
-		bool gone = key && !(key & VNX_KEY_IDLE) && seen->total == head->total &&
-			    is_gone(vnx_slot_tid(key), arg);
+		bool gone =
+			key && seen->tid && seen->total == head->total && is_gone(seen->tid, arg);
 
 		if (gone && seen->gone) {
 			__atomic_store_n(&head->key, 0, __ATOMIC_RELEASE);

@@ -14,8 +14,9 @@ struct vnx_slot_seen {
 	uint64_t key;   /* last owner, kept after the slot was freed */
 	uint64_t total; /* events handed out or declared lost */
 	uint64_t entry; /* ring entry up to which ... */
-	uint64_t bin;   /* ... and its bin */
-	bool any;       /* entry and bin are valid */
+	uint32_t bin;   /* ... its bin ... */
+	uint32_t tid;   /* ... and thread */
+	bool any;       /* entry, bin and tid are valid */
 	bool gone;      /* the owner was gone at the last vnx_slots_reclaim() */
 };
 
@@ -46,7 +47,6 @@ int vnx_slots_read(struct vnx_slots *slots, uint64_t now_ns, bool final,
 size_t vnx_slots_reclaim(struct vnx_slots *slots, bool (*is_gone)(uint32_t tid, void *arg),
 			 void *arg);
 
-uint32_t vnx_slot_tid(uint64_t key);           /* 0: the idle thread of some CPU */
 enum vnx_metric vnx_slot_metric(uint64_t key); /* of a key that is not 0 */
 
 #endif

@@ -1,9 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The bench and the tool that runs one capture back end alone.
+# The bench, and the tool that runs one capture back end alone.
 
-$(B)/bench/%: tests/bench/%.c $(B)/libvnx.a $(LIBPERF) $(LIBAPI)
+$(B)/bench/%.bpf.o: tests/bench/%.bpf.c
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -target bpf -mcpu=v3 -Wall \
+		-isystem /usr/include/$(shell $(CC) -dumpmachine) -c -o $@ $<
+
+$(B)/bench/%.skel.h: $(B)/bench/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
+
+$(B)/bench/%: tests/bench/%.c $(B)/bench/empty.skel.h $(B)/libvnx.a $(LIBPERF) $(LIBAPI)
 	$(call say,BENCH,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libvnx.a $(LIBPERF) $(LIBAPI) $(LDLIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libvnx.a \
+		$(LIBPERF) $(LIBAPI) $(LDLIBS)
 
-.PHONY: capture-tool
+.PHONY: bench capture-tool
+bench: $(B)/bench/cost ## cost of counting per event, beside an empty program, bpftrace and perf (root)
+	$(Q)$(B)/bench/cost
+
 capture-tool: $(B)/bench/capture_tool

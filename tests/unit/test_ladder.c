@@ -226,22 +226,28 @@ static int teardown_memory(void **state)
 	return 0;
 }
 
-static vnx_u64 key_of(uint32_t tid, enum vnx_metric metric)
+static vnx_u64 key_of(uint32_t stack, enum vnx_metric metric)
 {
-	return tid | 77ull << VNX_KEY_TGID_SHIFT | VNX_KEY_METRIC(metric);
+	return stack | VNX_KEY_METRIC(metric);
+}
+
+/* As open_bin() and count() of count.bpf.c. */
+static void count_by(struct memory *m, size_t slot, uint32_t tid, uint64_t bin, uint64_t count)
+{
+	struct vnx_head *h = &m->heads[slot];
+	struct vnx_ring *r = &m->rings[slot];
+	struct vnx_ring_entry *last = h->n ? &r->e[(h->n - 1) % VNX_RING] : NULL;
+
+	if (!last || last->bin != bin || last->tid != tid) {
+		r->e[h->n % VNX_RING] = (struct vnx_ring_entry){ (uint32_t)bin, tid, h->total };
+		h->n++;
+	}
+	h->total += count;
 }
 
 static void count_in(struct memory *m, size_t slot, uint64_t bin, uint64_t count)
 {
-	struct vnx_head *h = &m->heads[slot];
-	struct vnx_ring *r = &m->rings[slot];
-
-	if (!h->n || r->e[(h->n - 1) % VNX_RING].bin != bin) {
-		r->e[h->n % VNX_RING].bin = bin;
-		r->e[h->n % VNX_RING].start = h->total;
-		h->n++;
-	}
-	h->total += count;
+	count_by(m, slot, 42, bin, count);
 }
 
 static void read_at(struct memory *m, double bins, bool final)
@@ -357,7 +363,7 @@ static void slots_of_gone_threads_are_freed(void **state)
 	m->heads[0].key = key_of(42, VNX_HANDLE_TX);
 	m->heads[1].key = key_of(43, VNX_HANDLE_TX);
 	count_in(m, 0, 0, 11);
-	count_in(m, 1, 0, 12);
+	count_by(m, 1, 43, 0, 12);
 	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0);
 	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0); /* not read yet */
 	read_at(m, 1, false);
@@ -371,8 +377,8 @@ static void slots_of_gone_threads_are_freed(void **state)
 	assert_int_equal(m->out.n, 1);
 	assert_sample(&m->out.v[0], VNX_HANDLE_TX, 42, 0, 1, 1);
 	m->heads[0].key = key_of(99, VNX_VCPU_ENTER); /* a new owner, in the same bin */
-	count_in(m, 0, 0, 5);
-	count_in(m, 0, 1, 6);
+	count_by(m, 0, 99, 0, 5);
+	count_by(m, 0, 99, 1, 6);
 	read_at(m, 2, false);
 	assert_int_equal(m->out.n, 2);
 	assert_sample(&m->out.v[0], VNX_VCPU_ENTER, 99, 0, 1, 5);
@@ -384,8 +390,8 @@ static void slots_of_idle_have_no_thread(void **state)
 	struct memory *m = *state;
 	uint32_t gone = 0;
 
-	m->heads[2].key = 1 | VNX_KEY_IDLE | VNX_KEY_METRIC(VNX_HANDLE_TX);
-	count_in(m, 2, 0, 3);
+	m->heads[2].key = key_of(1, VNX_HANDLE_TX);
+	count_by(m, 2, 0, 0, 3);
 	read_at(m, 1, false);
 	assert_sample(&m->out.v[0], VNX_HANDLE_TX, 0, 0, 1, 3);
 	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0);
