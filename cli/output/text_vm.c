@@ -264,6 +264,9 @@ static void put_degradations(struct vnx_layout *l, const struct vnx_vm_finding *
 	put_advice(l, vm);
 }
 
+/* An r over this few calls follows from when they happened to come: no words about it. */
+#define FEW_CALLS 20
+
 static bool is_certain(const struct vnx_corr *c)
 {
 	return isfinite(c->ci_lo) && isfinite(c->ci_hi) && (c->ci_lo > 0 || c->ci_hi < 0);
@@ -326,6 +329,8 @@ static const char *explains(struct vnx_layout *l, const struct vnx_diagnosis *dg
 		return NULL;
 	if (!isfinite(raw->c.r))
 		return no_number(l, x, raw->c.undefined);
+	if (vm->totals[x] < FEW_CALLS)
+		return no_number(l, x, vnx_layout_format(l, "only %.0f calls", vm->totals[x]));
 	if (within && isfinite(within->c.r) && is_certain(&raw->c) && !is_certain(&within->c))
 		tail = "; the link is between the stages' levels, not from bin to bin";
 	vnx_seconds_format(vnx_bin_start_s(&dg->grid, dg->sma_bins), window);
