@@ -246,6 +246,48 @@ static void recorded_tcg_mixed(void **state)
 	vnx_host_free(host);
 }
 
+/* Five kinds of guest on a real KVM host whose workers are kernel processes or not. */
+static void five_guests(const char *tree_path, bool kthreads)
+{
+	static const char *const cards[] = {
+		"virtio-net vhost-net q1 tap1/tap#4 > br0/bridge > peer0 10000000000",
+		"virtio-net qemu-virtio q1 tap2/tap#5 > br0/bridge > peer0 10000000000",
+		"e1000 qemu-emulated q1 tap3/tap#6 > br0/bridge > peer0 10000000000",
+		"virtio-net vhost-net q2 tap4/tap#7 > br0/bridge > peer0 10000000000",
+		"virtio-net vhost-net q1 tap5/macvtap#10 > mvt0/macvtap > mvt0 10000000000",
+	};
+	static const size_t workers[] = { 1, 0, 0, 2, 1 }, vcpus[] = { 1, 1, 1, 2, 1 };
+	struct vnx_host *host = scanned(tree_path);
+	char path[160];
+
+	assert_int_equal(vnx_host_vms(host)->n, 5);
+	for (size_t i = 0; i < 5; i++) {
+		const struct vnx_vm *vm = vm_at(host, i);
+		char name[8];
+
+		snprintf(name, sizeof(name), "vm%zu", i + 1);
+		assert_string_equal(vm->name, name);
+		assert_int_equal(vm->ifaces.n, 1);
+		card_is(vm, 0, cards[i]);
+		assert_int_equal(vm->workers.n, workers[i]);
+		assert_int_equal(vm->vcpus.n, vcpus[i]);
+		for (size_t j = 0; j < vm->workers.n; j++) {
+			snprintf(path, sizeof(path), "%s/%u/stat", tree_path, vm->workers.v[j]);
+			assert_int_equal(!access(path, F_OK), kthreads);
+			snprintf(path, sizeof(path), "%s/%u/task/%u/comm", tree_path, vm->pid,
+				 vm->workers.v[j]);
+			assert_int_equal(!access(path, F_OK), !kthreads);
+		}
+	}
+	assert_int_equal(vnx_host_tids(host)->n, 4 + 6);
+	vnx_host_free(host);
+}
+
+static void recorded_lab_6_1(void **state)
+{
+	five_guests("fixtures/host/lab-6.1", true);
+}
+
 /* ---- made-up trees ---- */
 
 static void empty_host(void **state)
@@ -765,6 +807,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recorded_tcg_mixed),
+		cmocka_unit_test(recorded_lab_6_1),
 		cmocka_unit_test(no_such_tree),
 		cmocka_unit_test(ovsdb_replies),
 		IN_TREE(empty_host),
