@@ -76,8 +76,8 @@ static void fit_phase(const struct vnx_clock_pair *pairs, size_t n, struct vnx_j
 
 	for (size_t i = 1; i < n; i++) {
 		int64_t phase =
-			(int64_t)pairs[i].mono_ns - (int64_t)(pairs[i].jiffies * out->tick_ns);
-		int64_t gap = (int64_t)(pairs[i].mono_ns - pairs[i - 1].mono_ns);
+			(int64_t)pairs[i].after_ns - (int64_t)(pairs[i].jiffies * out->tick_ns);
+		int64_t gap = (int64_t)(pairs[i].after_ns - pairs[i - 1].mono_ns);
 
 		if (pairs[i].jiffies == pairs[i - 1].jiffies)
 			continue;
@@ -115,8 +115,9 @@ void vnx_jiffies_check(struct vnx_jiffies *j, const struct vnx_clock_pair *pair)
 {
 	uint64_t begun = vnx_jiffies_mono_ns(j, pair->jiffies), due = begun + j->tick_ns, off = 0;
 
-	if (pair->mono_ns < begun)
-		off = begun - pair->mono_ns;
+	/* An interrupt between the readings is nobody's lateness. */
+	if (pair->after_ns < begun)
+		off = begun - pair->after_ns;
 	else if (pair->mono_ns > due)
 		off = pair->mono_ns - due;
 	j->looks[off ? 64 - __builtin_clzll(off | 1) - (off >> 63) : 0]++;

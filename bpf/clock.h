@@ -3,7 +3,7 @@
  * Jiffies on CLOCK_MONOTONIC. The kernel advances jiffies in steps of TICK_NSEC of the
  * monotonic clock (kernel/time/tick-sched.c, tick_do_update_jiffies64), so that
  * mono = phase + jiffies * TICK_NSEC; HZ and the phase are found out from pairs of both
- * clocks read at one instant.
+ * clocks read close together.
  */
 #ifndef VNX_CLOCK_H
 #define VNX_CLOCK_H

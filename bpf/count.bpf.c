@@ -172,8 +172,9 @@ SEC("raw_tp") int calibrate(void *ctx)
 
 	if (!c)
 		return 0;
-	c->clocks.jiffies = bpf_jiffies64();
 	c->clocks.mono_ns = bpf_ktime_get_ns();
+	c->clocks.jiffies = bpf_jiffies64();
+	c->clocks.after_ns = bpf_ktime_get_ns();
 	c->stack = conf.by_tid ? 0 : stack_id();
 	return 0;
 }

@@ -69,10 +69,11 @@ struct vnx_count_conf {
 	vnx_u32 pad;
 };
 
-/* Both clocks read at one instant. */
+/* Jiffies, and CLOCK_MONOTONIC just before and just after they were read. */
 struct vnx_clock_pair {
 	vnx_u64 jiffies;
 	vnx_u64 mono_ns;
+	vnx_u64 after_ns;
 };
 
 /* What the calibration program answers. */

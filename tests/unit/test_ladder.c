@@ -406,8 +406,8 @@ static size_t make_ticks(struct vnx_clock_pair *p, size_t ticks, uint64_t tick_n
 		uint64_t j = 4294893000ull + i, edge = phase + j * tick_ns;
 
 		edge += late_ns[i % n_late];
-		p[2 * i] = (struct vnx_clock_pair){ j - 1, edge - 500 };
-		p[2 * i + 1] = (struct vnx_clock_pair){ j, edge + 500 };
+		p[2 * i] = (struct vnx_clock_pair){ j - 1, edge - 500, edge - 400 };
+		p[2 * i + 1] = (struct vnx_clock_pair){ j, edge + 400, edge + 500 };
 	}
 	return 2 * ticks;
 }
@@ -448,7 +448,8 @@ static void clock_refuses_what_fits_no_hz(void **state)
 static void clock_error_is_not_one_stall(void **state)
 {
 	struct vnx_jiffies j = { .hz = 250, .tick_ns = 4000000, .error_ns = 700 };
-	struct vnx_clock_pair fits = { 10, 41000000 }, late = { 10, 344000000 };
+	struct vnx_clock_pair fits = { 10, 41000000, 344000000 };
+	struct vnx_clock_pair late = { 10, 344000000, 344000100 };
 
 	assert_int_equal(vnx_jiffies_error_ns(&j), 700);
 	for (int i = 0; i < 40; i++)
