@@ -39,6 +39,7 @@ struct session {
 	bool taps_read; /* of the bin that ends at edge_ns */
 	double cpu_at_start_s;
 	bool vms_changed;
+	uint64_t hooks_state; /* of what is written */
 };
 
 static volatile sig_atomic_t stop_signal;
@@ -173,6 +174,24 @@ static int write_vms(struct session *s, struct vnx_err *err)
 	return ret;
 }
 
+/* Hooks change when a module comes or goes and at the end, not from bin to bin. */
+static int write_hooks(struct session *s, struct vnx_err *err)
+{
+	const struct vnx_hooks *hooks = s->ops->hooks(s->cap);
+	uint64_t state = 1;
+	int ret;
+
+	for (size_t i = 0; i < hooks->n; i++)
+		state = (state * 31 + hooks->v[i].since_ns) * 31 + hooks->v[i].until_ns +
+			hooks->v[i].refused.n;
+	if (state == s->hooks_state)
+		return 0;
+	ret = vnx_recording_put_hooks(s->rec, hooks, err);
+	if (!ret)
+		s->hooks_state = state;
+	return ret;
+}
+
 static int check_vm_names(struct session *s, struct vnx_err *err)
 {
 	const struct vnx_vms *all = vnx_host_vms(s->host);
@@ -238,7 +257,7 @@ static int start(struct session *s, struct vnx_err *err)
 	if (!ret)
 		ret = write_vms(s, err);
 	if (!ret)
-		ret = vnx_recording_put_hooks(s->rec, s->ops->hooks(s->cap), err);
+		ret = write_hooks(s, err);
 	if (!ret)
 		ret = vnx_recording_commit(s->rec, err);
 	if (!ret && s->conf->command)
@@ -309,7 +328,7 @@ static int write_out(struct session *s, bool final, struct vnx_err *err)
 	if (!ret && s->lines.n > s->lines_written)
 		ret = vnx_recording_add_lines(s->rec, &s->lines, s->lines_written, err);
 	if (!ret)
-		ret = vnx_recording_put_hooks(s->rec, s->ops->hooks(s->cap), err);
+		ret = write_hooks(s, err);
 	if (!ret)
 		ret = vnx_recording_update(s->rec, &s->facts, err);
 	if (!ret)
