@@ -164,6 +164,7 @@ struct vnx_vmm_thread {
 	uint32_t vcpu;  /* number, UINT32_MAX not known */
 	unsigned looks; /* how often its name was read; names change just after the start */
 	bool gone;
+	bool kernels; /* of the kernel's making: no vCPU, whatever its registers say */
 };
 
 struct vnx_vmm_threads {

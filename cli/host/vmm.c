@@ -198,15 +198,27 @@ static void name_thread(int dirfd, uint32_t pid, struct vnx_vmm_thread *t)
 	if (!comm)
 		return;
 	comm[strcspn(comm, "\n")] = '\0';
+	t->kernels = starts(comm, "kvm-nx-lpage-re");
 	if (vnx_vhost_owner(comm, &owner))
 		t->role = VNX_THREAD_WORKER;
 	else if (vcpu_of_comm(comm, &t->vcpu))
 		t->role = VNX_THREAD_VCPU;
 }
 
+static bool vcpu_is_known(const struct vnx_vmm *vmm, uint32_t number)
+{
+	for (size_t i = 0; number != UINT32_MAX && i < vmm->threads.n; i++)
+		if (vmm->threads.v[i].role == VNX_THREAD_VCPU && !vmm->threads.v[i].gone &&
+		    vmm->threads.v[i].vcpu == number)
+			return true;
+	return false;
+}
+
 /*
  * A thread that waits in ioctl(vcpu fd, KVM_RUN) is a vCPU. One that runs right now shows
- * "running" and is found by a later scan or by vnx_host_note_thread().
+ * "running" and is found by a later scan or by vnx_host_note_thread(). Threads that the kernel
+ * adds to a process (kernel/vhost_task.c) start with the registers of the thread that caused
+ * them: KVM's page recovery, started within KVM_RUN, looks like a second thread of that vCPU.
  */
 static void look_into_syscall(int dirfd, const struct vnx_vmm *vmm, struct vnx_vmm_thread *t)
 {
@@ -221,7 +233,8 @@ static void look_into_syscall(int dirfd, const struct vnx_vmm *vmm, struct vnx_v
 	    cmd != KVM_RUN_CMD)
 		return;
 	for (size_t i = 0; i < vmm->fds.n; i++)
-		if (vmm->fds.v[i].kind == VNX_FD_KVM_VCPU && vmm->fds.v[i].fd == fd) {
+		if (vmm->fds.v[i].kind == VNX_FD_KVM_VCPU && vmm->fds.v[i].fd == fd &&
+		    !vcpu_is_known(vmm, vmm->fds.v[i].number)) {
 			t->role = VNX_THREAD_VCPU;
 			t->vcpu = vmm->fds.v[i].number;
 		}
@@ -307,7 +320,7 @@ int vnx_vmm_read_threads(int dirfd, struct vnx_vmm *vmm, bool *changed)
 	for (size_t i = 0; lacking && i < vmm->threads.n; i++) {
 		struct vnx_vmm_thread *t = &vmm->threads.v[i];
 
-		if (t->role != VNX_THREAD_OTHER || t->gone)
+		if (t->role != VNX_THREAD_OTHER || t->gone || t->kernels)
 			continue;
 		look_into_syscall(dirfd, vmm, t);
 		*changed |= t->role != VNX_THREAD_OTHER;

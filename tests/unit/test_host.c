@@ -288,6 +288,11 @@ static void recorded_lab_6_1(void **state)
 	five_guests("fixtures/host/lab-6.1", true);
 }
 
+static void recorded_lab_6_12(void **state)
+{
+	five_guests("fixtures/host/lab-6.12", false);
+}
+
 /* ---- made-up trees ---- */
 
 static void empty_host(void **state)
@@ -571,6 +576,11 @@ static void vcpus_without_names(void **state)
 	put("16 0xc 0xae80 0x0 0x0 0x0 0x0 0x7f 0x7f\n", 40, "100/task/103/syscall");
 	put("16 0xc 0xae81 0x0 0x0 0x0 0x0 0x7f 0x7f\n", 40, "100/task/101/syscall");
 	put("running\n", 8, "100/task/102/syscall");
+	/* The kernel's own thread bears the registers of the vCPU thread that caused it. */
+	add_task(100, 99, "kvm-nx-lpage-re");
+	put("16 0xc 0xae80 0x0 0x0 0x0 0x0 0x7f 0x7f\n", 40, "100/task/99/syscall");
+	add_task(100, 104, "another");
+	put("16 0xc 0xae80 0x0 0x0 0x0 0x0 0x7f 0x7f\n", 40, "100/task/104/syscall");
 	host = scanned(tree);
 	has_tids(&vm_at(host, 0)->vcpus, 1, 103);
 	/* The capture saw 102 enter a guest. */
@@ -808,6 +818,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recorded_tcg_mixed),
 		cmocka_unit_test(recorded_lab_6_1),
+		cmocka_unit_test(recorded_lab_6_12),
 		cmocka_unit_test(no_such_tree),
 		cmocka_unit_test(ovsdb_replies),
 		IN_TREE(empty_host),
