@@ -287,7 +287,7 @@ static void put_vm(struct vnx_json *j, const struct vnx_grid *grid, const struct
 }
 
 static void put_surroundings(struct vnx_json *j, const struct vnx_finding *f,
-			     const struct vnx_run *run, const struct vnx_strings *warnings)
+			     const struct vnx_run *run, const struct vnx_texts *warnings)
 {
 	const struct vnx_run_facts *facts = &run->facts;
 
@@ -312,7 +312,7 @@ static int report_json(const struct vnx_finding *f, const struct vnx_report_conf
 		       struct vnx_err *err)
 {
 	const struct vnx_run *run = f->run ? f->run : &no_run;
-	struct vnx_strings warnings = { 0 };
+	struct vnx_texts warnings = { 0 };
 	struct vnx_json j = { .out = out };
 	int ret;
 
@@ -335,7 +335,7 @@ static int report_json(const struct vnx_finding *f, const struct vnx_report_conf
 	vnx_json_close(&j);
 	ret = vnx_output_check(out, err);
 out:
-	vnx_strings_fini(&warnings);
+	vnx_texts_fini(&warnings);
 	return ret;
 }
 

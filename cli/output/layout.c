@@ -21,7 +21,7 @@ void vnx_layout_init(struct vnx_layout *l, const struct vnx_report_conf *conf, F
 
 void vnx_layout_fini(struct vnx_layout *l)
 {
-	vnx_strings_fini(&l->arena);
+	vnx_texts_fini(&l->arena);
 }
 
 /* Takes over @s and keeps it until fini. */

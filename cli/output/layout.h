@@ -22,7 +22,7 @@ struct vnx_layout {
 	unsigned columns;
 	bool color, utf8;
 	bool failed;              /* memory ran out: what was written is not complete */
-	struct vnx_strings arena; /* what the functions below return lives until fini */
+	struct vnx_texts arena; /* what the functions below return lives until fini */
 };
 
 void vnx_layout_init(struct vnx_layout *l, const struct vnx_report_conf *conf, FILE *out);

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-void vnx_strings_fini(struct vnx_strings *list)
+void vnx_texts_fini(struct vnx_texts *list)
 {
 	for (size_t i = 0; i < list->n; i++)
 		free(list->v[i]);
@@ -13,7 +13,7 @@ void vnx_strings_fini(struct vnx_strings *list)
 }
 
 /* Takes @s over; NULL is a failed allocation. */
-static int strings_take(struct vnx_strings *list, char *s)
+static int strings_take(struct vnx_texts *list, char *s)
 {
 	if (!s)
 		return -ENOMEM;
@@ -33,7 +33,7 @@ static bool was_killed(const struct vnx_finding *f)
 	       strcmp(f->source_kind, "live") != 0;
 }
 
-int vnx_pick_warnings(const struct vnx_finding *f, struct vnx_strings *out)
+int vnx_pick_warnings(const struct vnx_finding *f, struct vnx_texts *out)
 {
 	int ret = 0;
 

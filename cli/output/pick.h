@@ -7,14 +7,14 @@
 
 #include "cli/output/reporter.h"
 
-struct vnx_strings {
+struct vnx_texts {
 	char **v; /* owned */
 	size_t n, cap;
 };
-void vnx_strings_fini(struct vnx_strings *list);
+void vnx_texts_fini(struct vnx_texts *list);
 
 /* What a reader has to know before he trusts the numbers, one sentence each; -ENOMEM. */
-int vnx_pick_warnings(const struct vnx_finding *f, struct vnx_strings *out) VNX_MUST_CHECK;
+int vnx_pick_warnings(const struct vnx_finding *f, struct vnx_texts *out) VNX_MUST_CHECK;
 
 /*
  * The call metric that carries the VM's traffic: handle_rx where more bytes enter the guest

@@ -120,14 +120,14 @@ static void put_headlines(struct vnx_layout *l, const struct vnx_diagnosis *dg)
 
 static void put_warnings(struct vnx_layout *l, const struct vnx_finding *f)
 {
-	struct vnx_strings warnings = { 0 };
+	struct vnx_texts warnings = { 0 };
 
 	if (vnx_pick_warnings(f, &warnings))
 		l->failed = true;
 	for (size_t i = 0; i < warnings.n; i++)
 		vnx_layout_para(l, 0, 2, VNX_YELLOW "warning:" VNX_PLAIN " %s",
 				vnx_layout_safe(l, warnings.v[i]));
-	vnx_strings_fini(&warnings);
+	vnx_texts_fini(&warnings);
 }
 
 static const char *row_verdict(struct vnx_layout *l, const struct vnx_diagnosis *dg,
