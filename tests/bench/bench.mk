@@ -17,6 +17,7 @@ $(B)/bench/%: tests/bench/%.c $(B)/bench/empty.skel.h $(B)/libvnx.a $(LIBPERF) $
 
 .PHONY: bench capture-tool
 bench: $(B)/bench/cost ## cost of counting per event, beside an empty program, bpftrace and perf (root)
+	$(Q)tests/deps --bench
 	$(Q)$(B)/bench/cost
 
 capture-tool: $(B)/bench/capture_tool

@@ -5,10 +5,15 @@
  * Packets are written to a tap in a network namespace of the bench's own and meet the
  * tracepoint netif_receive_skb on their way. One pair is a batch of packets without anything
  * attached and the same batch with it, in CPU time; the added cost of a pair is the difference per
- * packet. Methods take turns pair by pair, so that a drift of the machine meets all alike. Stated
- * are medians over the pairs: ours / empty   added cost of vnetdx's bpf back end over that of a BPF
- * program that does nothing, at the same hook (goal: at most 1.15) peer / ours    added cost of
- * bpftrace or perf stat counting the same tracepoint over that of vnetdx (goal: at least 3)
+ * packet. Methods take turns pair by pair, so that a drift of the machine meets all alike.
+ *
+ * Stated are medians over the pairs:
+ *
+ * - ours / empty: added cost of vnetdx's bpf back end over that of a BPF program that does
+ *   nothing, at the same hook (goal: at most 1.15);
+ * - peer / ours: added cost of bpftrace or perf stat counting the same tracepoint over that of
+ *   vnetdx (goal: at least 3).
+ *
  * Everything is gone when the process is: namespaces, tap, mount, probes.
  */
 #include <arpa/inet.h>
