@@ -20,7 +20,6 @@ BOOT_LIMIT_S = 180
 EXIT_NO_AGENT = 125
 CRASH_SIGNS = re.compile(r"Kernel panic|Oops:|\bBUG: (?!soft lockup|workqueue)|int3: 0000|general protection fault"
                          r"|invalid opcode: 0000|stack segment: 0000|double fault")
-STALL_SIGNS = re.compile(r"rcu: INFO: .*stall|soft lockup|hung_task|blocked for more than")
 APPEND = ("quiet panic=-1 oops=panic mitigations=off nokaslr tsc=reliable no_timer_check "
           "random.trust_cpu=on console=ttyS0 nowatchdog")
 
@@ -146,13 +145,6 @@ class Machine:
             return None
         found = CRASH_SIGNS.search(text)
         return text[found.start():].splitlines()[0] if found else None
-
-    def stalled(self):
-        """The console speaks of a stall; it may pass, so ask the agent too."""
-        try:
-            return bool(STALL_SIGNS.search(self.console.read_text(errors="replace")))
-        except OSError:
-            return False
 
     def last_words(self):
         try:
