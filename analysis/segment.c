@@ -32,9 +32,10 @@
 
 /* The valid bins of a series, in order. */
 struct series {
-	double *y;  /* as measured */
-	double *g;  /* clipped and variance-stabilised: what is segmented */
-	size_t *at; /* bin of each */
+	double *y;    /* as measured */
+	double *root; /* stabilised */
+	double *g;    /* clipped and variance-stabilised: what is segmented */
+	size_t *at;   /* bin of each */
 	size_t n;
 	double phi;       /* AR(1) of the noise */
 	double half_diff; /* half the mean square of neighbours' differences, of the root */
@@ -43,25 +44,9 @@ struct series {
 static void series_fini(struct series *s)
 {
 	free(s->y);
+	free(s->root);
 	free(s->g);
 	free(s->at);
-}
-
-static int series_init(struct series *s, const double *x, size_t n)
-{
-	memset(s, 0, sizeof(*s));
-	s->y = malloc((n + 1) * sizeof(*s->y));
-	s->g = calloc(n + 1, sizeof(*s->g));
-	s->at = malloc((n + 1) * sizeof(*s->at));
-	if (!s->y || !s->g || !s->at)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		if (!isfinite(x[i]))
-			continue;
-		s->y[s->n] = x[i];
-		s->at[s->n++] = i;
-	}
-	return 0;
 }
 
 /*
@@ -71,6 +56,25 @@ static int series_init(struct series *s, const double *x, size_t n)
 static double stabilise(double x)
 {
 	return copysign(sqrt(fabs(x)), x);
+}
+
+static int series_init(struct series *s, const double *x, size_t n)
+{
+	memset(s, 0, sizeof(*s));
+	s->y = malloc((n + 1) * sizeof(*s->y));
+	s->root = malloc((n + 1) * sizeof(*s->root));
+	s->g = calloc(n + 1, sizeof(*s->g));
+	s->at = malloc((n + 1) * sizeof(*s->at));
+	if (!s->y || !s->root || !s->g || !s->at)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (!isfinite(x[i]))
+			continue;
+		s->y[s->n] = x[i];
+		s->root[s->n] = stabilise(x[i]);
+		s->at[s->n++] = i;
+	}
+	return 0;
 }
 
 /* Median of up to @half bins on either side. @half is small: insertion sort. */
@@ -290,22 +294,34 @@ struct verdict {
 };
 
 /*
+ * Degrees of freedom of the variance of @n values of an AR(1): its own effective size, larger
+ * than the mean's, since squares forget faster (Bayley & Hammersley 1946).
+ */
+static double variance_df(size_t n, double phi)
+{
+	return fmax((double)n * (1 - phi * phi) / (1 + phi * phi) - 1, 1);
+}
+
+/*
  * The search has chosen the place among all between the two neighbours: Bonferroni over as
  * many places as there are independent values. A few bins say little of their own variance
- * (three bins at 0 have none), so some of the pooled one is mixed in.
+ * (three bins at 0 have none), so some of the pooled one is mixed in. Tested are the roots,
+ * as segmented: their spread does not follow the level.
  */
 static struct verdict bound_test(const struct series *s, const size_t *b)
 {
 	size_t na = b[1] - b[0], nb = b[2] - b[1];
-	const double *ya = s->y + b[0], *yb = s->y + b[1];
-	struct verdict v = { .before = vnx_mean(ya, na), .after = vnx_mean(yb, nb) };
-	double fa = (double)na - 1, fb = (double)nb - 1, sa = vnx_sd(ya, na), sb = vnx_sd(yb, nb);
+	const double *ra = s->root + b[0], *rb = s->root + b[1];
+	struct verdict v = { .before = vnx_mean(s->y + b[0], na),
+			     .after = vnx_mean(s->y + b[1], nb) };
+	double fa = (double)na - 1, fb = (double)nb - 1, sa = vnx_sd(ra, na), sb = vnx_sd(rb, nb);
 	double pool = (fa * sa * sa + fb * sb * sb) / (fa + fb), p;
 
-	p = vnx_welch_p_moments(v.before, (fa * sa * sa + SCALE_PRIOR * pool) / (fa + SCALE_PRIOR),
-				vnx_mean_neff(na, s->phi), v.after,
-				(fb * sb * sb + SCALE_PRIOR * pool) / (fb + SCALE_PRIOR),
-				vnx_mean_neff(nb, s->phi));
+	p = vnx_welch_p_moments(
+		vnx_mean(ra, na), (fa * sa * sa + SCALE_PRIOR * pool) / (fa + SCALE_PRIOR),
+		vnx_mean_neff(na, s->phi), variance_df(na, s->phi), vnx_mean(rb, nb),
+		(fb * sb * sb + SCALE_PRIOR * pool) / (fb + SCALE_PRIOR), vnx_mean_neff(nb, s->phi),
+		variance_df(nb, s->phi));
 	v.effect = v.after == v.before ? 0 : fabs(v.after - v.before) / fabs(v.before);
 	v.p = isnan(p) ? 1 : fmin(1, p * vnx_mean_neff(na + nb, s->phi));
 	return v;
@@ -319,7 +335,7 @@ static int phi_of_levels(const struct series *s, const size_t *b, size_t k, doub
 	if (!part)
 		return -ENOMEM;
 	for (size_t i = 0; i < k; i++)
-		part[i] = (struct vnx_stretch){ s->y + b[i], b[i + 1] - b[i] };
+		part[i] = (struct vnx_stretch){ s->root + b[i], b[i + 1] - b[i] };
 	*phi = fmin(vnx_ar1_pooled(part, k), PHI_MAX);
 	return 0;
 }

@@ -204,17 +204,17 @@ double vnx_neff(const double *x, const double *y, size_t n)
 	return neff_of_pairs(px, py, n, valid);
 }
 
-double vnx_welch_p_moments(double mean_a, double var_a, double neff_a, double mean_b, double var_b,
-			   double neff_b)
+double vnx_welch_p_moments(double mean_a, double var_a, double neff_a, double df_a, double mean_b,
+			   double var_b, double neff_b, double df_b)
 {
 	double ea = var_a / neff_a, eb = var_b / neff_b, se2 = ea + eb;
 
-	if (!(neff_a > 1) || !(neff_b > 1) || isnan(se2))
+	if (!(neff_a > 1) || !(neff_b > 1) || !(df_a > 0) || !(df_b > 0) || isnan(se2))
 		return NAN;
 	if (!(se2 > 0)) /* two constants: nothing to test if equal, no doubt if not */
 		return mean_a == mean_b ? NAN : 0;
 	return 2 * pt(-fabs(mean_a - mean_b) / sqrt(se2),
-		      se2 * se2 / (ea * ea / (neff_a - 1) + eb * eb / (neff_b - 1)), 1, 0);
+		      se2 * se2 / (ea * ea / df_a + eb * eb / df_b), 1, 0);
 }
 
 double vnx_welch_p_neff(const double *a, size_t na, double neff_a, const double *b, size_t nb,
@@ -222,8 +222,8 @@ double vnx_welch_p_neff(const double *a, size_t na, double neff_a, const double 
 {
 	double sa = vnx_sd(a, na), sb = vnx_sd(b, nb);
 
-	return vnx_welch_p_moments(vnx_mean(a, na), sa * sa, neff_a, vnx_mean(b, nb), sb * sb,
-				   neff_b);
+	return vnx_welch_p_moments(vnx_mean(a, na), sa * sa, neff_a, neff_a - 1, vnx_mean(b, nb),
+				   sb * sb, neff_b, neff_b - 1);
 }
 
 /* Products at lag 1 and squares of @x about its own mean, added to *products, *squares. */

@@ -82,8 +82,8 @@ double vnx_welch_p(const double *a, size_t na, const double *b, size_t nb);
 /* As above with the effective sizes given; those of independent values are the valid counts. */
 double vnx_welch_p_neff(const double *a, size_t na, double neff_a, const double *b, size_t nb,
 			double neff_b);
-/* As above from means and variances. */
-double vnx_welch_p_moments(double mean_a, double var_a, double neff_a, double mean_b, double var_b,
-			   double neff_b);
+/* As above from means and variances, with the degrees of freedom of each variance. */
+double vnx_welch_p_moments(double mean_a, double var_a, double neff_a, double df_a, double mean_b,
+			   double var_b, double neff_b, double df_b);
 
 #endif
