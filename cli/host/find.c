@@ -157,7 +157,7 @@ static int examine(struct vnx_host *host, struct process *p, uint64_t now_ns)
 			p->vhost_owner = 0;
 		return 0;
 	}
-	if (st.state == 'Z' || st.state == 'X' || vnx_host_find_guest(host, p->id.id))
+	if (st.ended || vnx_host_find_guest(host, p->id.id))
 		return 0;
 	return examine_user(host, p, &st, now_ns);
 }

@@ -16,7 +16,7 @@ static bool still_there(const struct vnx_host *host, size_t i)
 	char rel[16];
 
 	snprintf(rel, sizeof(rel), "%u", host->guests.v[i].vmm.pid);
-	return !vnx_proc_stat(host->dirfd, rel, &st) && st.state != 'Z' && st.state != 'X' &&
+	return !vnx_proc_stat(host->dirfd, rel, &st) && !st.ended &&
 	       st.start_ticks == host->vms.v[i].start_ticks;
 }
 
@@ -35,8 +35,9 @@ static bool same_fds(const struct vnx_vmm_fds *a, const struct vnx_vmm_fds *b)
  * Descriptors change when a card is plugged in or out. Since 6.2 the folder's size is their
  * number, so that a look costs one stat; in any case they are read again now and then.
  */
-static int update_fds(struct vnx_host *host, struct guest *g)
+static int update_fds(struct vnx_host *host, size_t i)
 {
+	struct guest *g = &host->guests.v[i];
 	struct vnx_vmm *vmm = &g->vmm;
 	struct vnx_vmm_fds fds = { 0 };
 	uint64_t count = vmm->fd_count;
@@ -56,7 +57,8 @@ static int update_fds(struct vnx_host *host, struct guest *g)
 	vmm->fds_denied = vnx_host_denied(err);
 	if (vmm->fds_denied)
 		vnx_host_note_denied(host, vmm->kind);
-	if (err || same_fds(&vmm->fds, &fds)) {
+	/* What an exiting process has left is not what the VM had: the next scan ends it. */
+	if (err || same_fds(&vmm->fds, &fds) || !still_there(host, i)) {
 		free(fds.v);
 		return err == -ENOMEM ? err : 0;
 	}
@@ -212,7 +214,7 @@ int vnx_guest_update(struct vnx_host *host, size_t i, uint64_t now_ns, bool *cha
 		*changed = true;
 		return 0;
 	}
-	err = update_fds(host, g);
+	err = update_fds(host, i);
 	if (!err) {
 		err = vnx_vmm_read_threads(host->dirfd, &g->vmm, &g->dirty);
 		/* Gone since: the next scan says so. */

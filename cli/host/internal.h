@@ -13,7 +13,7 @@
 
 struct vnx_proc_stat {
 	char comm[64];
-	char state;
+	bool ended; /* exiting or a zombie: it closes its files, or has */
 	bool kthread;
 	uint64_t start_ticks;
 };

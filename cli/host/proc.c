@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define PF_KTHREAD 0x00200000UL /* include/linux/sched.h; in field 9 of stat */
+/* include/linux/sched.h; in field 9 of stat */
+#define PF_EXITING 0x00000004UL
+#define PF_KTHREAD 0x00200000UL
 
 bool vnx_parse_u32(const char *s, char end, uint32_t *out)
 {
@@ -131,6 +133,8 @@ int vnx_proc_stat(int dirfd, const char *rel, struct vnx_proc_stat *out)
 	VNX_CLEANUP_CLOSE int fd = -1;
 	char path[64], buf[1024], *open_par, *close_par;
 	const char *flags, *start;
+	unsigned long bits;
+	char state;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "%s/stat", rel);
@@ -152,8 +156,10 @@ int vnx_proc_stat(int dirfd, const char *rel, struct vnx_proc_stat *out)
 		return -EBADMSG;
 	snprintf(out->comm, sizeof(out->comm), "%.*s", (int)(close_par - open_par - 1),
 		 open_par + 1);
-	out->state = close_par[2];
-	out->kthread = strtoul(flags, NULL, 10) & PF_KTHREAD;
+	state = close_par[2];
+	bits = strtoul(flags, NULL, 10);
+	out->ended = state == 'Z' || state == 'X' || bits & PF_EXITING;
+	out->kthread = bits & PF_KTHREAD;
 	out->start_ticks = strtoull(start, NULL, 10);
 	return 0;
 }

@@ -117,7 +117,7 @@ static bool is_exiting(int dirfd, uint32_t pid)
 	bool gone;
 
 	snprintf(rel, sizeof(rel), "%u", pid);
-	gone = vnx_proc_stat(dirfd, rel, &st) || st.state == 'Z' || st.state == 'X';
+	gone = vnx_proc_stat(dirfd, rel, &st) || st.ended;
 	errno = saved;
 	return gone;
 }

@@ -645,6 +645,28 @@ static void vms_come_and_go(void **state)
 	vnx_host_free(host);
 }
 
+/* Killed, its descriptors are closed before it is a zombie: what it had stays known. */
+static void exiting_vm_keeps_its_cards(void **state)
+{
+	static const char card[] = "virtio-net vhost-net q1 tap1/tap#7 > br0/bridge > eth0 10000000000";
+	struct vnx_host *host;
+
+	add_links(plain_links);
+	add_qemu(100, 40, VHOST_ARGS);
+	add_fd(100, 20, "/dev/net/tun", "tap1");
+	add_fd(100, 21, "/dev/vhost-net", NULL);
+	host = scanned(tree);
+	card_is(vm_at(host, 0), 0, card);
+	add_process(100, "qemu-system-x86", 0x400104, 40);
+	rm_rel("100/fd/20");
+	rm_rel("100/fd/21");
+	rescan(host, 7, true);
+	assert_int_equal(vm_at(host, 0)->last_ns, 7);
+	assert_int_equal(vm_at(host, 0)->backend, VNX_BACKEND_VHOST_NET);
+	card_is(vm_at(host, 0), 0, card);
+	vnx_host_free(host);
+}
+
 static void other_network_namespace(void **state)
 {
 	struct vnx_host *host;
@@ -836,6 +858,7 @@ int main(void)
 		IN_TREE(vcpus_without_names),
 		IN_TREE(note_thread_of_unknown_process),
 		IN_TREE(vms_come_and_go),
+		IN_TREE(exiting_vm_keeps_its_cards),
 		IN_TREE(other_network_namespace),
 		IN_TREE(open_vswitch),
 		IN_TREE(ovsdb_over_its_socket),
