@@ -242,7 +242,29 @@ static int read_load(struct vnx_pipeline *p, const struct vnx_pipeline_conf *con
 	return ret;
 }
 
-static int make_grid(const struct vnx_run_facts *f, struct vnx_grid *grid, struct vnx_err *err)
+/* --from, --to: whole bins within. */
+static int crop_grid(const struct vnx_run_facts *f, const struct vnx_pipeline_conf *conf,
+		     struct vnx_grid *grid, struct vnx_err *err)
+{
+	uint64_t from = 0, to = grid->n;
+
+	if (conf->from_ns > f->start_ns)
+		from = (conf->from_ns - f->start_ns + f->bin_ns - 1) / f->bin_ns;
+	if (conf->to_ns && conf->to_ns < f->end_ns)
+		to = conf->to_ns > f->start_ns ? (conf->to_ns - f->start_ns) / f->bin_ns : 0;
+	if (from >= to) {
+		vnx_err_hint(err, "It reaches from %.3f s to %.3f s of the clock of its source.",
+			     (double)f->start_ns / 1e9, (double)f->end_ns / 1e9);
+		return vnx_err_set(err, -ENODATA, VNX_EXIT_USAGE, "usage",
+				   "no bin of the run is between --from and --to");
+	}
+	grid->start_ns += from * f->bin_ns;
+	grid->n = to - from;
+	return 0;
+}
+
+static int make_grid(const struct vnx_run_facts *f, const struct vnx_pipeline_conf *conf,
+		     struct vnx_grid *grid, struct vnx_err *err)
 {
 	if (!f->bin_ns || f->end_ns < f->start_ns ||
 	    (f->end_ns - f->start_ns) / f->bin_ns > MAX_BINS)
@@ -254,10 +276,19 @@ static int make_grid(const struct vnx_run_facts *f, struct vnx_grid *grid, struc
 				   .bin_ns = f->bin_ns,
 				   .n = (f->end_ns - f->start_ns) / f->bin_ns };
 	if (grid->n)
-		return 0;
+		return crop_grid(f, conf, grid, err);
 	vnx_err_hint(err, "Record for longer than one bin.");
 	return vnx_err_set(err, -ENODATA, VNX_EXIT_FAILED, "too-short",
 			   "the run is shorter than one bin of %g s", f->bin_ns / 1e9);
+}
+
+/* With --from or --to totals are of that part only, without them of all that was counted. */
+static bool outside(const struct vnx_pipeline_conf *conf, const struct vnx_grid *grid,
+		    const struct vnx_sample *s)
+{
+	return (conf->from_ns || conf->to_ns) &&
+	       (s->t_ns + s->dur_ns <= grid->start_ns ||
+		s->t_ns >= grid->start_ns + grid->n * grid->bin_ns);
 }
 
 int vnx_pipeline_run(const struct vnx_reader_ops *ops, struct vnx_reader *r,
@@ -270,13 +301,13 @@ int vnx_pipeline_run(const struct vnx_reader_ops *ops, struct vnx_reader *r,
 	int ret;
 
 	*out = (struct vnx_pipeline){ 0 };
-	ret = ops->finish(r, &out->run, err);
+	ret = ops->run(r, &out->run, err);
 	if (!ret)
 		ret = filter_vms(&out->run.vms, conf, err);
 	if (!ret && out->run.vms.n)
 		qsort(out->run.vms.v, out->run.vms.n, sizeof(struct vnx_vm), compare_vms);
 	if (!ret)
-		ret = make_grid(&out->run.facts, &grid, err);
+		ret = make_grid(&out->run.facts, conf, &grid, err);
 	if (!ret)
 		ret = read_load(out, conf, err);
 	if (!ret)
@@ -284,6 +315,8 @@ int vnx_pipeline_run(const struct vnx_reader_ops *ops, struct vnx_reader *r,
 	if (ret)
 		goto out;
 	while ((ret = ops->next(r, &s, err)) > 0) {
+		if (outside(conf, &grid, &s))
+			continue;
 		ret = vnx_series_add(set, &s);
 		if (ret)
 			goto out;

@@ -13,6 +13,7 @@ struct vnx_pipeline_conf {
 	uint64_t stage_ns;      /* 0: what the recording says, else segments found */
 	const char *const *vms; /* --vm: names or pids; n_vms 0: all */
 	size_t n_vms;
+	uint64_t from_ns, to_ns; /* only this part, of the source's clock; to_ns 0: to the end */
 	const char *throughput_path; /* --throughput FILE; NULL: the recording's own load */
 };
 

@@ -17,7 +17,7 @@ struct vnx_recording;
 struct vnx_run_facts {
 	uint64_t bin_ns, start_ns;      /* grid; CLOCK_MONOTONIC */
 	uint64_t end_ns;                /* last edge covered; grows while recording */
-	int64_t realtime_minus_mono_ns; /* at the start */
+	int64_t realtime_minus_mono_ns; /* at the start; 0: not known (of a raw trace) */
 	char capture[16];               /* back end's name */
 	char clock[16];                 /* "mono" */
 	char kernel[96], host[96];

@@ -11,11 +11,6 @@
 
 const char *const vnx_backend_choices[] = { "auto", "bpf", "ftrace", "perf", NULL };
 
-struct overrides {
-	struct vnx_hook_override *v;
-	size_t n, cap;
-};
-
 /* "handle_tx=raw_tp:netif_receive_skb"; @text is not changed, the hook points into it. */
 static int parse_override(const char *text, struct vnx_hook_override *out, struct vnx_err *err)
 {
@@ -35,19 +30,27 @@ static int parse_override(const char *text, struct vnx_hook_override *out, struc
 	return vnx_hook_parse(eq + 1, &spec, err);
 }
 
+int vnx_overrides_parse(const struct vnx_strings *texts, struct vnx_overrides *out,
+			struct vnx_err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < texts->n && !ret; i++) {
+		struct vnx_hook_override o;
+
+		ret = parse_override(texts->v[i], &o, err);
+		if (!ret)
+			ret = vnx_vec_push(out, o);
+	}
+	return ret;
+}
+
 int vnx_live_run(const struct vnx_live_opts *opts, char **command, struct vnx_recording **out,
 		 bool *load_failed, struct vnx_err *err)
 {
-	struct overrides list = { 0 };
-	int ret = 0;
+	struct vnx_overrides list = { 0 };
+	int ret = vnx_overrides_parse(&opts->hooks, &list, err);
 
-	for (size_t i = 0; i < opts->hooks.n && !ret; i++) {
-		struct vnx_hook_override o;
-
-		ret = parse_override(opts->hooks.v[i], &o, err);
-		if (!ret)
-			ret = vnx_vec_push(&list, o);
-	}
 	if (!ret) {
 		struct vnx_session_conf sc = {
 			.duration_ns = opts->duration_ns,

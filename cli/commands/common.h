@@ -98,6 +98,15 @@ extern const char *const vnx_backend_choices[];
 int vnx_no_operands(const char *name, int first, int cmd, int argc, char **argv,
 		    struct vnx_err *err) VNX_MUST_CHECK;
 
+struct vnx_overrides {
+	struct vnx_hook_override *v;
+	size_t n, cap;
+};
+
+/* "METRIC=HOOK" texts of --hook, which must outlive @out; its v is to be freed. */
+int vnx_overrides_parse(const struct vnx_strings *texts, struct vnx_overrides *out,
+			struct vnx_err *err) VNX_MUST_CHECK;
+
 /* Records as @opts say; the rest as of vnx_session_run(). @command may be NULL. */
 int vnx_live_run(const struct vnx_live_opts *opts, char **command, struct vnx_recording **out,
 		 bool *load_failed, struct vnx_err *err) VNX_MUST_CHECK;

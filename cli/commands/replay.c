@@ -5,7 +5,8 @@
 struct opts {
 	struct vnx_view_opts view;
 	struct vnx_strings vms;
-	uint64_t stage_ns;
+	struct vnx_strings hooks;
+	uint64_t stage_ns, bin_ns, from_ns, to_ns;
 };
 
 static const struct vnx_opt options[] = {
@@ -13,41 +14,76 @@ static const struct vnx_opt options[] = {
 	  "only this VM (may be repeated)" },
 	{ "stages", 0, VNX_OPT_TIME, offsetof(struct opts, stage_ns), "TIME",
 	  "the load changed every TIME: correlate within stages", .min = VNX_NSEC_PER_SEC },
+	{ "bin", 0, VNX_OPT_TIME, offsetof(struct opts, bin_ns), "TIME",
+	  "width of a bin of a raw trace (500ms)", .min = 10 * VNX_NSEC_PER_MSEC,
+	  .max = 60 * VNX_NSEC_PER_SEC },
+	{ "hook", 0, VNX_OPT_LIST, offsetof(struct opts, hooks), "METRIC=HOOK",
+	  "the event of a raw trace to count: handle_tx=tp:probe:my_tx" },
+	{ "from", 0, VNX_OPT_TIME, offsetof(struct opts, from_ns), "TIME",
+	  "leave out what is before TIME of the trace's clock" },
+	{ "to", 0, VNX_OPT_TIME, offsetof(struct opts, to_ns), "TIME",
+	  "leave out what is after TIME of the trace's clock" },
 	VNX_VIEW_OPTIONS(struct opts, view),
 	{ "quiet", 'q', VNX_OPT_FLAG, offsetof(struct opts, view.quiet), NULL, "no progress" },
 	{ "verbose", 'v', VNX_OPT_FLAG, offsetof(struct opts, view.verbose), NULL,
 	  "hooks refused and why, every VM in full" },
 };
 
-static int replay_one(const struct opts *o, const char *path, struct vnx_err *err)
+static int replay_input(const struct opts *o, struct vnx_input *in,
+			const struct vnx_reader_conf *rc, struct vnx_err *err)
 {
 	struct vnx_pipeline_conf pc = { .sma_ns = o->view.sma_ns,
 					.stage_ns = o->stage_ns,
 					.vms = o->vms.v,
 					.n_vms = o->vms.n,
+					.from_ns = o->from_ns,
+					.to_ns = o->to_ns,
 					.throughput_path = o->view.throughput };
-	const struct vnx_reader_ops *ops = vnx_reader_find(path, err);
+	const struct vnx_reader_ops *ops = vnx_reader_find(in, err);
 	struct vnx_pipeline p;
 	struct vnx_reader *r;
 	int ret;
 
 	if (!ops)
 		return -EINVAL;
-	ret = ops->open(&r, path, err);
+	ret = ops->open(&r, in, rc, err);
 	if (ret)
 		return ret;
 	ret = vnx_pipeline_run(ops, r, &pc, &p, err);
 	ops->close(r);
 	if (ret)
 		return ret;
-	ret = vnx_view_run(&o->view, &p, ops->name, path);
+	if (p.run.warning[0])
+		fprintf(stderr, "vnetdx: %s: %s\n", in->path, p.run.warning);
+	ret = vnx_view_run(&o->view, &p, ops->name, in->path);
 	vnx_pipeline_fini(&p);
+	return ret;
+}
+
+static int replay_one(const struct opts *o, const char *path, struct vnx_err *err)
+{
+	struct vnx_overrides hooks = { 0 };
+	struct vnx_input in;
+	int ret = vnx_overrides_parse(&o->hooks, &hooks, err);
+	struct vnx_reader_conf rc = { .bin_ns = o->bin_ns,
+				      .hooks = hooks.v,
+				      .n_hooks = hooks.n,
+				      .quiet = o->view.quiet };
+
+	if (!ret)
+		ret = vnx_input_open(&in, path, err);
+	if (!ret) {
+		ret = replay_input(o, &in, &rc, err);
+		vnx_input_close(&in);
+	}
+	free(hooks.v);
 	return ret;
 }
 
 static int run(int argc, char **argv)
 {
-	struct opts o = { .view = { .sma_ns = 10 * VNX_NSEC_PER_SEC } };
+	struct opts o = { .view = { .sma_ns = 10 * VNX_NSEC_PER_SEC },
+			  .bin_ns = VNX_NSEC_PER_SEC / 2 };
 	struct vnx_err err = { 0 };
 	int ret = vnx_options_parse(&vnx_command_replay, argc, argv, &o, NULL, &err);
 
@@ -61,6 +97,7 @@ static int run(int argc, char **argv)
 	if (ret >= 0)
 		ret = replay_one(&o, argv[ret], &err);
 	free(o.vms.v);
+	free(o.hooks.v);
 	return ret < 0 ? vnx_fail(&err, o.view.json || vnx_wants_json(argc, argv)) : ret;
 }
 
@@ -68,7 +105,8 @@ const struct vnx_command vnx_command_replay = {
 	.name = "replay",
 	.summary = "the same verdict from a recording",
 	.synopsis = "INPUT [--throughput FILE]",
-	.text = "INPUT is a recording of vnetdx (.vdx).",
+	.text = "INPUT is a recording of vnetdx (.vdx), a trace-cmd trace.dat, a perf.data, or text of\n"
+		"ftrace (trace, trace_pipe, trace-cmd report) or perf script; \"-\" is standard input.",
 	.opts = options,
 	.n_opts = VNX_ARRAY_SIZE(options),
 	.run = run,

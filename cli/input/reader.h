@@ -1,12 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One reader a format, listed in vnx_readers[]. Samples are pulled, the rest of the run is
- * told after the last one.
+ * One reader a format, listed in vnx_readers[]: told the run first, then asked for its
+ * samples one by one. Readers of raw traces count while they open (see trace.h).
  */
 #ifndef VNX_READER_H
 #define VNX_READER_H
 
 #include "cli/recording.h"
+
+#define VNX_HEAD_LEN 4096
+
+/* A file, or standard input, looked at but not consumed. */
+struct vnx_input {
+	const char *path; /* as given; "-" is standard input */
+	int fd;
+	bool seekable;
+	uint64_t size; /* bytes; 0 where not seekable */
+	unsigned char head[VNX_HEAD_LEN];
+	size_t head_len, head_taken;
+};
+
+/* Opens @path for reading; -errno with a sentence ("a folder, not a recording"). */
+int vnx_input_open(struct vnx_input *in, const char *path, struct vnx_err *err) VNX_MUST_CHECK;
+void vnx_input_close(struct vnx_input *in);
+/* Up to @len next bytes, from the start on; 0 at the end, -errno. For reading in order. */
+ssize_t vnx_input_read(struct vnx_input *in, void *buf, size_t len) VNX_MUST_CHECK;
+/* Up to @len bytes at @offset of a seekable input, short at the end only; -errno. */
+ssize_t vnx_input_pread(const struct vnx_input *in, void *buf, size_t len,
+			uint64_t offset) VNX_MUST_CHECK;
+
+/* What the user wants of a raw trace; recordings of ours know it themselves. */
+struct vnx_reader_conf {
+	uint64_t bin_ns;
+	const struct vnx_hook_override *hooks; /* --hook METRIC=HOOK */
+	size_t n_hooks;
+	bool quiet; /* no progress on stderr */
+};
 
 /* Everything but the samples. */
 struct vnx_run {
@@ -14,6 +43,7 @@ struct vnx_run {
 	struct vnx_hooks hooks;
 	struct vnx_vms vms;
 	struct vnx_load_lines lines;
+	char warning[384]; /* what of a damaged file was left out, "" if nothing */
 };
 void vnx_run_fini(struct vnx_run *run);
 
@@ -23,17 +53,19 @@ struct vnx_reader_ops {
 	const char *name; /* source.kind of the JSON */
 	/* 0: not mine ... 100: certain; by magic first, by name second. */
 	int (*probe)(const char *path, const unsigned char *head, size_t len);
-	int (*open)(struct vnx_reader **out, const char *path, struct vnx_err *err);
+	/* @in is open, stays the caller's and must outlive the reader; @conf too. */
+	int (*open)(struct vnx_reader **out, struct vnx_input *in,
+		    const struct vnx_reader_conf *conf, struct vnx_err *err);
+	/* Before next(). @run is zeroed by the caller and freed by vnx_run_fini(). */
+	int (*run)(struct vnx_reader *r, struct vnx_run *run, struct vnx_err *err);
 	/* 1: *s filled; 0: no more; -errno with a sentence that names the place. */
 	int (*next)(struct vnx_reader *r, struct vnx_sample *s, struct vnx_err *err);
-	/* After next() gave 0. @run is zeroed by the caller and freed by vnx_run_fini(). */
-	int (*finish)(struct vnx_reader *r, struct vnx_run *run, struct vnx_err *err);
 	void (*close)(struct vnx_reader *r);
 };
 
 extern const struct vnx_reader_ops *const vnx_readers[]; /* NULL-terminated */
-/* Chooses by content; NULL with @err ("empty", "a directory", "no format known"). */
-const struct vnx_reader_ops *vnx_reader_find(const char *path, struct vnx_err *err);
+/* Chooses by content; NULL with @err ("empty", "no format known"). */
+const struct vnx_reader_ops *vnx_reader_find(const struct vnx_input *in, struct vnx_err *err);
 /* The .vdx reader over a recording that is open already (a live run); borrows @rec. */
 int vnx_reader_vdx_borrow(struct vnx_reader **out, struct vnx_recording *rec, struct vnx_err *err);
 extern const struct vnx_reader_ops vnx_reader_vdx;

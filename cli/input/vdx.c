@@ -37,11 +37,18 @@ static int reader_new(struct vnx_reader **out, struct vnx_recording *rec, bool b
 	return 0;
 }
 
-static int vdx_open(struct vnx_reader **out, const char *path, struct vnx_err *err)
+static int vdx_open(struct vnx_reader **out, struct vnx_input *in,
+		    const struct vnx_reader_conf *conf, struct vnx_err *err)
 {
 	struct vnx_recording *rec;
-	int ret = vnx_recording_open(path, &rec, err);
+	int ret;
 
+	if (!in->seekable) {
+		vnx_err_hint(err, "Save it to a file and give the file's name.");
+		return vnx_err_set(err, -ESPIPE, VNX_EXIT_FAILED, "not-a-file",
+				   "a .vdx recording cannot be read from a pipe");
+	}
+	ret = vnx_recording_open(in->path, &rec, err);
 	if (ret)
 		return ret;
 	ret = reader_new(out, rec, false);
@@ -66,7 +73,7 @@ static int vdx_next(struct vnx_reader *r, struct vnx_sample *s, struct vnx_err *
 	return vnx_recording_next(r->rec, s, err);
 }
 
-static int vdx_finish(struct vnx_reader *r, struct vnx_run *run, struct vnx_err *err)
+static int vdx_run(struct vnx_reader *r, struct vnx_run *run, struct vnx_err *err)
 {
 	int ret = vnx_recording_facts(r->rec, &run->facts, err);
 
@@ -92,7 +99,7 @@ const struct vnx_reader_ops vnx_reader_vdx = {
 	.name = "vdx",
 	.probe = vdx_probe,
 	.open = vdx_open,
+	.run = vdx_run,
 	.next = vdx_next,
-	.finish = vdx_finish,
 	.close = vdx_close,
 };

@@ -205,7 +205,7 @@ static void read_and_check(const struct vnx_reader_ops *ops, struct vnx_reader *
 	}
 	assert_int_equal(ops->next(r, &s, &err), 0);
 	assert_int_equal(ops->next(r, &s, &err), 0);
-	assert_int_equal(ops->finish(r, &run, &err), 0);
+	assert_int_equal(ops->run(r, &run, &err), 0);
 	assert_facts_equal(&run.facts, &facts);
 	assert_lists(&run);
 	vnx_run_fini(&run);
@@ -228,8 +228,10 @@ static void test_round_trip(void **state)
 {
 	const char *path = in_dir("a.vdx");
 	struct vnx_recording *rec = create(path);
+	const struct vnx_reader_conf conf = { .bin_ns = VNX_NSEC_PER_SEC / 2 };
 	const struct vnx_reader_ops *ops;
 	struct vnx_reader *r;
+	struct vnx_input in;
 	struct stat sb;
 
 	fill(rec);
@@ -239,11 +241,13 @@ static void test_round_trip(void **state)
 	assert_int_equal(vnx_recording_commit(rec, &err), 0);
 	close_ok(rec);
 	assert_int_equal(stat(in_dir("a.vdx-journal"), &sb), -1); /* one file */
-	ops = vnx_reader_find(path, &err);
+	assert_int_equal(vnx_input_open(&in, path, &err), 0);
+	ops = vnx_reader_find(&in, &err);
 	assert_ptr_equal(ops, &vnx_reader_vdx);
-	assert_int_equal(ops->open(&r, path, &err), 0);
+	assert_int_equal(ops->open(&r, &in, &conf, &err), 0);
 	read_and_check(ops, r); /* ... and replayed give the same */
 	ops->close(r);
+	vnx_input_close(&in);
 }
 
 static void test_in_memory(void **state)
@@ -345,10 +349,22 @@ static void test_not_a_recording(void **state)
 	assert_int_equal(open_fails(in_dir("fifo"), "pipe"), -EINVAL);
 }
 
+static const struct vnx_reader_ops *find_reader(const char *path)
+{
+	const struct vnx_reader_ops *ops = NULL;
+	struct vnx_input in;
+
+	if (!vnx_input_open(&in, path, &err)) {
+		ops = vnx_reader_find(&in, &err);
+		vnx_input_close(&in);
+	}
+	return ops;
+}
+
 static void find_fails(const char *path, const char *word)
 {
 	err = (struct vnx_err){ 0 };
-	assert_null(vnx_reader_find(path, &err));
+	assert_null(find_reader(path));
 	if (!strstr(err.message, word))
 		print_error("'%s' lacks '%s'\n", err.message, word);
 	assert_non_null(strstr(err.message, word));
@@ -357,7 +373,7 @@ static void find_fails(const char *path, const char *word)
 static void test_reader_find(void **state)
 {
 	make_small(in_dir("no-suffix"));
-	assert_ptr_equal(vnx_reader_find(in_dir("no-suffix"), &err), &vnx_reader_vdx);
+	assert_ptr_equal(find_reader(in_dir("no-suffix")), &vnx_reader_vdx);
 	put_file(in_dir("empty"), "", 0);
 	find_fails(in_dir("empty"), "is empty");
 	put_file(in_dir("text"), "hello", 5);
@@ -371,17 +387,17 @@ static void test_reader_find(void **state)
 static int read_all(const char *path)
 {
 	struct vnx_run run = { 0 };
+	struct vnx_input in = { .path = path, .seekable = true };
 	struct vnx_reader *r;
 	struct vnx_sample s;
 	int ret;
 
 	err = (struct vnx_err){ 0 };
-	ret = vnx_reader_vdx.open(&r, path, &err);
+	ret = vnx_reader_vdx.open(&r, &in, NULL, &err);
 	if (!ret) {
-		while ((ret = vnx_reader_vdx.next(r, &s, &err)) > 0)
-			;
-		if (!ret)
-			ret = vnx_reader_vdx.finish(r, &run, &err);
+		ret = vnx_reader_vdx.run(r, &run, &err);
+		while (!ret && (ret = vnx_reader_vdx.next(r, &s, &err)) > 0)
+			ret = 0;
 		vnx_reader_vdx.close(r);
 		vnx_run_fini(&run);
 	}
@@ -574,9 +590,10 @@ static void make_hot(const char *to)
 
 static int read_hot(void)
 {
+	struct vnx_input in = { .path = in_dir("ro/hot.vdx"), .seekable = true };
 	struct vnx_reader *r;
 
-	if (vnx_reader_vdx.open(&r, in_dir("ro/hot.vdx"), &err)) {
+	if (vnx_reader_vdx.open(&r, &in, NULL, &err)) {
 		print_error("%s\n", err.message);
 		return 1;
 	}
