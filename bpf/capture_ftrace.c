@@ -351,10 +351,10 @@ static int ftrace_detach(struct vnx_capture *cap, struct vnx_err *err)
 			if (src->attached && (i == src->cur || src->until_ns))
 				tracefs_event_file_append(cap->inst[i], src->system, src->event,
 							  "trigger", pause);
+		vnx_hooks_end(&cap->hooks, (enum vnx_metric)m);
 	}
 	cap->waiting = 0;
 	cap->detached = true;
-	vnx_hooks_end(&cap->hooks);
 	return 0;
 }
 

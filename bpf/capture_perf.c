@@ -340,11 +340,12 @@ static int perf_read(struct vnx_capture *cap, struct vnx_samples *out, bool fina
 
 static int perf_detach(struct vnx_capture *cap, struct vnx_err *err)
 {
-	for (int m = 0; m < HOOKS; m++)
+	for (int m = 0; m < HOOKS; m++) {
 		for (size_t i = 0; i < cap->src[m].counters.n; i++)
 			perf_evsel__disable(cap->src[m].counters.v[i].evsel);
+		vnx_hooks_end(&cap->hooks, (enum vnx_metric)m);
+	}
 	cap->detached = true;
-	vnx_hooks_end(&cap->hooks);
 	return 0;
 }
 

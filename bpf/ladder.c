@@ -150,13 +150,11 @@ fail:
 	return -ENOMEM;
 }
 
-void vnx_hooks_end(struct vnx_hooks *hooks)
+void vnx_hooks_end(struct vnx_hooks *hooks, enum vnx_metric metric)
 {
-	uint64_t now = vnx_mono_ns();
-
 	for (size_t i = 0; i < hooks->n; i++)
-		if (hooks->v[i].since_ns && !hooks->v[i].until_ns)
-			hooks->v[i].until_ns = now;
+		if (hooks->v[i].metric == metric && hooks->v[i].since_ns && !hooks->v[i].until_ns)
+			hooks->v[i].until_ns = vnx_mono_ns();
 }
 
 int vnx_hooks_none(const struct vnx_hooks *hooks, const char *backend, struct vnx_err *err)

@@ -57,8 +57,8 @@ int vnx_ladder_choose(struct vnx_hooks *hooks, const struct vnx_capture_conf *co
 int vnx_capture_conf_copy(struct vnx_capture_conf *dst,
 			  const struct vnx_capture_conf *src) VNX_MUST_CHECK;
 void vnx_capture_conf_fini(struct vnx_capture_conf *conf);
-/* All attached hooks get until_ns = now. */
-void vnx_hooks_end(struct vnx_hooks *hooks);
+/* The hook of @metric, if attached, gets until_ns = now. */
+void vnx_hooks_end(struct vnx_hooks *hooks, enum vnx_metric metric);
 /* No hook at all and none to come: fills @err from the refusals, returns -EOPNOTSUPP. */
 int vnx_hooks_none(const struct vnx_hooks *hooks, const char *backend, struct vnx_err *err);
 

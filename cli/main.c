@@ -2,7 +2,6 @@
 /*
  * vnetdx: why is this VM's network slow? Answered without capturing a packet.
  */
-#include <signal.h>
 
 #include "cli/commands/commands.h"
 
@@ -29,7 +28,6 @@ int main(int argc, char **argv)
 {
 	struct vnx_err err = { 0 };
 
-	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {
 		print_usage(stderr);
 		return VNX_EXIT_USAGE;

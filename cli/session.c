@@ -18,6 +18,9 @@
 /* The taps are read as a bin ends, the hooks this much later: theirs are over by then. */
 #define READ_DELAY_NS (20 * VNX_NSEC_PER_MSEC)
 #define SCAN_NS VNX_NSEC_PER_SEC
+/* Looking for VMs may take 1/200 of a CPU, unless news would be older than this. */
+#define SCAN_SHARE 200
+#define SCAN_MAX_NS (10 * VNX_NSEC_PER_SEC)
 /* CLOCK_REALTIME moving this much against MONOTONIC is a step, not a slew. */
 #define STEP_NS (100 * (int64_t)VNX_NSEC_PER_MSEC)
 #define LOAD_GRACE_NS (2 * VNX_NSEC_PER_SEC)
@@ -206,8 +209,25 @@ static int check_vm_names(struct session *s, struct vnx_err *err)
 			   s->conf->vms[0]);
 }
 
+static uint64_t own_thread_ns(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts))
+		return 0;
+	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t scan_pause_ns(uint64_t cost_ns)
+{
+	uint64_t pause_ns = cost_ns * SCAN_SHARE;
+
+	return pause_ns < SCAN_NS ? SCAN_NS : pause_ns > SCAN_MAX_NS ? SCAN_MAX_NS : pause_ns;
+}
+
 static int scan(struct session *s, uint64_t now_ns, struct vnx_err *err)
 {
+	uint64_t begun_ns = own_thread_ns();
 	const struct vnx_u32s *tids;
 	bool changed = false;
 	int ret = vnx_host_scan(s->host, now_ns, &changed, err);
@@ -215,11 +235,12 @@ static int scan(struct session *s, uint64_t now_ns, struct vnx_err *err)
 	if (ret)
 		return ret;
 	s->vms_changed |= changed;
-	s->next_scan_ns = now_ns + SCAN_NS;
-	if (!s->cap)
-		return 0;
-	tids = vnx_host_tids(s->host);
-	return s->ops->refresh(s->cap, tids->v, tids->n, err);
+	if (s->cap) {
+		tids = vnx_host_tids(s->host);
+		ret = s->ops->refresh(s->cap, tids->v, tids->n, err);
+	}
+	s->next_scan_ns = now_ns + scan_pause_ns(own_thread_ns() - begun_ns);
+	return ret;
 }
 
 static double own_cpu_s(void)

@@ -164,7 +164,7 @@ static void choose_waits_for_modules(void **state)
 	assert_int_equal(waiting, 0);
 	assert_int_equal(hooks.n, 1);
 	assert_int_equal(hooks.v[0].refused.n, 1); /* of this time only */
-	vnx_hooks_end(&hooks);
+	vnx_hooks_end(&hooks, VNX_HANDLE_TX);
 	assert_true(hooks.v[0].until_ns >= hooks.v[0].since_ns);
 	vnx_hooks_fini(&hooks);
 }
