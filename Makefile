@@ -39,6 +39,10 @@ CFLAGS += --coverage -O0
 LDFLAGS += --coverage
 B := build/cov
 endif
+ifneq ($(FUZZ),)
+CFLAGS += -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+B := build/fuzz
+endif
 CPPFLAGS += -I$(B)
 
 LIBPERF := build/linux/tools/lib/perf/libperf.a
@@ -51,6 +55,7 @@ LIB_SRC := $(wildcard analysis/*.c) $(filter-out %.bpf.c,$(wildcard bpf/*.c)) \
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 
+.SECONDARY:
 .PHONY: all
 all: $(B)/vnetdx ## build build/vnetdx
 
@@ -70,7 +75,7 @@ $(B)/%.o: %.c | $(LIBPERF) $(SKELS)
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall \
-		-I. -isystem /usr/include/$(shell $(CC) -dumpmachine) -c -o $@ $<
+		-I. -isystem /usr/include/$(shell gcc -dumpmachine) -c -o $@ $<
 
 $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
@@ -134,7 +139,7 @@ golden-update: all ## accept what the program prints now as the golden files
 format: ## clang-format on every source file
 	$(Q)clang-format -i $(shell git ls-files '*.c' '*.h')
 
--include tests/bench/bench.mk
+-include tests/bench/bench.mk tests/fuzz/fuzz.mk
 
 clean: ## remove build/ but keep the lab's images
 	$(Q)find build -mindepth 1 -maxdepth 1 ! -name lab ! -name linux -exec rm -rf {} + 2>/dev/null || true

@@ -65,10 +65,9 @@ static int replay_one(const struct opts *o, const char *path, struct vnx_err *er
 	struct vnx_overrides hooks = { 0 };
 	struct vnx_input in;
 	int ret = vnx_overrides_parse(&o->hooks, &hooks, err);
-	struct vnx_reader_conf rc = { .bin_ns = o->bin_ns,
-				      .hooks = hooks.v,
-				      .n_hooks = hooks.n,
-				      .quiet = o->view.quiet };
+	struct vnx_reader_conf rc = {
+		.bin_ns = o->bin_ns, .hooks = hooks.v, .n_hooks = hooks.n, .quiet = o->view.quiet
+	};
 
 	if (!ret)
 		ret = vnx_input_open(&in, path, err);

@@ -4,7 +4,7 @@
 $(B)/bench/%.bpf.o: tests/bench/%.bpf.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -target bpf -mcpu=v3 -Wall \
-		-isystem /usr/include/$(shell $(CC) -dumpmachine) -c -o $@ $<
+		-isystem /usr/include/$(shell gcc -dumpmachine) -c -o $@ $<
 
 $(B)/bench/%.skel.h: $(B)/bench/%.bpf.o
 	$(call say,SKEL,$@)
