@@ -5,8 +5,8 @@
 
 #include "cli/input/trace_internal.h"
 
-#define HINT_HOOKS                                                                           \
-	"Record the calls: trace-cmd record -C mono -p function -l handle_tx -l handle_rx "  \
+#define HINT_HOOKS                                                                          \
+	"Record the calls: trace-cmd record -C mono -p function -l handle_tx -l handle_rx " \
 	"-l kvm_vcpu_halt -e kvm:kvm_entry. `--hook METRIC=HOOK` names other events."
 
 /* Events of each source, all shards. */
@@ -51,8 +51,8 @@ static int choose(const struct vnx_trace *t, const uint64_t *counts, struct vnx_
 		if (r->unless && has_symbol(t, r->unless)) {
 			char why[VNX_WHY_LEN];
 
-			snprintf(why, sizeof(why), "this kernel has %s: the old name is a part of it",
-				 r->unless);
+			snprintf(why, sizeof(why),
+				 "this kernel has %s: the old name is a part of it", r->unless);
 			if (refuse(hook, t->sources[i].hook, why))
 				return -ENOMEM;
 			continue;

@@ -124,8 +124,7 @@ static int add_worker(const struct vnx_trace *t, uint32_t tid, struct vnx_vms *o
 }
 
 /* vCPU threads know their process, or there is but one VM that they can belong to. */
-static int add_vcpu(const struct vnx_trace *t, uint32_t tid, uint32_t only_pid,
-		    struct vnx_vms *out)
+static int add_vcpu(const struct vnx_trace *t, uint32_t tid, uint32_t only_pid, struct vnx_vms *out)
 {
 	const struct vnx_trace_thread *row = vnx_trace_threads_find(&t->threads, tid);
 	uint32_t pid = row && row->tgid ? row->tgid : only_pid;
@@ -198,7 +197,8 @@ static int add_vcpus(const struct vnx_trace *t, struct vnx_vms *out)
 	uint32_t only_pid = 0;
 	int ret = list_threads(t, false, &tids);
 
-	if (!ret && out->n == 1 && !t->marked.n && tids.n <= ONE_VM_VCPUS && !names_repeat(t, &tids))
+	if (!ret && out->n == 1 && !t->marked.n && tids.n <= ONE_VM_VCPUS &&
+	    !names_repeat(t, &tids))
 		only_pid = out->v[0].pid;
 	for (size_t i = 0; i < tids.n && !ret; i++)
 		if (!is_marked(&t->marked, tids.v[i]))
