@@ -15,9 +15,13 @@ $(B)/bench/%: tests/bench/%.c $(B)/bench/empty.skel.h $(B)/libvnx.a $(LIBPERF) $
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libvnx.a \
 		$(LIBPERF) $(LIBAPI) $(LDLIBS)
 
-.PHONY: bench capture-tool
+.PHONY: bench bench-replay capture-tool
 bench: $(B)/bench/cost ## cost of counting per event, beside an empty program, bpftrace and perf (root)
 	$(Q)tests/deps --bench
 	$(Q)$(B)/bench/cost
+
+bench-replay: all $(B)/bench/make_trace_dat $(B)/bench/make_perf_data ## how fast traces are read, beside their own tools
+	$(Q)tests/deps --bench
+	$(Q)tests/bench/replay
 
 capture-tool: $(B)/bench/capture_tool
