@@ -13,7 +13,7 @@
 
 #define OPTION_CPUSTAT 2
 #define OPTION_TRACECLOCK 4
-#define OPTION_UNAME 6
+#define OPTION_UNAME 5
 #define OPTION_VERSION 9
 #define COPY_CHUNK (256u << 10)
 /* Kernel addresses are in it: not for everybody, as with perf.data. */
