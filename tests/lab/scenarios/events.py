@@ -27,7 +27,7 @@ for hook in run["hooks"]:
     with (out / "totals").open("a") as f:
         f.write(line + "\n")
     network = metric.startswith("handle")
-    if abs(counted - seen) > (0 if network else 50) or seen < (1000 if network else 100):
+    if abs(counted - seen) > (0 if network else 50) or seen < (1000 if network else 20):
         wrong.append(line)
 print("; ".join(wrong))
 sys.exit(1 if wrong else 0)
