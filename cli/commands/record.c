@@ -9,7 +9,7 @@ struct opts {
 static const struct vnx_opt options[] = {
 	VNX_LIVE_OPTIONS(struct opts, live),
 	{ "output", 'o', VNX_OPT_STRING, offsetof(struct opts, live.path), "REC.vdx",
-	  "the recording (required but with --events)" },
+	  "the recording (required unless --events is given)" },
 	{ "json", 0, VNX_OPT_FLAG, offsetof(struct opts, live.json), NULL,
 	  "errors as a JSON document" },
 	{ "quiet", 'q', VNX_OPT_FLAG, offsetof(struct opts, live.quiet), NULL, "no progress" },
