@@ -8,8 +8,7 @@
 #define KALLSYMS "/proc/kallsyms"
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
 
-/* All of a file of /proc, which tells no size; NULL and errno. */
-static char *read_all(const char *path)
+char *vnx_kernel_read_file(const char *path)
 {
 	VNX_CLEANUP_FCLOSE FILE *f = fopen(path, "re");
 	char *text = NULL;
@@ -122,7 +121,7 @@ int vnx_kernel_load(struct vnx_kernel *k, const struct vnx_capture_conf *conf)
 	for (size_t i = 0; i < conf->n_overrides; i++)
 		if (want_hook(k, conf->overrides[i].hook, NULL))
 			return -ENOMEM;
-	k->modules = read_all("/proc/modules");
+	k->modules = vnx_kernel_read_file("/proc/modules");
 	return scan_symbols(k);
 }
 
@@ -161,7 +160,7 @@ int vnx_kernel_refresh(struct vnx_kernel *k)
 
 	if (!k->modules)
 		return 0;
-	now = read_all("/proc/modules");
+	now = vnx_kernel_read_file("/proc/modules");
 	if (!now)
 		return -errno;
 	if (same_modules(k->modules, now)) {

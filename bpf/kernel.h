@@ -47,6 +47,8 @@ int vnx_kernel_no_tracepoint(const struct vnx_kernel *k, const struct vnx_candid
 int vnx_kernel_kprobe_pmu(char why[VNX_WHY_LEN]);
 /* Where tracefs is mounted, NULL: nowhere. Caller frees. Mounts nothing. */
 char *vnx_kernel_tracefs(void);
+/* All of a file of /proc, which tells no size, as a string; NULL and errno. Caller frees. */
+char *vnx_kernel_read_file(const char *path);
 /* Thread id of no thread? */
 bool vnx_kernel_thread_gone(uint32_t tid);
 

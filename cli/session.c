@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/clock.h"
+#include "cli/event_file.h"
 #include "cli/host/host.h"
 #include "cli/load.h"
 #include "cli/progress.h"
@@ -32,6 +33,7 @@ struct session {
 	struct vnx_host *host;
 	struct vnx_tapstats *taps;
 	struct vnx_recording *rec;
+	struct vnx_event_file *events;
 	struct vnx_load *load;
 	struct vnx_load_lines lines;
 	size_t lines_written;
@@ -71,9 +73,9 @@ static void release_signals(void)
 	signal(SIGHUP, SIG_DFL);
 }
 
-static int open_with(struct session *s, const struct vnx_capture_ops *ops, struct vnx_err *err)
+static struct vnx_capture_conf capture_conf(const struct session *s)
 {
-	struct vnx_capture_conf cc = {
+	return (struct vnx_capture_conf){
 		.bin_ns = s->conf->bin_ns,
 		.metrics = 1u << VNX_HANDLE_TX | 1u << VNX_HANDLE_RX | 1u << VNX_VCPU_ENTER |
 			   1u << VNX_VCPU_HALT,
@@ -81,6 +83,20 @@ static int open_with(struct session *s, const struct vnx_capture_ops *ops, struc
 		.n_overrides = s->conf->n_overrides,
 		.threads_hint = vnx_host_tids(s->host)->n,
 	};
+}
+
+/* Before counting begins and, at the end, after it: all that is counted is among the events. */
+static int open_events(struct session *s, struct vnx_err *err)
+{
+	struct vnx_capture_conf cc = capture_conf(s);
+
+	return vnx_event_file_open(&s->events, s->conf->events_path, s->conf->force, s->conf->quiet,
+				   &cc, err);
+}
+
+static int open_with(struct session *s, const struct vnx_capture_ops *ops, struct vnx_err *err)
+{
+	struct vnx_capture_conf cc = capture_conf(s);
 	int ret = ops->probe(err);
 
 	if (!ret)
@@ -172,6 +188,7 @@ static int write_vms(struct session *s, struct vnx_err *err)
 			ret = vnx_vec_push(&kept, all->v[i]);
 	if (!ret)
 		ret = vnx_recording_put_vms(s->rec, &kept, err);
+	vnx_event_file_mark(s->events, &kept);
 	free(kept.v); /* the VMs in it are the host's */
 	s->vms_changed = false;
 	return ret;
@@ -237,6 +254,7 @@ static int scan(struct session *s, uint64_t now_ns, struct vnx_err *err)
 	s->vms_changed |= changed;
 	if (s->cap) {
 		tids = vnx_host_tids(s->host);
+		vnx_event_file_refresh(s->events, tids->v, tids->n);
 		ret = s->ops->refresh(s->cap, tids->v, tids->n, err);
 	}
 	s->next_scan_ns = now_ns + scan_pause_ns(own_thread_ns() - begun_ns);
@@ -263,6 +281,8 @@ static int start(struct session *s, struct vnx_err *err)
 	ret = scan(s, vnx_clock_mono(), err);
 	if (!ret)
 		ret = check_vm_names(s, err);
+	if (!ret)
+		ret = open_events(s, err);
 	if (!ret)
 		ret = open_capture(s, err);
 	if (!ret)
@@ -369,6 +389,7 @@ static int wait_and_pump(struct session *s, struct vnx_err *err)
 	int timeout_ms = (int)((left_ns + VNX_NSEC_PER_MSEC - 1) / VNX_NSEC_PER_MSEC);
 	struct pollfd pfd = { .fd = s->load ? vnx_load_fd(s->load) : -1, .events = POLLIN };
 
+	timeout_ms = vnx_event_file_timeout_ms(s->events, timeout_ms);
 	if (poll(&pfd, 1, timeout_ms) < 0 && errno != EINTR)
 		return vnx_err_set(err, -errno, VNX_EXIT_FAILED, "io", "poll failed: %s",
 				   strerror(errno));
@@ -411,6 +432,7 @@ static int run(struct session *s, struct vnx_err *err)
 
 	while (!ret && !is_over(s, vnx_clock_mono())) {
 		ret = wait_and_pump(s, err);
+		vnx_event_file_pump(s->events);
 		if (!ret)
 			ret = tick(s, err);
 	}
@@ -434,6 +456,8 @@ static int finish(struct session *s, bool *load_failed, struct vnx_err *err)
 	if (!ret)
 		ret = write_out(s, true, err);
 	vnx_progress_end(&s->progress);
+	vnx_event_file_finish(s->events);
+	s->events = NULL;
 	if (*load_failed)
 		fprintf(stderr, "vnetdx: %s\n        What was measured until then is kept.\n",
 			why.message);
@@ -447,6 +471,7 @@ static void free_session(struct session *s)
 	if (s->load)
 		vnx_load_stop(s->load, LOAD_GRACE_NS, &s->lines);
 	vnx_load_free(s->load);
+	vnx_event_file_discard(s->events);
 	if (s->cap)
 		s->ops->close(s->cap);
 	if (s->rec)
@@ -493,6 +518,8 @@ int vnx_session_run(const struct vnx_session_conf *conf, struct vnx_recording **
 		ret = finish(&s, load_failed, err);
 	if (ret) {
 		vnx_progress_end(&s.progress);
+		vnx_event_file_finish(s.events); /* what there is, is kept */
+		s.events = NULL;
 		goto out;
 	}
 	*out = s.rec;

@@ -15,9 +15,10 @@ struct vnx_session_conf {
 	size_t n_overrides;
 	const char *const *vms; /* --vm; n_vms 0: all */
 	size_t n_vms;
-	const char *path; /* recording; NULL: in memory */
-	bool force;       /* an existing file may be overwritten */
-	char **command;   /* NULL-terminated, or NULL */
+	const char *path;        /* recording; NULL: in memory */
+	const char *events_path; /* trace.dat of raw events beside it; NULL: none */
+	bool force;              /* existing files may be overwritten */
+	char **command;          /* NULL-terminated, or NULL */
 	uint64_t stage_ns;
 	bool quiet, verbose;
 };

@@ -51,6 +51,9 @@ int vnx_live_run(const struct vnx_live_opts *opts, char **command, struct vnx_re
 	struct vnx_overrides list = { 0 };
 	int ret = vnx_overrides_parse(&opts->hooks, &list, err);
 
+	if (!ret && opts->path && opts->events && !strcmp(opts->path, opts->events))
+		ret = vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
+				  "-o and --events name the same file, %s", opts->path);
 	if (!ret) {
 		struct vnx_session_conf sc = {
 			.duration_ns = opts->duration_ns,
@@ -61,6 +64,7 @@ int vnx_live_run(const struct vnx_live_opts *opts, char **command, struct vnx_re
 			.vms = opts->vms.v,
 			.n_vms = opts->vms.n,
 			.path = opts->path,
+			.events_path = opts->events,
 			.force = opts->force,
 			.command = command,
 			.stage_ns = opts->stage_ns,
@@ -128,6 +132,8 @@ int vnx_view_run(const struct vnx_view_opts *view, const struct vnx_pipeline *p,
 				  "standard output cannot be written: %s", strerror(errno));
 	if (!ret && view->report_dir)
 		ret = vnx_report_folder(&finding, view->report_dir, &err);
+	if (!ret && view->perfetto)
+		ret = vnx_report_perfetto(&finding, view->perfetto, &err);
 	/* The document stands on stdout already: what failed after it goes to stderr. */
 	if (ret)
 		return vnx_fail(&err, false);

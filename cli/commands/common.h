@@ -12,7 +12,7 @@
 /* Options of a live capture. */
 struct vnx_live_opts {
 	uint64_t duration_ns, bin_ns, stage_ns;
-	const char *backend, *path;
+	const char *backend, *path, *events;
 	struct vnx_strings vms, hooks;
 	bool force, quiet, verbose, json;
 };
@@ -20,52 +20,54 @@ struct vnx_live_opts {
 /* Options of the analysis and its output. */
 struct vnx_view_opts {
 	uint64_t sma_ns;
-	const char *report_dir, *throughput;
+	const char *report_dir, *throughput, *perfetto;
 	bool json, csv, check, no_color, quiet, verbose;
 };
 
 extern const char *const vnx_backend_choices[];
 
 /* Rows for tables of commands; BASE is the command's own struct. */
-#define VNX_LIVE_OPTIONS(T, f)                                                \
-	{ "duration",                                                         \
-	  'd',                                                                \
-	  VNX_OPT_TIME,                                                       \
-	  offsetof(T, f.duration_ns),                                         \
-	  "TIME",                                                             \
-	  "how long to record",                                               \
-	  .min = VNX_NSEC_PER_SEC },                                          \
-		{ "vm",         0,                                            \
-		  VNX_OPT_LIST, offsetof(T, f.vms),                           \
-		  "NAME|PID",   "only this VM (may be repeated)" },           \
-		{ "bin",                                                      \
-		  0,                                                          \
-		  VNX_OPT_TIME,                                               \
-		  offsetof(T, f.bin_ns),                                      \
-		  "TIME",                                                     \
-		  "width of a bin (500ms)",                                   \
-		  .min = 10 * VNX_NSEC_PER_MSEC,                              \
-		  .max = 60 * VNX_NSEC_PER_SEC },                             \
-		{ "stages",                                                   \
-		  0,                                                          \
-		  VNX_OPT_TIME,                                               \
-		  offsetof(T, f.stage_ns),                                    \
-		  "TIME",                                                     \
-		  "the load changes every TIME: correlate within stages",     \
-		  .min = VNX_NSEC_PER_SEC },                                  \
-		{ "backend",                                                  \
-		  0,                                                          \
-		  VNX_OPT_ENUM,                                               \
-		  offsetof(T, f.backend),                                     \
-		  "NAME",                                                     \
-		  "auto, bpf, ftrace or perf",                                \
-		  .values = vnx_backend_choices },                            \
-		{ "hook",        0,                                           \
-		  VNX_OPT_LIST,  offsetof(T, f.hooks),                        \
-		  "METRIC=HOOK", "override a hook: handle_tx=kprobe:my_tx" }, \
-	{                                                                     \
-		"force", 0, VNX_OPT_FLAG, offsetof(T, f.force), NULL,         \
-			"overwrite an existing recording"                     \
+#define VNX_LIVE_OPTIONS(T, f)                                                                   \
+	{ "duration",                                                                            \
+	  'd',                                                                                   \
+	  VNX_OPT_TIME,                                                                          \
+	  offsetof(T, f.duration_ns),                                                            \
+	  "TIME",                                                                                \
+	  "how long to record",                                                                  \
+	  .min = VNX_NSEC_PER_SEC },                                                             \
+		{ "vm",         0,                                                               \
+		  VNX_OPT_LIST, offsetof(T, f.vms),                                              \
+		  "NAME|PID",   "only this VM (may be repeated)" },                              \
+		{ "bin",                                                                         \
+		  0,                                                                             \
+		  VNX_OPT_TIME,                                                                  \
+		  offsetof(T, f.bin_ns),                                                         \
+		  "TIME",                                                                        \
+		  "width of a bin (500ms)",                                                      \
+		  .min = 10 * VNX_NSEC_PER_MSEC,                                                 \
+		  .max = 60 * VNX_NSEC_PER_SEC },                                                \
+		{ "stages",                                                                      \
+		  0,                                                                             \
+		  VNX_OPT_TIME,                                                                  \
+		  offsetof(T, f.stage_ns),                                                       \
+		  "TIME",                                                                        \
+		  "the load changes every TIME: correlate within stages",                        \
+		  .min = VNX_NSEC_PER_SEC },                                                     \
+		{ "backend",                                                                     \
+		  0,                                                                             \
+		  VNX_OPT_ENUM,                                                                  \
+		  offsetof(T, f.backend),                                                        \
+		  "NAME",                                                                        \
+		  "auto, bpf, ftrace or perf",                                                   \
+		  .values = vnx_backend_choices },                                               \
+		{ "hook",        0,                                                              \
+		  VNX_OPT_LIST,  offsetof(T, f.hooks),                                           \
+		  "METRIC=HOOK", "override a hook: handle_tx=kprobe:my_tx" },                    \
+		{ "events",       0,                                                             \
+		  VNX_OPT_STRING, offsetof(T, f.events),                                         \
+		  "FILE.dat",     "raw events too, for trace-cmd and KernelShark" },             \
+	{                                                                                        \
+		"force", 0, VNX_OPT_FLAG, offsetof(T, f.force), NULL, "overwrite existing files" \
 	}
 
 #define VNX_VIEW_OPTIONS(T, f)                                                               \
@@ -82,6 +84,9 @@ extern const char *const vnx_backend_choices[];
 		{ "throughput",   0,                                                         \
 		  VNX_OPT_STRING, offsetof(T, f.throughput),                                 \
 		  "FILE",         "iperf3 output to correlate with" },                       \
+		{ "perfetto",     0,                                                         \
+		  VNX_OPT_STRING, offsetof(T, f.perfetto),                                   \
+		  "FILE.json",    "write the series and falls for ui.perfetto.dev" },        \
 		{ "json", 0, VNX_OPT_FLAG, offsetof(T, f.json), NULL, "one JSON document" }, \
 		{ "csv", 0, VNX_OPT_FLAG, offsetof(T, f.csv), NULL, "the series as CSV" },   \
 		{ "check",      0,                                                           \

@@ -9,7 +9,7 @@ struct opts {
 static const struct vnx_opt options[] = {
 	VNX_LIVE_OPTIONS(struct opts, live),
 	{ "output", 'o', VNX_OPT_STRING, offsetof(struct opts, live.path), "REC.vdx",
-	  "the recording (required)" },
+	  "the recording (required unless --events is given)" },
 	{ "json", 0, VNX_OPT_FLAG, offsetof(struct opts, live.json), NULL,
 	  "errors as a JSON document" },
 	{ "quiet", 'q', VNX_OPT_FLAG, offsetof(struct opts, live.quiet), NULL, "no progress" },
@@ -19,7 +19,7 @@ static const struct vnx_opt options[] = {
 
 static int check_path(const struct opts *o, struct vnx_err *err)
 {
-	if (o->live.path)
+	if (o->live.path || o->live.events)
 		return 0;
 	vnx_err_hint(err, "For example: vnetdx record -o run.vdx -d 60s");
 	return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
@@ -50,7 +50,7 @@ static int run(int argc, char **argv)
 	free(o.live.hooks.v);
 	if (ret < 0)
 		return vnx_fail(&err, o.live.json || vnx_wants_json(argc, argv));
-	if (!o.live.quiet)
+	if (!o.live.quiet && o.live.path)
 		fprintf(stderr, "vnetdx: recorded to %s; `vnetdx replay %s` analyses it\n",
 			o.live.path, o.live.path);
 	return load_failed ? VNX_EXIT_FAILED : VNX_EXIT_OK;
@@ -59,8 +59,10 @@ static int run(int argc, char **argv)
 const struct vnx_command vnx_command_record = {
 	.name = "record",
 	.summary = "record this host now, analyse later",
-	.synopsis = "-o REC.vdx [-d TIME] [--vm NAME|PID]... [-- COMMAND...]",
-	.text = "Without -d the run lasts as long as COMMAND, or until Ctrl-C.",
+	.synopsis = "-o REC.vdx [--events FILE.dat] [-d TIME] [--vm NAME|PID]... [-- COMMAND...]",
+	.text = "Without -d the run lasts as long as COMMAND, or until Ctrl-C. --events records every single\n"
+		"call, of all VMs: megabytes a second on a busy host. Should that run be killed, what it\n"
+		"wrote is saved by: trace-cmd restore -i FILE.dat -o OUT.dat FILE.dat.cpu*",
 	.opts = options,
 	.n_opts = VNX_ARRAY_SIZE(options),
 	.run = run,

@@ -33,6 +33,7 @@ struct vnx_reporter_ops {
 extern const struct vnx_reporter_ops vnx_reporter_text;
 extern const struct vnx_reporter_ops vnx_reporter_json;
 extern const struct vnx_reporter_ops vnx_reporter_csv;
+extern const struct vnx_reporter_ops vnx_reporter_perfetto;
 extern const struct vnx_reporter_ops *const vnx_reporters[]; /* NULL-terminated */
 
 /*
@@ -42,6 +43,9 @@ extern const struct vnx_reporter_ops *const vnx_reporters[]; /* NULL-terminated 
  */
 int vnx_report_folder(const struct vnx_finding *f, const char *dir,
 		      struct vnx_err *err) VNX_MUST_CHECK;
+/* --perfetto FILE: what vnx_reporter_perfetto writes, into that file. */
+int vnx_report_perfetto(const struct vnx_finding *f, const char *path,
+			struct vnx_err *err) VNX_MUST_CHECK;
 /* The error document of contract.md on @out. */
 void vnx_report_error_json(const struct vnx_err *err, FILE *out);
 

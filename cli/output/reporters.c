@@ -5,5 +5,6 @@ const struct vnx_reporter_ops *const vnx_reporters[] = {
 	&vnx_reporter_text,
 	&vnx_reporter_json,
 	&vnx_reporter_csv,
+	&vnx_reporter_perfetto,
 	NULL,
 };
