@@ -142,7 +142,7 @@ static size_t flags_word(const uint8_t *flags, bool big_endian)
 /* Where they are stands behind the data, in the order of the flags. Damage costs its own. */
 static int load_features(struct perf_data *pd, const uint8_t *flags, uint64_t table_at)
 {
-	bool big_endian = !memcmp(pd->in->head, "PERFILE2", 8);
+	bool big_endian = !memcmp(pd->in->head, MAGIC_SWAPPED, 8);
 	size_t word = flags_word(flags, big_endian);
 	int ret = 0;
 
