@@ -233,7 +233,8 @@ struct perf_data {
 	char host[64], kernel[128], version[64];
 	bool has_realtime;
 	int64_t realtime_minus_clock_ns;
-	uint64_t first_sample_ns, last_sample_ns; /* as the file says; 0: it does not */
+	uint64_t last_sample_ns; /* as the file says; 0: it does not */
+	uint64_t searched;       /* by names, so far */
 	struct perf_stream stream;
 	struct perf_worker *workers;
 	unsigned n_workers;
@@ -271,6 +272,13 @@ static inline uint64_t perf_u64(const struct perf_data *pd, const void *p)
 
 	memcpy(&x, p, sizeof(x));
 	return pd->swap ? bswap_64(x) : x;
+}
+
+/* A file that has us search for more names than any host has is hostile: no more then. */
+static inline bool vnx_perf_afford(struct perf_data *pd, size_t rows)
+{
+	pd->searched += rows;
+	return pd->searched < 1u << 28;
 }
 
 /* ---- perf_data_events.c: what was sampled ---- */

@@ -2,14 +2,17 @@
 /*
  * The descriptions of tracepoints, as tools/perf/util/trace-event-info.c writes them: the
  * text of the format files, kallsyms (perf up to 4.x), names of threads.
+ *
+ * Of a format a name, a number and the place of one field are wanted. libtraceevent (1.7)
+ * would parse it all, and leaks memory on damaged text: a few lines here do not.
  */
-#include <event-parse.h>
+#include <ctype.h>
 
 #include "cli/input/perf_data.h"
 
 #define FORMAT_MAX (256u << 10)
-#define PRINT_FMT "print fmt:"
-#define NO_PRINT_FMT "print fmt: \"\"\n"
+#define SYMBOL_MIN 12  /* an address of 32 bits, a type, a letter */
+#define FIELD_MAX 4096 /* no sample is so long that a field of ours stands further in */
 
 /* What is left to read; empty for good once something was not there. */
 struct cursor {
@@ -67,93 +70,108 @@ static bool take_magic(struct cursor *c, const char *magic, size_t len)
 
 /* ---- formats ---- */
 
-/* The file's own text with how it is printed left out, which only a printer needs. */
-static char *format_text(const uint8_t *p, size_t len, size_t *out_len)
+/* What is wanted of a format: its number, its name, and of some fields where they are. */
+struct field {
+	bool found;
+	unsigned offset, size;
+};
+
+struct format {
+	unsigned id;
+	char name[64];
+	struct field probe_ip, probe_func, buf;
+};
+
+/* "\tfield:char buf[];\toffset:16;\tsize:0;\tsigned:1;": the name is the last word of the type. */
+static void parse_field(struct format *f, const char *line)
 {
-	const uint8_t *cut = memmem(p, len, PRINT_FMT, strlen(PRINT_FMT));
-	size_t n = cut ? (size_t)(cut - p) : len;
-	char *text;
+	const char *end = strchr(line, ';'), *name;
+	struct field field = { .found = true };
+	size_t len;
 
-	if (!len || len > FORMAT_MAX || memchr(p, 0, n))
-		return NULL;
-	text = malloc(n + sizeof(NO_PRINT_FMT) + 1);
-	if (!text)
-		return NULL;
-	memcpy(text, p, n);
-	memcpy(text + n, NO_PRINT_FMT, sizeof(NO_PRINT_FMT));
-	*out_len = n + strlen(NO_PRINT_FMT);
-	return text;
-}
-
-/* Only events that were sampled are worth parsing: is "ID: n" one of them? */
-static bool is_sampled(const struct perf_data *pd, const char *text)
-{
-	const char *id = strstr(text, "\nID: ");
-	char *end;
-	unsigned long n;
-
-	if (!id)
-		return false;
-	n = strtoul(id + 5, &end, 10);
-	for (size_t i = 0; i < pd->attrs.n; i++)
-		if (pd->attrs.v[i].type == PERF_TYPE_TRACEPOINT && pd->attrs.v[i].config == n)
-			return true;
-	return false;
-}
-
-/* Where the reader has to look: a probe's address, or a marker's text. */
-static void note_field(struct perf_attr *a, const struct tep_format_field *field)
-{
-	if (!field || field->offset < 0 || field->offset > 4096)
+	if (!end || sscanf(end, ";\toffset:%u;\tsize:%u;", &field.offset, &field.size) != 2 ||
+	    field.offset > FIELD_MAX || field.size > FIELD_MAX)
 		return;
-	a->field_at = (uint16_t)field->offset;
-	a->field_len = field->size == 4 ? 4 : 8;
+	if (end > line && end[-1] == ']')
+		while (end > line && *end != '[')
+			end--;
+	name = end;
+	while (name > line && (isalnum((unsigned char)name[-1]) || name[-1] == '_'))
+		name--;
+	len = (size_t)(end - name);
+	if (len == 10 && !memcmp(name, "__probe_ip", len))
+		f->probe_ip = field;
+	else if (len == 12 && !memcmp(name, "__probe_func", len))
+		f->probe_func = field;
+	else if (len == 3 && !memcmp(name, "buf", len))
+		f->buf = field;
 }
 
-static void describe(struct perf_attr *a, struct tep_event *event, const char *system)
+static bool parse_format(struct format *f, char *text)
 {
-	struct tep_format_field *probe = tep_find_field(event, "__probe_ip");
+	bool has_id = false;
+	char *save = NULL;
+
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (!strncmp(line, "print fmt:", 10))
+			break;
+		if (!strncmp(line, "name: ", 6))
+			snprintf(f->name, sizeof(f->name), "%s", line + 6);
+		else if (!strncmp(line, "ID: ", 4))
+			has_id = sscanf(line, "ID: %u", &f->id) == 1;
+		else if (!strncmp(line, "\tfield:", 7))
+			parse_field(f, line + 7);
+	}
+	return has_id && f->name[0];
+}
+
+static void describe(struct perf_attr *a, const struct format *f, const char *system)
+{
+	const struct field *field = f->probe_ip.found ? &f->probe_ip : &f->buf;
 
 	snprintf(a->system, sizeof(a->system), "%s", system);
-	snprintf(a->event, sizeof(a->event), "%s", event->name);
+	snprintf(a->event, sizeof(a->event), "%s", f->name);
 	a->described = true;
-	a->is_probe = probe && (probe->size == 4 || probe->size == 8);
-	a->is_return = tep_find_field(event, "__probe_func");
-	note_field(a, probe ? probe : tep_find_field(event, "buf"));
+	a->is_probe = f->probe_ip.found && (f->probe_ip.size == 4 || f->probe_ip.size == 8);
+	a->is_return = f->probe_func.found;
+	a->field_at = (uint16_t)field->offset;
+	a->field_len = (uint16_t)field->size;
 }
 
-static void take_format(struct perf_data *pd, struct tep_handle *tep, const char *system,
-			const uint8_t *p, size_t len)
+static int take_format(struct perf_data *pd, const char *system, const uint8_t *p, size_t len)
 {
-	struct tep_event *event = NULL;
-	size_t n;
-	VNX_CLEANUP_FREE char *text = format_text(p, len, &n);
+	VNX_CLEANUP_FREE char *text = NULL;
+	struct format f = { 0 };
 
-	/* An event belongs to @tep when it was parsed. */
-	if (!text || !is_sampled(pd, text) || tep_parse_format(tep, &event, text, n, system) ||
-	    !event || !event->name)
-		return;
+	if (len > FORMAT_MAX)
+		return 0;
+	text = strndup((const char *)p, len);
+	if (!text)
+		return -ENOMEM;
+	if (!parse_format(&f, text) || !vnx_perf_afford(pd, pd->attrs.n))
+		return 0;
 	for (size_t i = 0; i < pd->attrs.n; i++) {
 		struct perf_attr *a = &pd->attrs.v[i];
 
-		if (a->type == PERF_TYPE_TRACEPOINT && event->id >= 0 &&
-		    a->config == (uint64_t)event->id)
-			describe(a, event, system);
+		if (a->type == PERF_TYPE_TRACEPOINT && a->config == f.id)
+			describe(a, &f, system);
 	}
+	return 0;
 }
 
-static void take_formats(struct perf_data *pd, struct tep_handle *tep, struct cursor *c,
-			 const char *system)
+static int take_formats(struct perf_data *pd, struct cursor *c, const char *system)
 {
 	uint32_t n = take32(c);
+	int ret = 0;
 
-	for (uint32_t i = 0; i < n && !c->bad; i++) {
+	for (uint32_t i = 0; i < n && !c->bad && !ret; i++) {
 		uint64_t len = take64(c);
 		const uint8_t *p = take(c, len);
 
 		if (p)
-			take_format(pd, tep, system, p, (size_t)len);
+			ret = take_format(pd, system, p, (size_t)len);
 	}
+	return ret;
 }
 
 /* ---- symbols ---- */
@@ -166,6 +184,8 @@ static int take_symbol(struct perf_data *pd, const char *line, size_t len)
 	unsigned long long addr;
 	char text[128];
 
+	if (len < SYMBOL_MIN)
+		return 0;
 	snprintf(text, sizeof(text), "%.*s", (int)(len < 127 ? len : 127), line);
 	if (sscanf(text, "%llx %c %63[^ \t\n]", &addr, &type, name) != 3 || !addr)
 		return 0;
@@ -213,7 +233,7 @@ static int take_cmdline(struct perf_data *pd, const char *line, size_t len)
 
 /* ---- all of it ---- */
 
-static int take_all(struct perf_data *pd, struct tep_handle *tep, struct cursor *c)
+static int take_all(struct perf_data *pd, struct cursor *c)
 {
 	const char *version, *system;
 	const uint8_t *p;
@@ -229,11 +249,11 @@ static int take_all(struct perf_data *pd, struct tep_handle *tep, struct cursor 
 	take(c, take64(c));
 	take_magic(c, "header_event", 13);
 	take(c, take64(c));
-	take_formats(pd, tep, c, "ftrace");
-	for (uint32_t i = take32(c); i && !c->bad; i--) {
+	ret = take_formats(pd, c, "ftrace");
+	for (uint32_t i = take32(c); i && !c->bad && !ret; i--) {
 		system = take_text(c);
 		if (system)
-			take_formats(pd, tep, c, system);
+			ret = take_formats(pd, c, system);
 	}
 	len = take32(c);
 	p = take(c, len);
@@ -257,14 +277,6 @@ static int take_all(struct perf_data *pd, struct tep_handle *tep, struct cursor 
 int vnx_perf_tracing_data(struct perf_data *pd, const uint8_t *p, size_t len)
 {
 	struct cursor c = { .pd = pd, .p = p, .len = len };
-	struct tep_handle *tep = tep_alloc();
-	int ret;
 
-	if (!tep)
-		return -ENOMEM;
-	tep_set_loglevel(TEP_LOG_NONE);
-	tep_set_long_size(tep, 8);
-	ret = take_all(pd, tep, &c);
-	tep_free(tep);
-	return ret;
+	return take_all(pd, &c);
 }

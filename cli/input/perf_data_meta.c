@@ -151,6 +151,8 @@ static void take_update(struct perf_data *pd, const uint8_t *rec, size_t len)
 
 static void take_event_type(struct perf_data *pd, const uint8_t *rec, size_t len)
 {
+	if (!vnx_perf_afford(pd, pd->attrs.n))
+		return;
 	for (size_t i = 0; i < pd->attrs.n; i++)
 		if (pd->attrs.v[i].config == perf_u64(pd, rec + 8))
 			vnx_perf_attr_name(&pd->attrs.v[i], (const char *)rec + 16, len - 16);

@@ -7,6 +7,8 @@
 
 #include "cli/input/perf_data.h"
 
+#define DAY_NS (86400 * VNX_NSEC_PER_SEC)
+
 void vnx_perf_done_free(struct perf_done *done)
 {
 	if (!done)
@@ -207,6 +209,14 @@ static int end_throttles(struct perf_data *pd)
 	return ret;
 }
 
+/* What is missing of a damaged file reaches to where the file says that it ended. */
+static void reach_end(struct perf_data *pd)
+{
+	if (pd->max_ns && pd->last_sample_ns > pd->max_ns &&
+	    pd->last_sample_ns - pd->max_ns < DAY_NS)
+		vnx_trace_seen(pd->workers[0].shard, pd->last_sample_ns);
+}
+
 int vnx_perf_order_end(struct perf_data *pd)
 {
 	struct perf_stream *st = &pd->stream;
@@ -225,6 +235,7 @@ int vnx_perf_order_end(struct perf_data *pd)
 			       st->unknown_type, st->unknown_at);
 	if (!ret && st->cut) {
 		vnx_trace_warn(pd->trace, "it %s", st->why);
+		reach_end(pd);
 		ret = vnx_trace_lost(pd->trace, whole_until(pd), UINT64_MAX, 0);
 	}
 	return ret;
