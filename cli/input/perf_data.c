@@ -13,9 +13,9 @@
 #define SECTION_LEN 16
 #define FEATURE_MAX (16u << 20)
 
-#define HINT_UNNAMED                                                                         \
-	"End perf record with Ctrl-C and let it finish; or record into a pipe, whose names " \
-	"come first: perf record -o - ... > FILE"
+#define HINT_UNNAMED                                                                     \
+	"If it is a copy, copy it whole. End perf record with Ctrl-C; or record into a " \
+	"pipe, whose names come first: perf record -o - ... > FILE"
 
 struct vnx_reader {
 	struct perf_data pd;

@@ -64,7 +64,7 @@ struct perf_probed {
 
 /* A perf_event_attr: what is sampled and how its samples look. Offsets from the record's. */
 struct perf_attr {
-	uint32_t type, index;
+	uint32_t type, index, n_ids;
 	uint64_t config, sample_type, read_format, period;
 	int32_t clockid; /* -1: perf's own clock */
 	bool freq, sample_id_all;
@@ -244,7 +244,6 @@ struct perf_data {
 	struct perf_done *waiting;
 	uint64_t next_done;
 	uint64_t max_ns, round_ns, whole_ns; /* all before whole_ns is in the file, 0: unknown */
-	uint64_t rounds;
 	uint64_t cpu_ns[PERF_CPUS];
 	struct perf_loss loss[PERF_CPUS + 1];
 	uint64_t lost_timed, lost_untimed;

@@ -167,6 +167,7 @@ int vnx_perf_id_add(struct perf_data *pd, uint64_t id, uint32_t attr)
 		return 0;
 	ids->v[i] = (struct perf_id){ .id = id, .attr = attr };
 	ids->n++;
+	pd->attrs.v[attr].n_ids++;
 	return 0;
 }
 

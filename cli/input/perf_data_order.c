@@ -174,15 +174,34 @@ int vnx_perf_done(struct perf_data *pd, struct perf_done *done)
 	return ret;
 }
 
-/* A file that is cut has all up to here: of each CPU that it knows, and by its rounds. */
+/* Rings that the file may be of: an event has an id on each. */
+static uint32_t count_rings(const struct perf_data *pd)
+{
+	uint32_t most = 0;
+
+	for (size_t i = 0; i < pd->attrs.n; i++)
+		if (pd->attrs.v[i].n_ids > most)
+			most = pd->attrs.v[i].n_ids;
+	return most;
+}
+
+/*
+ * A file that is cut has all up to here: by its rounds; or where it has records of all CPUs,
+ * up to the last of the CPU that it was drained of first.
+ */
 static uint64_t whole_until(const struct perf_data *pd)
 {
 	uint64_t least_ns = UINT64_MAX;
+	uint32_t seen = 0, rings = count_rings(pd);
 
-	for (unsigned i = 0; i < PERF_CPUS; i++)
-		if (pd->cpu_ns[i] && pd->cpu_ns[i] < least_ns)
+	for (unsigned i = 0; i < PERF_CPUS; i++) {
+		if (!pd->cpu_ns[i])
+			continue;
+		seen++;
+		if (pd->cpu_ns[i] < least_ns)
 			least_ns = pd->cpu_ns[i];
-	return later(pd->whole_ns, least_ns == UINT64_MAX ? 0 : least_ns);
+	}
+	return rings && seen >= rings ? later(pd->whole_ns, least_ns) : pd->whole_ns;
 }
 
 /*

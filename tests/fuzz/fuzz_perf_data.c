@@ -255,7 +255,7 @@ static size_t mutate_tail(uint8_t *p, size_t size)
 	if (size < FILE_LEN || get(p + 8, 8) != FILE_LEN)
 		return size;
 	end = get(p + 40, 8) + get(p + 48, 8);
-	if (end + 16 < size)
+	if (end < size && size - end > 16)
 		set(p + end + rnd((uint32_t)(size - end - 8)), odd_number(size), rnd(2) ? 8 : 4);
 	return size;
 }
