@@ -20,7 +20,8 @@ struct vnx_live_opts {
 /* Options of the analysis and its output. */
 struct vnx_view_opts {
 	uint64_t sma_ns;
-	const char *report_dir, *throughput;
+	const char *report_dir;
+	struct vnx_strings throughput;
 	bool json, csv, check, no_color, quiet, verbose;
 };
 
@@ -79,9 +80,9 @@ extern const char *const vnx_backend_choices[];
 		{ "report",       0,                                                         \
 		  VNX_OPT_STRING, offsetof(T, f.report_dir),                                 \
 		  "DIR",          "write figures, text, JSON and CSV to DIR" },              \
-		{ "throughput",   0,                                                         \
-		  VNX_OPT_STRING, offsetof(T, f.throughput),                                 \
-		  "FILE",         "iperf3 output to correlate with" },                       \
+		{ "throughput", 0,                                                           \
+		  VNX_OPT_LIST, offsetof(T, f.throughput),                                   \
+		  "FILE",       "output of iperf3, netperf -D, a CSV (may be repeated)" },   \
 		{ "json", 0, VNX_OPT_FLAG, offsetof(T, f.json), NULL, "one JSON document" }, \
 		{ "csv", 0, VNX_OPT_FLAG, offsetof(T, f.csv), NULL, "the series as CSV" },   \
 		{ "check",      0,                                                           \

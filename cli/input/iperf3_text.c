@@ -378,3 +378,17 @@ int iperf_text_parse(const struct vnx_load_lines *lines, struct iperf_runs *out)
 	}
 	return ret;
 }
+
+int iperf_text_probe(const struct vnx_load_lines *lines)
+{
+	struct text_line l;
+
+	for (size_t i = 0; i < lines->n; i++) {
+		const char *text = lines->v[i].text;
+
+		if (find_interval(text, &l) || strstr(text, "iperf3: ") || strstr(text, "[ ID]") ||
+		    strstr(text, "Connecting to host"))
+			return 50;
+	}
+	return 0;
+}
