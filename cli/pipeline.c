@@ -6,7 +6,7 @@
 
 #include "cli/host/host.h"
 #include "cli/input/clock_cost.h"
-#include "cli/input/throughput.h"
+#include "cli/input/throughput_format.h"
 #include "cli/series.h"
 
 /* A recording of a year at the narrowest bin; more is a damaged file, not a run. */
@@ -122,6 +122,22 @@ static double *tap_throughput(const struct vnx_series_set *set, size_t vm,
 	return out;
 }
 
+/* A load that was read and is used for no VM: why. */
+static int say_if_lost(struct vnx_throughput *tp, size_t n_vms, const struct vnx_grid *grid,
+		       const double *load, size_t n_carrying)
+{
+	bool any = false;
+
+	for (size_t b = 0; b < grid->n; b++)
+		any |= !isnan(load[b]);
+	if (!any)
+		return vnx_throughput_note(tp, "it does not overlap the trace in time");
+	if (n_vms > 1 && !n_carrying)
+		return vnx_throughput_note(tp, "which VM's traffic it measured is not clear: --vm "
+					       "NAME tells");
+	return 0;
+}
+
 static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vms *vms,
 			   const struct vnx_grid *grid, struct vnx_throughput *tp,
 			   struct inputs *in)
@@ -134,7 +150,9 @@ static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vm
 		in->load = malloc((grid->n + 1) * sizeof(double));
 		if (!in->load || vnx_throughput_series(tp, grid, in->load))
 			return -ENOMEM;
-		attribute_load(set, vms->n, grid, in->load, carries);
+		if (say_if_lost(tp, vms->n, grid, in->load,
+				attribute_load(set, vms->n, grid, in->load, carries)))
+			return -ENOMEM;
 	}
 	for (size_t i = 0; i < vms->n; i++) {
 		struct vnx_vm_input *vi = &in->vms[i];

@@ -56,6 +56,8 @@ static struct guess by_timestamp(struct vnx_throughput *tp, int64_t realtime_min
 	base_ns = (double)(llround((tp->timestamp_s + tp->omit_s) * 1e9) - realtime_minus_mono_ns);
 	low = base_ns + (tp->stamped_rows ? 0 : TIMESTAMP_LEAST_S * 1e9);
 	high = base_ns + (tp->stamped_rows ? tp->resolution_s : TIMESTAMP_MOST_S + cut_s) * 1e9;
+	if (low <= 0)
+		vnx_throughput_warn(tp, "its time stamps are from before the trace's clock began");
 	if (stamps->known && stamps->zero_ns + tp->resolution_s * 1e9 < low) {
 		vnx_throughput_warn(tp, "its start.timestamp is %.3g s later than its lines allow",
 				    (low - stamps->zero_ns) / 1e9);

@@ -171,6 +171,9 @@ int vnx_throughput_search(struct vnx_throughput *tp, const struct vnx_grid *grid
 	struct search s = { .grid = grid };
 	int ret;
 
+	if (tp->method != VNX_ALIGN_NONE && tp->uncertainty_s * 2e9 <= (double)grid->bin_ns)
+		return vnx_throughput_note(tp,
+					   "not searched: its place is known to less than a bin");
 	if (!tp->intervals.n || !n)
 		return vnx_throughput_note(tp,
 					   "no place to search: nothing to follow was measured");
