@@ -293,7 +293,7 @@ static int fill(struct vnx_throughput *tp, struct rows *rows, const struct csv_c
 	if (ret)
 		return ret;
 	if (rows->n < 2)
-		return vnx_throughput_warn(tp, "a table of %zu rows tells no intervals", rows->n);
+		return vnx_throughput_warn(tp, "one row alone tells no interval");
 	if (plain)
 		settle_plain(tp, rows);
 	complete_row(rows, 0, false, &first);

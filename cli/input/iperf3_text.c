@@ -140,8 +140,9 @@ static bool take_head(const char **s, struct text_line *l)
 		l->role = p[1] == 'T' ? ROLE_TX : ROLE_RX;
 		l->server = p[4] == 'S';
 		p = strchr(p, ']');
-		if (!p++)
+		if (!p)
 			return false;
+		p++;
 	}
 	*s = p;
 	return true;

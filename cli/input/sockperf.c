@@ -37,7 +37,7 @@ static bool take_titles(const char *text, struct columns *c)
 		if (c->latency == i)
 			c->round_trip = *at == 'r';
 		at = strchr(at, ',');
-		at += at != NULL;
+		at = at ? at + 1 : NULL;
 	}
 	if (c->latency < 0)
 		c->round_trip = true; /* receipt minus sending is there and back */
@@ -70,13 +70,13 @@ static bool take_packet(const char *text, const struct columns *c, struct vnx_la
 	double value[8], latency_s;
 	int n = 0;
 
-	for (const char *s = text; s && n < 8; s += *s == ',') {
+	for (const char *s = text; s && n < 8;) {
 		s = vnx_decimal_parse(s, &value[n]);
-		n += s != NULL;
-		if (s)
-			s += strspn(s, " \t");
-		if (s && *s != ',')
+		if (!s)
 			break;
+		n++;
+		s += strspn(s, " \t");
+		s = *s == ',' ? s + 1 : NULL;
 	}
 	if (n <= c->tx || n <= c->rx || n <= c->latency)
 		return false;
