@@ -144,6 +144,10 @@ static void test_fixtures(void **state)
 		const char *warning;
 		double mean_gbps; /* from the file's own summary; 0: not compared */
 	} t[] = {
+		{ "series.srv.json", "iperf3-receiver", 4, 0, 0, false, "interrupt", 0 },
+		{ "pair.a.cli.json", "iperf3-sender", 4, 0, 0, false, NULL, 0.300 },
+		{ "pair.b.srv.json", "iperf3-receiver", 4, 0, 0, false, NULL, 0.150 },
+		{ "udp_reverse.json", "iperf3-receiver", 2, 0, 0, true, NULL, 0.020 },
 		{ "cli.json", "iperf3-receiver", 40, 0, 1, false, NULL, 0 },
 		{ "srv.json", "iperf3-receiver", 40, 0, 1, false, NULL, 0 },
 		{ "bidir.cli.json", "iperf3-sender", 4, 4, 0, false, NULL, 0 },
@@ -356,7 +360,11 @@ static void test_json_surroundings(void **state)
 		NULL, 0);
 	assert_non_null(tp);
 	assert_int_equal(tp->intervals.n, 2);
-	assert_non_null(strstr(tp->warning, "breaks off"));
+	assert_non_null(strstr(tp->warning, "breaks off in line 1"));
+	vnx_throughput_free(tp);
+	tp = parse("chatter\n{\"start\":{},\n\"intervals\":[" GOOD ",\n{\"streams\":[\n", NULL, 0);
+	assert_int_equal(tp->intervals.n, 1);
+	assert_non_null(strstr(tp->warning, "breaks off in line 5"));
 	vnx_throughput_free(tp);
 	/* two tests: without stamps there is no common clock */
 	tp = parse(DOC(GOOD) "\n" DOC(GOOD "," SUM("0.5", "1", "0.5", "7", "")) "\n", NULL, 0);
@@ -530,6 +538,42 @@ static void test_clocks_disagree(void **state)
 	check_disagreement(r_m + 10 * (int64_t)VNX_NSEC_PER_MSEC, NULL);
 	check_disagreement(r_m - 5 * (int64_t)SEC, "5 s later than its lines allow");
 	check_disagreement(r_m + 5 * (int64_t)SEC, "arrived 4.96 s later");
+}
+
+/* --json-stream-full-output: the events, then all of it once more as one document. */
+static void test_told_twice(void **state)
+{
+#define COOKIE "\"start\":{\"cookie\":\"abc\",\"timestamp\":{\"timesecs\":7}}"
+	struct vnx_throughput *tp = parse(
+		"{\"event\":\"start\",\"data\":{\"cookie\":\"abc\",\"timestamp\":{\"timesecs\":7}}}\n" EVENT(
+			0, 0.5, 1)
+			EVENT(0.5, 1.0, 2) "{" COOKIE ",\"intervals\":[" SUM(
+				"0", "0.5", "0.5", "1", "") "," SUM("0.5", "1.0", "0.5", "2",
+								    "") "]}",
+		NULL, 0);
+
+	assert_int_equal(tp->intervals.n, 2);
+	assert_int_equal(tp->dropped, 0);
+	assert_null(tp->warning);
+	assert_string_equal(tp->cookie, "abc");
+	vnx_throughput_free(tp);
+}
+
+/* A server's file: each test has its own start.timestamp. */
+static void test_two_tests_timestamped(void **state)
+{
+#define TEST_AT(stamp, intervals) \
+	"{\"start\":{\"timestamp\":{\"timesecs\":" stamp "}},\"intervals\":[" intervals "]}\n"
+	struct vnx_throughput *tp =
+		parse(TEST_AT("1000000000", GOOD) TEST_AT("1000000010", GOOD) TEST_AT("5", GOOD),
+		      NULL, 0);
+
+	assert_int_equal(tp->intervals.n, 2);
+	assert_true(tp->intervals.v[1].start_s == 10);
+	assert_true(tp->slack_s == 1);
+	/* the third began before the first: its clock is not to be trusted */
+	assert_non_null(strstr(tp->warning, "1 further test"));
+	vnx_throughput_free(tp);
 }
 
 /* A script of two tests, the second's zero ten seconds after the first's. */
@@ -765,6 +809,8 @@ int main(void)
 		cmocka_unit_test(test_align_coarse_and_late),
 		cmocka_unit_test(test_align_by_timestamp),
 		cmocka_unit_test(test_clocks_disagree),
+		cmocka_unit_test(test_told_twice),
+		cmocka_unit_test(test_two_tests_timestamped),
 		cmocka_unit_test(test_two_tests_stamped),
 		cmocka_unit_test(test_server_output_clock),
 		cmocka_unit_test(test_series),
