@@ -50,10 +50,14 @@ static struct guess by_timestamp(struct vnx_throughput *tp, int64_t realtime_min
 {
 	double cut_s = tp->has_ms ? CUT_SINCE_320_S : CUT_BEFORE_320_S;
 	double base_ns, low, high;
+	int64_t base;
 
 	if (!(tp->timestamp_s > 0 && tp->timestamp_s < 9e9) || realtime_minus_mono_ns == INT64_MIN)
 		return (struct guess){ 0 };
-	base_ns = (double)(llround((tp->timestamp_s + tp->omit_s) * 1e9) - realtime_minus_mono_ns);
+	if (__builtin_sub_overflow(llround((tp->timestamp_s + tp->omit_s) * 1e9),
+				   realtime_minus_mono_ns, &base))
+		return (struct guess){ 0 };
+	base_ns = (double)base;
 	low = base_ns + (tp->stamped_rows ? 0 : TIMESTAMP_LEAST_S * 1e9);
 	high = base_ns + (tp->stamped_rows ? tp->resolution_s : TIMESTAMP_MOST_S + cut_s) * 1e9;
 	if (low <= 0)
@@ -110,7 +114,7 @@ void vnx_throughput_align(struct vnx_throughput *tp, int64_t realtime_minus_mono
 						       (double)realtime_minus_mono_ns)) /
 			       1e9;
 	else
-		tp->offset_s = (double)(tp->zero_ns - (int64_t)tp->stamps.first_ns) / 1e9;
+		tp->offset_s = (double)(int64_t)((uint64_t)tp->zero_ns - tp->stamps.first_ns) / 1e9;
 }
 
 /**

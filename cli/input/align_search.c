@@ -15,7 +15,7 @@
 #define P_MAX 0.01
 #define MIN_PAIRS 20
 #define MAX_BINS 200000
-#define MAX_WORK 4e8 /* lags times bins, a second or two */
+#define MAX_WORK 1e9 /* lags times bins times series, a second or two */
 
 struct search {
 	const struct vnx_grid *grid;
@@ -65,7 +65,8 @@ static size_t min_pairs(const struct search *s)
 	return s->m / 2 > MIN_PAIRS ? s->m / 2 : MIN_PAIRS;
 }
 
-static int set_range(const struct vnx_throughput *tp, struct search *s, struct vnx_err *err)
+static int set_range(const struct vnx_throughput *tp, size_t n, struct search *s,
+		     struct vnx_err *err)
 {
 	double bin_ns = (double)s->grid->bin_ns, zero_ns, doubt;
 	double lags, bins = (double)(s->grid->n < s->m ? s->grid->n : s->m);
@@ -86,7 +87,7 @@ static int set_range(const struct vnx_throughput *tp, struct search *s, struct v
 		s->to = s->to > (long)s->grid->n ? (long)s->grid->n : s->to;
 	}
 	lags = (double)s->to - (double)s->from + 1;
-	return lags * bins > MAX_WORK ? too_long(err) : 0;
+	return lags * bins * (double)n > MAX_WORK ? too_long(err) : 0;
 }
 
 static double fit(const struct vnx_corr *c)
@@ -179,7 +180,7 @@ int vnx_throughput_search(struct vnx_throughput *tp, const struct vnx_grid *grid
 					   "no place to search: nothing to follow was measured");
 	ret = own_series(tp, &s, err);
 	if (!ret)
-		ret = set_range(tp, &s, err);
+		ret = set_range(tp, n, &s, err);
 	if (!ret)
 		ret = search_all(&s, series, n);
 	if (!ret && s.tries)
