@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #define MAX_FILE_BYTES (256u << 20)
-#define MAX_REMARKS 2048 /* bytes of a warning or note: nobody reads more */
+#define MAX_LINES (4u << 20) /* each costs 50 bytes beside its own: so the whole stays bounded */
+#define MAX_REMARKS 2048     /* bytes of a warning or note: nobody reads more */
 /* kernel.md: the minimum finds the zero within 0.3 ms on a contended host */
 #define STAMP_FLOOR_S 0.0003
 /* one line alone: single lines were up to 1.8 s late */
@@ -300,7 +301,7 @@ static int read_lines(FILE *f, struct vnx_load_lines *lines)
 		const char *end = memchr(buf + at, '\n', n - at);
 		size_t len = end ? (size_t)(end - buf) - at : n - at;
 
-		ret = push_line(lines, buf + at, len);
+		ret = lines->n < MAX_LINES ? push_line(lines, buf + at, len) : -EFBIG;
 		at += len + 1;
 	}
 	return ret;
@@ -385,7 +386,8 @@ int vnx_throughput_read_stream(FILE *f, const char *path, struct vnx_throughput 
 	*out = NULL;
 	if (ret)
 		vnx_err_set(err, ret, VNX_EXIT_FAILED, "cannot-read", "cannot read %s: %s", path,
-			    strerror(-ret));
+			    ret == -EFBIG ? "it is larger than 256 MB or 4 million lines"
+					  : strerror(-ret));
 	else
 		ret = parse_file(path, &lines, out, err);
 	vnx_load_lines_fini(&lines);
