@@ -202,6 +202,7 @@ static void test_text_that_is_none(void **state)
 		"[  5]   0.00-0.50   min   865 MBytes  14.5 Gbits/sec",
 		"[  5]   nan-0.50   sec   865 MBytes  14.5 Gbits/sec",
 		"[  ]   0.00-0.50   sec   865 MBytes  14.5 Gbits/sec",
+		"[  5][TX-C   0.00-0.50   sec   865 MBytes  14.5 Gbits/sec",
 		"[  5][XX-C]   0.00-0.50   sec   865 MBytes  14.5 Gbits/sec",
 		"[  5]   0.00-0.50   sec   865 YBytes  14.5 Gbits/sec",
 		"{}\n{\"a\":1}\n[1]\n",
@@ -325,6 +326,7 @@ static void test_errors_are_told(void **state)
 	} t[] = {
 		{ FIXTURES "refused.json", "Connection refused", -ENODATA },
 		{ FIXTURES "README.md", "no load generator's output", -ENOMSG },
+		{ "fixtures/bad/throughput-table-without-names", "line 1", -EINVAL },
 		{ FIXTURES "no-such-file", "No such file", -ENOENT },
 		{ FIXTURES, "a folder", -EINVAL },
 		{ "/dev/null", "a device", -EINVAL },
