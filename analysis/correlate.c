@@ -2,7 +2,7 @@
 /*
  * Pearson, Spearman and Kendall over pairs of bins, judged by the effective sample size.
  */
-#include "analysis/stats.h"
+#include "analysis/place.h"
 
 #include <math.h>
 #define MATHLIB_STANDALONE
@@ -387,6 +387,14 @@ void vnx_correlate_lag(const double *x, const double *y, size_t n, size_t max_la
 	}
 	if (!out->undefined)
 		out->p = fmin(1, out->p * tries);
+}
+
+void vnx_corr_correct(enum vnx_corr_method method, size_t tries, struct vnx_corr *c)
+{
+	if (tries < 2 || isnan(c->r))
+		return;
+	c->p = fmin(1, c->p * (double)tries);
+	fisher_ci(method, 1 - 0.05 / (double)tries, c);
 }
 
 struct stage_sum {

@@ -142,6 +142,7 @@ struct vnx_diagnose_conf {
 	size_t min_bins;             /* 3 */
 	double false_alarms_per_day; /* 1 */
 	double clock_uncertainty_s;  /* lags are searched within this only */
+	size_t places; /* the load was put where it fits best of so many: p, ci95 are corrected */
 	double stage_s; /* known length of the load's stages; 0: stages are the segments found */
 	/* Where stage_s is given, stages count from the first bin with throughput. */
 	const bool *lost; /* grid.n, true: something was lost in that bin; NULL: nothing */

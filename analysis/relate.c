@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#include "analysis/place.h"
+
 /* Per back end: why handle_tx and handle_rx stand still. NULL: they move. */
 #define STILL(why)                                                           \
 	{                                                                    \
@@ -104,6 +106,7 @@ static int relation_add(struct vnx_case *c, enum vnx_metric x, enum vnx_corr_on 
 		.x = x, .y = VNX_THROUGHPUT, .on = on, .method = method, .c = *corr, .lag_s = lag_s
 	};
 
+	vnx_corr_correct(method, c->conf->places, &item.c);
 	return vnx_vec_push(&c->f->correlations, item);
 }
 

@@ -39,6 +39,17 @@ int vnx_time_parse(const char *text, uint64_t *ns)
 	return -EINVAL;
 }
 
+int vnx_signed_time_parse(const char *text, int64_t *ns)
+{
+	bool minus = *text == '-';
+	uint64_t abs_ns;
+	int ret = vnx_time_parse(text + (minus || *text == '+'), &abs_ns);
+
+	if (!ret)
+		*ns = minus ? -(int64_t)abs_ns : (int64_t)abs_ns;
+	return ret;
+}
+
 static int print_option(const struct vnx_opt *o)
 {
 	char left[64];

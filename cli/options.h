@@ -57,6 +57,9 @@ int vnx_options_parse(const struct vnx_command *cmd, int argc, char **argv, void
 /* "500ms", "10s", "3m", "1.5s", "2us", "1h" into ns; a bare number is refused. 0 or -EINVAL. */
 int vnx_time_parse(const char *text, uint64_t *ns) VNX_MUST_CHECK;
 
+/* The same with a sign, "-1.5s", "+200ms"; none is plus. */
+int vnx_signed_time_parse(const char *text, int64_t *ns) VNX_MUST_CHECK;
+
 /*
  * Says what went wrong: under @json the error document on stdout, else a sentence and the
  * hint on stderr. Returns the exit code the error deserves, so that commands end with

@@ -5,7 +5,8 @@
 #include <math.h>
 
 #include "cli/host/host.h"
-#include "cli/input/throughput.h"
+#include "cli/input/clock_cost.h"
+#include "cli/input/throughput_format.h"
 #include "cli/series.h"
 
 /* A recording of a year at the narrowest bin; more is a damaged file, not a run. */
@@ -121,6 +122,22 @@ static double *tap_throughput(const struct vnx_series_set *set, size_t vm,
 	return out;
 }
 
+/* A load that was read and is used for no VM: why. */
+static int say_if_lost(struct vnx_throughput *tp, size_t n_vms, const struct vnx_grid *grid,
+		       const double *load, size_t n_carrying)
+{
+	bool any = false;
+
+	for (size_t b = 0; b < grid->n; b++)
+		any |= !isnan(load[b]);
+	if (!any)
+		return vnx_throughput_note(tp, "it does not overlap the trace in time");
+	if (n_vms > 1 && !n_carrying)
+		return vnx_throughput_note(tp, "which VM's traffic it measured is not clear: --vm "
+					       "NAME tells");
+	return 0;
+}
+
 static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vms *vms,
 			   const struct vnx_grid *grid, struct vnx_throughput *tp,
 			   struct inputs *in)
@@ -129,11 +146,13 @@ static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vm
 
 	if (!carries)
 		return -ENOMEM;
-	if (tp && tp->method != VNX_ALIGN_NONE) {
+	if (tp && tp->intervals.n && tp->method != VNX_ALIGN_NONE) {
 		in->load = malloc((grid->n + 1) * sizeof(double));
 		if (!in->load || vnx_throughput_series(tp, grid, in->load))
 			return -ENOMEM;
-		attribute_load(set, vms->n, grid, in->load, carries);
+		if (say_if_lost(tp, vms->n, grid, in->load,
+				attribute_load(set, vms->n, grid, in->load, carries)))
+			return -ENOMEM;
 	}
 	for (size_t i = 0; i < vms->n; i++) {
 		struct vnx_vm_input *vi = &in->vms[i];
@@ -171,7 +190,9 @@ static int analyse(struct vnx_pipeline *p, const struct vnx_series_set *set,
 		.min_effect = 0.05,
 		.min_bins = 3,
 		.false_alarms_per_day = 1,
-		.clock_uncertainty_s = p->tp ? p->tp->uncertainty_s : 0,
+		/* A place that was searched for is not searched a second time. */
+		.clock_uncertainty_s = p->tp && !p->tp->places ? p->tp->uncertainty_s : 0,
+		.places = p->tp ? p->tp->places : 0,
 		.stage_s =
 			conf->stage_ns ? (double)conf->stage_ns / VNX_NSEC_PER_SEC : facts->stage_s,
 		.lost = vnx_series_lost(set),
@@ -225,21 +246,95 @@ static int compare_vms(const void *a, const void *b)
 	return by_name ? by_name : x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
+/* The wall clock against the trace's, INT64_MIN where it is not known or cannot be used. */
+static int64_t realtime_of(const struct vnx_run_facts *facts)
+{
+	const struct vnx_clock_cost *cost = vnx_clock_cost(facts->clock);
+
+	if (!facts->realtime_minus_mono_ns || (cost && cost->no_stamps))
+		return INT64_MIN;
+	return facts->realtime_minus_mono_ns;
+}
+
+static void place_load(struct vnx_throughput *tp, const struct vnx_pipeline *p,
+		       const struct vnx_pipeline_conf *conf)
+{
+	vnx_throughput_align(tp, realtime_of(&p->run.facts));
+	if (conf->placement.given)
+		vnx_throughput_offset(tp, conf->placement.offset_ns);
+}
+
+static int read_files(struct vnx_pipeline *p, const struct vnx_pipeline_conf *conf,
+		      struct vnx_err *err)
+{
+	VNX_CLEANUP_FREE struct vnx_throughput **v = calloc(conf->n_throughput, sizeof(*v));
+	size_t n = 0;
+	int ret = v ? 0 : -ENOMEM;
+
+	while (!ret && n < conf->n_throughput) {
+		ret = vnx_throughput_read_file(conf->throughput[n], &v[n], err);
+		if (!ret)
+			place_load(v[n++], p, conf);
+	}
+	if (!ret)
+		return vnx_throughput_join(v, n, &p->tp);
+	while (n--)
+		vnx_throughput_free(v[n]);
+	return ret;
+}
+
 static int read_load(struct vnx_pipeline *p, const struct vnx_pipeline_conf *conf,
 		     struct vnx_err *err)
 {
 	int ret;
 
-	if (conf->throughput_path)
-		ret = vnx_throughput_read_file(conf->throughput_path, &p->tp, err);
-	else
-		ret = p->run.lines.n ? vnx_throughput_parse(&p->run.lines, &p->tp, err) : -ENOENT;
+	if (conf->n_throughput)
+		return read_files(p, conf, err);
+	ret = p->run.lines.n ? vnx_throughput_parse(&p->run.lines, &p->tp, err) : -ENOENT;
 	/* A load whose output is not known is no failure: the tap's counters serve. */
-	if (ret == -ENOENT && !conf->throughput_path)
+	if (ret == -ENOENT)
 		return 0;
 	if (!ret)
-		vnx_throughput_align(p->tp, p->run.facts.realtime_minus_mono_ns);
+		place_load(p->tp, p, conf);
 	return ret;
+}
+
+/* What a load can be seen to follow: the taps' bytes, else the calls. */
+static int search_place(struct vnx_pipeline *p, const struct vnx_series_set *set,
+			const struct vnx_grid *grid, struct vnx_err *err)
+{
+	static const enum vnx_metric wanted[2][2] = { { VNX_TX_BYTES, VNX_RX_BYTES },
+						      { VNX_HANDLE_TX, VNX_HANDLE_RX } };
+	size_t n_vms = p->run.vms.n, n = 0;
+	VNX_CLEANUP_FREE const double **series = calloc(2 * n_vms + 1, sizeof(*series));
+	VNX_CLEANUP_FREE const char **names = calloc(2 * n_vms + 1, sizeof(*names));
+
+	if (!series || !names)
+		return -ENOMEM;
+	for (int k = 0; k < 2 && !n; k++)
+		for (size_t i = 0; i < 2 * n_vms; i++) {
+			enum vnx_metric m = wanted[k][i % 2];
+			const double *x = vnx_series_get(set, i / 2, m);
+
+			if (!x)
+				continue;
+			series[n] = x;
+			names[n++] = vnx_metric_name(m);
+		}
+	return vnx_throughput_search(p->tp, grid, series, names, n, err);
+}
+
+/* No time at all, no rate, no bin. */
+static int check_clock(const struct vnx_run_facts *facts, struct vnx_err *err)
+{
+	const struct vnx_clock_cost *cost = vnx_clock_cost(facts->clock);
+
+	if (!cost || !cost->no_time)
+		return 0;
+	vnx_err_hint(err, "Record with a clock: trace-cmd record -C mono, perf record -k "
+			  "CLOCK_MONOTONIC.");
+	return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "no-time",
+			   "the trace's clock is \"%s\": %s", facts->clock, cost->cost);
 }
 
 /* --from, --to: whole bins within. */
@@ -303,6 +398,8 @@ int vnx_pipeline_run(const struct vnx_reader_ops *ops, struct vnx_reader *r,
 	*out = (struct vnx_pipeline){ 0 };
 	ret = ops->run(r, &out->run, err);
 	if (!ret)
+		ret = check_clock(&out->run.facts, err);
+	if (!ret)
 		ret = filter_vms(&out->run.vms, conf, err);
 	if (!ret && out->run.vms.n)
 		qsort(out->run.vms.v, out->run.vms.n, sizeof(struct vnx_vm), compare_vms);
@@ -323,6 +420,8 @@ int vnx_pipeline_run(const struct vnx_reader_ops *ops, struct vnx_reader *r,
 	}
 	if (!ret)
 		ret = vnx_series_finish(set);
+	if (!ret && out->tp && conf->placement.search)
+		ret = search_place(out, set, &grid, err);
 	if (!ret)
 		ret = analyse(out, set, &grid, conf);
 	for (int m = 0; m < VNX_METRIC_MAX; m++)

@@ -14,7 +14,9 @@ struct vnx_pipeline_conf {
 	const char *const *vms; /* --vm: names or pids; n_vms 0: all */
 	size_t n_vms;
 	uint64_t from_ns, to_ns; /* only this part, of the source's clock; to_ns 0: to the end */
-	const char *throughput_path; /* --throughput FILE; NULL: the recording's own load */
+	const char *const *throughput; /* --throughput FILE...; none: the recording's own load */
+	size_t n_throughput;
+	struct vnx_placement placement; /* --offset */
 };
 
 /* All that a reporter needs; vnx_pipeline_fini() frees. */

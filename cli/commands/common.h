@@ -20,7 +20,8 @@ struct vnx_live_opts {
 /* Options of the analysis and its output. */
 struct vnx_view_opts {
 	uint64_t sma_ns;
-	const char *report_dir, *throughput, *perfetto;
+	const char *report_dir, *perfetto;
+	struct vnx_strings throughput;
 	bool json, csv, check, no_color, quiet, verbose;
 };
 
@@ -81,9 +82,9 @@ extern const char *const vnx_backend_choices[];
 		{ "report",       0,                                                         \
 		  VNX_OPT_STRING, offsetof(T, f.report_dir),                                 \
 		  "DIR",          "write figures, text, JSON and CSV to DIR" },              \
-		{ "throughput",   0,                                                         \
-		  VNX_OPT_STRING, offsetof(T, f.throughput),                                 \
-		  "FILE",         "iperf3 output to correlate with" },                       \
+		{ "throughput", 0,                                                           \
+		  VNX_OPT_LIST, offsetof(T, f.throughput),                                   \
+		  "FILE",       "output of iperf3, netperf -D, a CSV (may be repeated)" },   \
 		{ "perfetto",     0,                                                         \
 		  VNX_OPT_STRING, offsetof(T, f.perfetto),                                   \
 		  "FILE.json",    "write the series and falls for ui.perfetto.dev" },        \

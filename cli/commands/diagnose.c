@@ -22,7 +22,8 @@ static const struct vnx_opt options[] = {
 static int analyse(const struct opts *o, struct vnx_recording *rec, struct vnx_err *err)
 {
 	struct vnx_pipeline_conf pc = { .sma_ns = o->view.sma_ns,
-					.throughput_path = o->view.throughput };
+					.throughput = o->view.throughput.v,
+					.n_throughput = o->view.throughput.n };
 	struct vnx_pipeline p;
 	struct vnx_reader *r;
 	int ret = vnx_reader_vdx_borrow(&r, rec, err);
@@ -67,6 +68,7 @@ static int run(int argc, char **argv)
 out:
 	free(o.live.vms.v);
 	free(o.live.hooks.v);
+	free(o.view.throughput.v);
 	if (ret < 0)
 		return vnx_fail(&err, o.view.json || vnx_wants_json(argc, argv));
 	return ret == VNX_EXIT_OK && load_failed ? VNX_EXIT_FAILED : ret;

@@ -7,6 +7,7 @@ struct opts {
 	struct vnx_strings vms;
 	struct vnx_strings hooks;
 	uint64_t stage_ns, bin_ns, from_ns, to_ns;
+	const char *offset;
 };
 
 static const struct vnx_opt options[] = {
@@ -23,11 +24,30 @@ static const struct vnx_opt options[] = {
 	  "leave out what is before TIME of the trace's clock" },
 	{ "to", 0, VNX_OPT_TIME, offsetof(struct opts, to_ns), "TIME",
 	  "leave out what is after TIME of the trace's clock" },
+	{ "offset", 0, VNX_OPT_STRING, offsetof(struct opts, offset), "TIME|search",
+	  "add TIME (also -1.5s) to the load's times" },
 	VNX_VIEW_OPTIONS(struct opts, view),
 	{ "quiet", 'q', VNX_OPT_FLAG, offsetof(struct opts, view.quiet), NULL, "no progress" },
 	{ "verbose", 'v', VNX_OPT_FLAG, offsetof(struct opts, view.verbose), NULL,
 	  "hooks refused and why, every VM in full" },
 };
+
+static int parse_offset(const struct opts *o, struct vnx_placement *out, struct vnx_err *err)
+{
+	if (!o->offset)
+		return 0;
+	out->search = !strcmp(o->offset, "search");
+	out->given = !out->search;
+	if (out->search && o->view.throughput.n > 1)
+		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
+				   "--offset search places one load, %zu were given",
+				   o->view.throughput.n);
+	if (out->search || !vnx_signed_time_parse(o->offset, &out->offset_ns))
+		return 0;
+	vnx_err_hint(err, "Give a number with a unit, 12.5s or -300ms, or the word search.");
+	return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage", "--offset: \"%s\" is not a time",
+			   o->offset);
+}
 
 static int replay_input(const struct opts *o, struct vnx_input *in,
 			const struct vnx_reader_conf *rc, struct vnx_err *err)
@@ -38,7 +58,8 @@ static int replay_input(const struct opts *o, struct vnx_input *in,
 					.n_vms = o->vms.n,
 					.from_ns = o->from_ns,
 					.to_ns = o->to_ns,
-					.throughput_path = o->view.throughput };
+					.throughput = o->view.throughput.v,
+					.n_throughput = o->view.throughput.n };
 	const struct vnx_reader_ops *ops = vnx_reader_find(in, err);
 	struct vnx_pipeline p;
 	struct vnx_reader *r;
@@ -46,6 +67,9 @@ static int replay_input(const struct opts *o, struct vnx_input *in,
 
 	if (!ops)
 		return -EINVAL;
+	ret = parse_offset(o, &pc.placement, err);
+	if (ret)
+		return ret;
 	ret = ops->open(&r, in, rc, err);
 	if (ret)
 		return ret;
@@ -97,15 +121,27 @@ static int run(int argc, char **argv)
 		ret = replay_one(&o, argv[ret], &err);
 	free(o.vms.v);
 	free(o.hooks.v);
+	free(o.view.throughput.v);
 	return ret < 0 ? vnx_fail(&err, o.view.json || vnx_wants_json(argc, argv)) : ret;
 }
 
 const struct vnx_command vnx_command_replay = {
 	.name = "replay",
 	.summary = "the same verdict from a recording",
-	.synopsis = "INPUT [--throughput FILE]",
+	.synopsis = "INPUT [--throughput FILE]...",
 	.text = "INPUT is a recording of vnetdx (.vdx), a trace-cmd trace.dat, a perf.data, or text of\n"
-		"ftrace (trace, trace_pipe, trace-cmd report) or perf script; \"-\" is standard input.",
+		"ftrace (trace, trace_pipe, trace-cmd report) or perf script; \"-\" is standard input.\n"
+		"\n"
+		"FILE is iperf3's output (JSON, JSON stream, text; a client's or a server's), netperf's\n"
+		"with -D, or a CSV whose first row names a time and a rate. Each FILE is one flow. Flows\n"
+		"of one direction that share 80 % of their time are one run and are summed; those that\n"
+		"follow each other are put in a row; of two views of one flow the receiver's is taken.\n"
+		"What was done with each stands in the report. A sockperf --full-log gives latency only.\n"
+		"\n"
+		"--offset TIME is added to the place that the load's time stamps give it; where nothing\n"
+		"tells its place, to its own times (iperf3's count from 0), which then are times of the\n"
+		"trace's clock. --offset search puts the load where it follows the calls best: within\n"
+		"the clocks' uncertainty, or anywhere if nothing tells; p is corrected for the search.",
 	.opts = options,
 	.n_opts = VNX_ARRAY_SIZE(options),
 	.run = run,

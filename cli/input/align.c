@@ -3,7 +3,7 @@
  * Where a load generator's zero stands on CLOCK_MONOTONIC, and its series on our bins.
  * Figures are those of kernel.md, "Cross-clock facts".
  */
-#include "cli/input/iperf3.h"
+#include "cli/input/throughput_format.h"
 
 #include <math.h>
 
@@ -50,25 +50,39 @@ static struct guess by_timestamp(struct vnx_throughput *tp, int64_t realtime_min
 {
 	double cut_s = tp->has_ms ? CUT_SINCE_320_S : CUT_BEFORE_320_S;
 	double base_ns, low, high;
+	int64_t base;
 
 	if (!(tp->timestamp_s > 0 && tp->timestamp_s < 9e9) || realtime_minus_mono_ns == INT64_MIN)
 		return (struct guess){ 0 };
-	base_ns = (double)(llround((tp->timestamp_s + tp->omit_s) * 1e9) - realtime_minus_mono_ns);
-	low = base_ns + TIMESTAMP_LEAST_S * 1e9;
-	high = base_ns + (TIMESTAMP_MOST_S + cut_s) * 1e9;
+	if (__builtin_sub_overflow(llround((tp->timestamp_s + tp->omit_s) * 1e9),
+				   realtime_minus_mono_ns, &base))
+		return (struct guess){ 0 };
+	base_ns = (double)base;
+	low = base_ns + (tp->stamped_rows ? 0 : TIMESTAMP_LEAST_S * 1e9);
+	high = base_ns + (tp->stamped_rows ? tp->resolution_s : TIMESTAMP_MOST_S + cut_s) * 1e9;
+	if (low <= 0)
+		vnx_throughput_warn(tp, "its time stamps are from before the trace's clock began");
 	if (stamps->known && stamps->zero_ns + tp->resolution_s * 1e9 < low) {
-		iperf_warn(tp, "its start.timestamp is %.3g s later than its lines allow",
-			   (low - stamps->zero_ns) / 1e9);
+		vnx_throughput_warn(tp, "its start.timestamp is %.3g s later than its lines allow",
+				    (low - stamps->zero_ns) / 1e9);
 		return (struct guess){ 0 };
 	}
 	if (stamps->known && stamps->zero_ns - stamps->uncertainty_s * 1e9 > high)
-		iperf_warn(tp, "its lines arrived %.3g s later than its start.timestamp says",
-			   (stamps->zero_ns - high) / 1e9);
+		vnx_throughput_warn(tp,
+				    "its lines arrived %.3g s later than its start.timestamp says",
+				    (stamps->zero_ns - high) / 1e9);
 	else if (stamps->known)
 		high = fmin(high, fmax(stamps->zero_ns, low));
 	return (struct guess){ .known = low > 0,
 			       .zero_ns = (low + high) / 2,
-			       .uncertainty_s = (high - low) / 2e9 + tp->resolution_s / 2 };
+			       .uncertainty_s = (high - low) / 2e9 +
+						(tp->stamped_rows ? 0 : tp->resolution_s / 2) };
+}
+
+/* Of the intervals against their own zero, however that was placed. */
+static double own_doubt_s(const struct vnx_throughput *tp)
+{
+	return tp->slack_s + (tp->other_side ? OTHER_SIDE_S : 0);
 }
 
 /**
@@ -93,22 +107,39 @@ void vnx_throughput_align(struct vnx_throughput *tp, int64_t realtime_minus_mono
 	if (!best->known || !(best->zero_ns > 0 && best->zero_ns < 9e18))
 		return;
 	tp->method = by_time ? VNX_ALIGN_TIMESTAMP : VNX_ALIGN_ARRIVAL;
-	tp->zero_ns = by_time ? (uint64_t)timestamp.zero_ns : tp->stamps.zero_ns;
-	tp->uncertainty_s = best->uncertainty_s + (tp->other_side ? OTHER_SIDE_S : 0);
+	tp->zero_ns = by_time ? (int64_t)timestamp.zero_ns : (int64_t)tp->stamps.zero_ns;
+	tp->uncertainty_s = best->uncertainty_s + own_doubt_s(tp);
 	if (by_time)
 		tp->offset_s = ((double)tp->zero_ns - ((double)llround(tp->timestamp_s * 1e9) -
 						       (double)realtime_minus_mono_ns)) /
 			       1e9;
 	else
-		tp->offset_s = (double)(int64_t)(tp->zero_ns - tp->stamps.first_ns) / 1e9;
+		tp->offset_s = (double)(int64_t)((uint64_t)tp->zero_ns - tp->stamps.first_ns) / 1e9;
 }
 
 /**
- * vnx_throughput_series() - the main direction on the bins of @grid.
+ * vnx_throughput_offset() - places a load by hand.
  *
- * Bytes are spread over the bins an interval overlaps; a dropped interval leaves a hole.
+ * The uncertainty stays what it was; where nothing was known it is that of the generator's own
+ * times, for how well the user knows is not known here.
  */
-int vnx_throughput_series(const struct vnx_throughput *tp, const struct vnx_grid *grid, double *out)
+void vnx_throughput_offset(struct vnx_throughput *tp, int64_t offset_ns)
+{
+	int64_t from_ns = tp->zero_ns, zero_ns;
+
+	if (tp->method == VNX_ALIGN_NONE) {
+		from_ns = llround(tp->own_zero_s * 1e9);
+		tp->uncertainty_s = tp->resolution_s / 2 + own_doubt_s(tp);
+	}
+	if (__builtin_add_overflow(from_ns, offset_ns, &zero_ns))
+		return;
+	tp->zero_ns = zero_ns;
+	tp->method = VNX_ALIGN_GIVEN;
+	tp->offset_s = (double)offset_ns / 1e9;
+}
+
+/* One flow. Bytes are spread over the bins an interval overlaps; a dropped one leaves a hole. */
+static int flow_series(const struct vnx_throughput *tp, const struct vnx_grid *grid, double *out)
 {
 	double bin_s = (double)grid->bin_ns / VNX_NSEC_PER_SEC;
 	struct vnx_accum acc;
@@ -123,9 +154,14 @@ int vnx_throughput_series(const struct vnx_throughput *tp, const struct vnx_grid
 		return ret;
 	for (size_t i = 0; i < tp->intervals.n; i++) {
 		const struct vnx_interval *iv = &tp->intervals.v[i];
-		int64_t start = (int64_t)tp->zero_ns + llround(iv->start_s * 1e9);
-		int64_t end = (int64_t)tp->zero_ns + llround(iv->end_s * 1e9);
+		/* Above 1970 plus 290 years: no trace has bins there, and no int64 the time. */
+		double last_s = (double)tp->zero_ns / 1e9 + iv->end_s;
+		int64_t start, end;
 
+		if (!(last_s > 0 && last_s < 9e9))
+			continue;
+		start = tp->zero_ns + llround(iv->start_s * 1e9);
+		end = tp->zero_ns + llround(iv->end_s * 1e9);
 		if (start < 0 || end <= start)
 			continue;
 		vnx_accum_add(&acc, (uint64_t)start, (uint64_t)(end - start), iv->bytes * 8);
@@ -136,4 +172,51 @@ int vnx_throughput_series(const struct vnx_throughput *tp, const struct vnx_grid
 		out[i] /= bin_s;
 	vnx_accum_fini(&acc);
 	return 0;
+}
+
+/* Adds @tp to the sum of its group: where one of them is missing, the sum is. */
+static int add_flow(const struct vnx_throughput *tp, const struct vnx_grid *grid, double *one,
+		    double *sum)
+{
+	int ret = flow_series(tp, grid, one);
+
+	for (size_t i = 0; !ret && i < grid->n; i++)
+		sum[i] += one[i];
+	return ret;
+}
+
+/**
+ * vnx_throughput_series() - the main direction on the bins of @grid.
+ *
+ * Flows of one group are summed; the groups follow one another in time.
+ */
+int vnx_throughput_series(const struct vnx_throughput *tp, const struct vnx_grid *grid, double *out)
+{
+	double *buf VNX_CLEANUP_FREE = NULL;
+	unsigned last = tp->group;
+	int ret = 0;
+
+	if (!tp->peers.n)
+		return flow_series(tp, grid, out);
+	buf = malloc((2 * grid->n + 1) * sizeof(*buf));
+	if (!buf)
+		return -ENOMEM;
+	for (size_t i = 0; i < grid->n; i++)
+		out[i] = NAN;
+	for (size_t i = 0; i < tp->peers.n; i++)
+		last = tp->peers.v[i]->group > last ? tp->peers.v[i]->group : last;
+	for (unsigned g = 0; g <= last && !ret; g++) {
+		double *sum = buf, *one = buf + grid->n;
+
+		memset(sum, 0, grid->n * sizeof(*sum));
+		if (tp->group == g)
+			ret = add_flow(tp, grid, one, sum);
+		for (size_t i = 0; i < tp->peers.n && !ret; i++)
+			if (tp->peers.v[i]->group == g)
+				ret = add_flow(tp->peers.v[i], grid, one, sum);
+		for (size_t i = 0; i < grid->n && !ret; i++)
+			if (isnan(out[i]))
+				out[i] = sum[i];
+	}
+	return ret;
 }

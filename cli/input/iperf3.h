@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the parsers of iperf3's forms hand to throughput.c: tests ("runs") with their
+ * What the parsers of iperf3's forms hand to iperf3.c: tests ("runs") with their
  * interval lines as printed, nothing judged yet.
  */
 #ifndef VNX_IPERF3_H
 #define VNX_IPERF3_H
 
-#include "cli/input/throughput.h"
+#include "cli/input/throughput_format.h"
 
 struct iperf_row {
 	double start_s, end_s;
@@ -35,6 +35,8 @@ struct iperf_run {
 	bool has_ms;
 	double omit_s;            /* zero of the kept rows comes this much later */
 	double resolution_s;      /* times are printed to this */
+	size_t broken_line;       /* interrupted: from 1, in the JSON; 0: not known */
+	char cookie[40];          /* "" where not told */
 	char *error;              /* iperf3's own words, or NULL */
 	struct iperf_run *server; /* --get-server-output: the other side's view, or NULL */
 };
@@ -56,17 +58,15 @@ int iperf_run_error(struct iperf_run *run, const char *text) VNX_MUST_CHECK;
  */
 int iperf_json_parse(const struct vnx_load_lines *lines, struct iperf_runs *out) VNX_MUST_CHECK;
 int iperf_text_parse(const struct vnx_load_lines *lines, struct iperf_runs *out) VNX_MUST_CHECK;
+int iperf_text_probe(const struct vnx_load_lines *lines);
 
 /*
- * throughput.c's judgement of one run, in iperf3_rules.c. Moves the rows that the rules of
+ * The judgement of one run, in iperf3_rules.c. Moves the rows that the rules of
  * statistics.md keep into tp->intervals and tp->reverse, shifted by @shift_s.
  */
 int iperf_rules_apply(const struct iperf_run *run, double shift_s,
 		      struct vnx_throughput *tp) VNX_MUST_CHECK;
 /* Median length of the rows that are not omitted, NaN if there are none. */
 double iperf_rows_nominal(const struct iperf_rows *rows);
-
-/* Adds a remark to tp->warning unless it is there already. -ENOMEM. */
-int iperf_warn(struct vnx_throughput *tp, const char *fmt, ...) VNX_PRINTF(2, 3);
 
 #endif

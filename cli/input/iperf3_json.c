@@ -12,6 +12,8 @@
 
 #define MAX_DEPTH 64  /* iperf3 nests 6 deep */
 #define MAX_BROKEN 64 /* documents that do not parse: enough is enough */
+/* ... or so many bytes looked through for them, beside the text's own four times */
+#define BROKEN_BYTES (16u << 20)
 
 /* All lines in one buffer, and where each starts. */
 struct joined {
@@ -165,8 +167,11 @@ static void take_start(struct iperf_run *run, const json_t *start)
 {
 	const json_t *stamp = json_object_get(start, "timestamp");
 	const json_t *test = json_object_get(start, "test_start");
+	const char *cookie = json_string_value(json_object_get(start, "cookie"));
 	double ms = number(stamp, "timemillisecs"), omit = number(test, "omit");
 
+	if (cookie)
+		snprintf(run->cookie, sizeof(run->cookie), "%s", cookie);
 	run->has_ms = isfinite(ms);
 	run->timestamp_s = run->has_ms ? ms / 1000 : number(stamp, "timesecs");
 	run->from_server = json_object_get(start, "accepted_connection") != NULL;
@@ -378,11 +383,15 @@ static size_t line_after(const struct joined *j, size_t n_lines, size_t from, si
 	return from;
 }
 
-static int take_broken(const struct joined *j, size_t at, struct iperf_runs *out)
+/* The document that begins in line @i. */
+static int take_broken(const struct joined *j, size_t i, size_t line, struct iperf_runs *out)
 {
-	json_t *doc = load_broken(j->text + at, j->n - at);
+	json_t *doc = load_broken(j->text + j->start[i], j->n - j->start[i]);
+	size_t before = out->n;
 	int ret = doc ? take_json(out, doc, 0, false) : 0;
 
+	if (!ret && out->n > before)
+		out->v[before].broken_line = line;
 	json_decref(doc);
 	return ret;
 }
@@ -390,10 +399,10 @@ static int take_broken(const struct joined *j, size_t at, struct iperf_runs *out
 int iperf_json_parse(const struct vnx_load_lines *lines, struct iperf_runs *out)
 {
 	struct joined j = { 0 };
-	size_t first = out->n, broken = 0, i = 0;
+	size_t first = out->n, broken = 0, bytes = 0, i = 0;
 	int ret = join(lines, &j);
 
-	while (!ret && i < lines->n && broken < MAX_BROKEN) {
+	while (!ret && i < lines->n && broken < MAX_BROKEN && bytes <= 4 * j.n + BROKEN_BYTES) {
 		json_error_t info;
 		json_t *doc;
 
@@ -405,7 +414,8 @@ int iperf_json_parse(const struct vnx_load_lines *lines, struct iperf_runs *out)
 				 &info);
 		if (!doc) {
 			broken++;
-			ret = take_broken(&j, j.start[i], out);
+			bytes += j.n - j.start[i];
+			ret = take_broken(&j, i, i + (size_t)(info.line > 0 ? info.line : 1), out);
 			i++;
 			continue;
 		}

@@ -140,8 +140,9 @@ static bool take_head(const char **s, struct text_line *l)
 		l->role = p[1] == 'T' ? ROLE_TX : ROLE_RX;
 		l->server = p[4] == 'S';
 		p = strchr(p, ']');
-		if (!p++)
+		if (!p)
 			return false;
+		p++;
 	}
 	*s = p;
 	return true;
@@ -377,4 +378,18 @@ int iperf_text_parse(const struct vnx_load_lines *lines, struct iperf_runs *out)
 			guess_side(out->v[i].server);
 	}
 	return ret;
+}
+
+int iperf_text_probe(const struct vnx_load_lines *lines)
+{
+	struct text_line l;
+
+	for (size_t i = 0; i < lines->n; i++) {
+		const char *text = lines->v[i].text;
+
+		if (find_interval(text, &l) || strstr(text, "iperf3: ") || strstr(text, "[ ID]") ||
+		    strstr(text, "Connecting to host"))
+			return 50;
+	}
+	return 0;
 }

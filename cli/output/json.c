@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "cli/input/clock_cost.h"
 #include "cli/output/json_write.h"
 #include "cli/output/pick.h"
 
@@ -33,10 +34,14 @@ static void put_since(struct vnx_json *j, const char *key, const struct vnx_grid
 
 static void put_source(struct vnx_json *j, const struct vnx_finding *f, const struct vnx_run *run)
 {
+	const struct vnx_clock_cost *cost = f->run ? vnx_clock_cost(run->facts.clock) : NULL;
+
 	vnx_json_open(j, "source", '{', true);
 	vnx_json_string(j, "kind", f->source_kind);
 	vnx_json_string(j, "path", f->source_path);
 	vnx_json_string(j, "clock", run->facts.clock);
+	if (cost)
+		vnx_json_text(j, "clock_cost", cost->cost);
 	vnx_json_close(j);
 }
 
@@ -286,6 +291,17 @@ static void put_vm(struct vnx_json *j, const struct vnx_grid *grid, const struct
 	vnx_json_close(j);
 }
 
+static void put_latency(struct vnx_json *j, const struct vnx_throughput *tp)
+{
+	vnx_json_open(j, "latency", '{', true);
+	vnx_json_text(j, "source", tp->source);
+	vnx_json_text(j, "of", tp->latency.round_trip ? "round trip" : "one way");
+	vnx_json_uint(j, "n", tp->latency.n);
+	vnx_json_real(j, "p50_s", tp->latency.p50_s);
+	vnx_json_real(j, "p99_s", tp->latency.p99_s);
+	vnx_json_close(j);
+}
+
 static void put_surroundings(struct vnx_json *j, const struct vnx_finding *f,
 			     const struct vnx_run *run, const struct vnx_texts *warnings)
 {
@@ -301,7 +317,11 @@ static void put_surroundings(struct vnx_json *j, const struct vnx_finding *f,
 	vnx_json_string(j, "source", f->tp ? f->tp->source : NULL);
 	vnx_json_uint(j, "dropped_intervals", f->tp ? f->tp->dropped : 0);
 	vnx_json_real(j, "stage_s", facts->stage_s > 0 ? facts->stage_s : NAN);
+	if (f->tp && f->tp->note)
+		vnx_json_text(j, "note", f->tp->note);
 	vnx_json_close(j);
+	if (f->tp && f->tp->latency.n)
+		put_latency(j, f->tp);
 	vnx_json_open(j, "warnings", '[', false);
 	for (size_t i = 0; i < warnings->n; i++)
 		vnx_json_text(j, NULL, warnings->v[i]);

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "cli/input/clock_cost.h"
 #include "cli/output/units.h"
 
 #define DETAILS_MAX 4 /* up to so many VMs each gets its paragraph */
@@ -242,6 +243,18 @@ static void put_cost(struct vnx_layout *l, const struct vnx_run_facts *facts)
 				   cpu));
 }
 
+static const char *placed_by(struct vnx_layout *l, const struct vnx_throughput *tp)
+{
+	char by[VNX_UNIT_LEN];
+
+	if (tp->method == VNX_ALIGN_TIMESTAMP)
+		return "timestamp (both hosts' wall clocks taken for the same)";
+	if (tp->method == VNX_ALIGN_GIVEN)
+		return vnx_layout_format(l, "hand (--offset %s)",
+					 vnx_layout_glue(l, vnx_seconds_format(tp->offset_s, by)));
+	return vnx_align_name(tp->method);
+}
+
 static void put_clock(struct vnx_layout *l, const struct vnx_throughput *tp)
 {
 	char err[VNX_UNIT_LEN];
@@ -249,20 +262,40 @@ static void put_clock(struct vnx_layout *l, const struct vnx_throughput *tp)
 
 	if (!tp)
 		return;
+	if (tp->note)
+		put_foot(l, "load", vnx_layout_safe(l, tp->note));
+	if (!tp->intervals.n && tp->latency.n)
+		return;
 	if (tp->dropped)
 		dropped = vnx_layout_format(l, "; %zu odd interval%s left out", tp->dropped,
 					    tp->dropped == 1 ? "" : "s");
 	if (tp->method == VNX_ALIGN_NONE)
-		put_foot(l, "clock", "the load's clock could not be brought onto the host's");
+		put_foot(
+			l, "clock",
+			"the load's clock could not be brought onto the host's: --offset places it");
 	else
 		put_foot(l, "clock",
 			 vnx_layout_format(
 				 l,
 				 "%s brought onto the host's clock by %s," VNX_NBSP
 				 "\u00b1" VNX_NBSP "%s%s",
-				 vnx_layout_safe(l, tp->source), vnx_align_name(tp->method),
+				 vnx_layout_safe(l, tp->source), placed_by(l, tp),
 				 vnx_layout_glue(l, vnx_seconds_format(tp->uncertainty_s, err)),
 				 dropped));
+}
+
+/* A clock that costs nothing is not worth a line. */
+static void put_clock_cost(struct vnx_layout *l, const struct vnx_run_facts *facts)
+{
+	const struct vnx_clock_cost *cost = vnx_clock_cost(facts->clock);
+
+	if (!cost)
+		return;
+	put_foot(l, "time",
+		 *facts->clock ? vnx_layout_format(l, "the trace's clock is \"%s\": %s",
+						   vnx_layout_safe(l, facts->clock), cost->cost)
+			       : vnx_layout_format(l, "the trace does not name its clock: %s",
+						   cost->cost));
 }
 
 static void put_footer(struct vnx_layout *l, const struct vnx_finding *f, bool verbose)
@@ -281,6 +314,8 @@ static void put_footer(struct vnx_layout *l, const struct vnx_finding *f, bool v
 	if (f->run)
 		put_cost(l, &f->run->facts);
 	put_clock(l, f->tp);
+	if (f->run)
+		put_clock_cost(l, &f->run->facts);
 	if (f->run && (*f->run->facts.host || *f->run->facts.kernel))
 		put_foot(l, "host",
 			 vnx_layout_format(l, "%s, Linux %s, capture %s",

@@ -437,7 +437,7 @@ static void test_iperf3(void **state)
 			700 * MS);
 	vnx_throughput_align(tp, INT64_MIN);
 	assert_int_equal(tp->method, VNX_ALIGN_ARRIVAL);
-	assert_true(tp->zero_ns < tp->intervals.v[0].arrival_ns);
+	assert_true(tp->zero_ns < (int64_t)tp->intervals.v[0].arrival_ns);
 	vnx_throughput_free(tp);
 }
 

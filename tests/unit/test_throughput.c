@@ -77,63 +77,6 @@ static double total(const struct vnx_throughput *tp)
 	return sum;
 }
 
-/* Against plain Python */
-
-static void compare_list(FILE *py, const struct vnx_interval *v, size_t n, const char *until)
-{
-	char line[256];
-	double start, end, bytes, sum = 0, py_sum = 0, len = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		assert_non_null(fgets(line, sizeof(line), py));
-		assert_int_equal(sscanf(line, "%lf %lf %lf", &start, &end, &bytes), 3);
-		assert_true(v[i].start_s == start && v[i].end_s == end && v[i].bytes == bytes);
-		sum += v[i].bytes;
-		py_sum += bytes;
-		len += end - start;
-	}
-	if (n)
-		assert_near(sum * 8 / len, py_sum * 8 / len, 1e-15);
-	if (until) {
-		assert_non_null(fgets(line, sizeof(line), py));
-		assert_string_equal(line, until);
-	} else {
-		assert_null(fgets(line, sizeof(line), py));
-	}
-}
-
-static void test_like_plain_python(void **state)
-{
-	static const char *const names[] = {
-		"cli.json",         "srv.json",        "bidir.cli.json",   "bidir.srv.json",
-		"omit.cli.json",    "omit.srv.json",   "p4.cli.json",      "p4.srv.json",
-		"udp.cli.json",     "udp.srv.json",    "omitted.cli.json", "omitted.srv.json",
-		"interrupted.json", "serverdied.json", "reverse.json",     "v321_contended.jsonl",
-	};
-
-	if (system("python3 -c 'import json' 2>/dev/null")) {
-		print_message("SKIP: no python3 here\n");
-		skip();
-	}
-	for (size_t i = 0; i < VNX_ARRAY_SIZE(names); i++) {
-		struct vnx_throughput *tp = read_ok(names[i]);
-		char cmd[256], line[64];
-		FILE *py;
-
-		snprintf(cmd, sizeof(cmd), "python3 tests/oracle/iperf3_plain.py " FIXTURES "%s",
-			 names[i]);
-		py = popen(cmd, "r");
-		assert_non_null(py);
-		assert_non_null(fgets(line, sizeof(line), py));
-		line[strcspn(line, "\n")] = 0;
-		assert_string_equal(line, tp->source);
-		compare_list(py, tp->intervals.v, tp->intervals.n, "reverse\n");
-		compare_list(py, tp->reverse.v, tp->reverse.n, NULL);
-		assert_int_equal(pclose(py), 0);
-		vnx_throughput_free(tp);
-	}
-}
-
 /* Every fixture by hand: what a reader of the file would say of it. */
 static void test_fixtures(void **state)
 {
@@ -144,6 +87,10 @@ static void test_fixtures(void **state)
 		const char *warning;
 		double mean_gbps; /* from the file's own summary; 0: not compared */
 	} t[] = {
+		{ "series.srv.json", "iperf3-receiver", 4, 0, 0, false, "interrupt", 0 },
+		{ "pair.a.cli.json", "iperf3-sender", 4, 0, 0, false, NULL, 0.300 },
+		{ "pair.b.srv.json", "iperf3-receiver", 4, 0, 0, false, NULL, 0.150 },
+		{ "udp_reverse.json", "iperf3-receiver", 2, 0, 0, true, NULL, 0.020 },
 		{ "cli.json", "iperf3-receiver", 40, 0, 1, false, NULL, 0 },
 		{ "srv.json", "iperf3-receiver", 40, 0, 1, false, NULL, 0 },
 		{ "bidir.cli.json", "iperf3-sender", 4, 4, 0, false, NULL, 0 },
@@ -255,6 +202,7 @@ static void test_text_that_is_none(void **state)
 		"[  5]   0.00-0.50   min   865 MBytes  14.5 Gbits/sec",
 		"[  5]   nan-0.50   sec   865 MBytes  14.5 Gbits/sec",
 		"[  ]   0.00-0.50   sec   865 MBytes  14.5 Gbits/sec",
+		"[  5][TX-C   0.00-0.50   sec   865 MBytes  14.5 Gbits/sec",
 		"[  5][XX-C]   0.00-0.50   sec   865 MBytes  14.5 Gbits/sec",
 		"[  5]   0.00-0.50   sec   865 YBytes  14.5 Gbits/sec",
 		"{}\n{\"a\":1}\n[1]\n",
@@ -356,7 +304,11 @@ static void test_json_surroundings(void **state)
 		NULL, 0);
 	assert_non_null(tp);
 	assert_int_equal(tp->intervals.n, 2);
-	assert_non_null(strstr(tp->warning, "breaks off"));
+	assert_non_null(strstr(tp->warning, "breaks off in line 1"));
+	vnx_throughput_free(tp);
+	tp = parse("chatter\n{\"start\":{},\n\"intervals\":[" GOOD ",\n{\"streams\":[\n", NULL, 0);
+	assert_int_equal(tp->intervals.n, 1);
+	assert_non_null(strstr(tp->warning, "breaks off in line 5"));
 	vnx_throughput_free(tp);
 	/* two tests: without stamps there is no common clock */
 	tp = parse(DOC(GOOD) "\n" DOC(GOOD "," SUM("0.5", "1", "0.5", "7", "")) "\n", NULL, 0);
@@ -374,6 +326,7 @@ static void test_errors_are_told(void **state)
 	} t[] = {
 		{ FIXTURES "refused.json", "Connection refused", -ENODATA },
 		{ FIXTURES "README.md", "no load generator's output", -ENOMSG },
+		{ "fixtures/bad/throughput-table-without-names", "line 1", -EINVAL },
 		{ FIXTURES "no-such-file", "No such file", -ENOENT },
 		{ FIXTURES, "a folder", -EINVAL },
 		{ "/dev/null", "a device", -EINVAL },
@@ -530,6 +483,42 @@ static void test_clocks_disagree(void **state)
 	check_disagreement(r_m + 10 * (int64_t)VNX_NSEC_PER_MSEC, NULL);
 	check_disagreement(r_m - 5 * (int64_t)SEC, "5 s later than its lines allow");
 	check_disagreement(r_m + 5 * (int64_t)SEC, "arrived 4.96 s later");
+}
+
+/* --json-stream-full-output: the events, then all of it once more as one document. */
+static void test_told_twice(void **state)
+{
+#define COOKIE "\"start\":{\"cookie\":\"abc\",\"timestamp\":{\"timesecs\":7}}"
+	struct vnx_throughput *tp = parse(
+		"{\"event\":\"start\",\"data\":{\"cookie\":\"abc\",\"timestamp\":{\"timesecs\":7}}}\n" EVENT(
+			0, 0.5, 1)
+			EVENT(0.5, 1.0, 2) "{" COOKIE ",\"intervals\":[" SUM(
+				"0", "0.5", "0.5", "1", "") "," SUM("0.5", "1.0", "0.5", "2",
+								    "") "]}",
+		NULL, 0);
+
+	assert_int_equal(tp->intervals.n, 2);
+	assert_int_equal(tp->dropped, 0);
+	assert_null(tp->warning);
+	assert_string_equal(tp->cookie, "abc");
+	vnx_throughput_free(tp);
+}
+
+/* A server's file: each test has its own start.timestamp. */
+static void test_two_tests_timestamped(void **state)
+{
+#define TEST_AT(stamp, intervals) \
+	"{\"start\":{\"timestamp\":{\"timesecs\":" stamp "}},\"intervals\":[" intervals "]}\n"
+	struct vnx_throughput *tp =
+		parse(TEST_AT("1000000000", GOOD) TEST_AT("1000000010", GOOD) TEST_AT("5", GOOD),
+		      NULL, 0);
+
+	assert_int_equal(tp->intervals.n, 2);
+	assert_true(tp->intervals.v[1].start_s == 10);
+	assert_true(tp->slack_s == 1);
+	/* the third began before the first: its clock is not to be trusted */
+	assert_non_null(strstr(tp->warning, "1 further test"));
+	vnx_throughput_free(tp);
 }
 
 /* A script of two tests, the second's zero ten seconds after the first's. */
@@ -735,7 +724,16 @@ static void test_hostile_sizes(void **state)
 					    "\"",
 					    "[  5]",
 					    "{\"intervals\":[",
-					    "{\"intervals\":[\n" };
+					    "{\"intervals\":[\n",
+					    "t,bps\n",
+					    "t,bps\n0,1\n",
+					    "#\n",
+					    "txTime,",
+					    "txTime,rxTime\n1,2\n",
+					    "1,10^6bits/s,",
+					    "NETPERF_INTERIM_RESULT[0]=1\n",
+					    "Interim result: 1 ",
+					    "{\"start\":{},\"error\":\"x\"}\n" };
 	char *buf = malloc(n + 32);
 
 	for (size_t u = 0; u < VNX_ARRAY_SIZE(unit); u++) {
@@ -753,7 +751,6 @@ static void test_hostile_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_like_plain_python),
 		cmocka_unit_test(test_fixtures),
 		cmocka_unit_test(test_text_columns),
 		cmocka_unit_test(test_text_that_is_none),
@@ -765,6 +762,8 @@ int main(void)
 		cmocka_unit_test(test_align_coarse_and_late),
 		cmocka_unit_test(test_align_by_timestamp),
 		cmocka_unit_test(test_clocks_disagree),
+		cmocka_unit_test(test_told_twice),
+		cmocka_unit_test(test_two_tests_timestamped),
 		cmocka_unit_test(test_two_tests_stamped),
 		cmocka_unit_test(test_server_output_clock),
 		cmocka_unit_test(test_series),
