@@ -4,6 +4,8 @@
 /* One row a format; names are what errors list. */
 const struct vnx_reader_ops *const vnx_readers[] = {
 	&vnx_reader_vdx,
+	&vnx_reader_ftrace_text,
+	&vnx_reader_perf_script,
 	NULL,
 };
 
