@@ -46,16 +46,16 @@ static void take_comment(struct vnx_text_worker *w, const char *p)
  * "CPU:3 [LOST 1234 EVENTS]", "CPU:3 [LOST EVENTS]", "CPU:3 [EVENTS DROPPED]",
  * "CPU 3: [1234 EVENTS DROPPED]"; behind the buffer's name where the report has several.
  */
-static bool parse_lost(const char *line, const char *p, uint32_t *cpu, uint64_t *count)
+static bool parse_lost(const char *line, uint32_t *cpu, uint32_t *buffer, uint64_t *count)
 {
-	const char *nl;
+	const char *p = vnx_ftrace_behind_buffer(vnx_text_blanks(line)), *nl;
 
+	*buffer = vnx_ftrace_buffer(line, p);
 	if (strncmp(p, "CPU", 3) || (p[3] != ':' && p[3] != ' '))
 		return false;
 	p = vnx_text_u32(p + 4, cpu);
 	if (!p)
 		return false;
-	*cpu += vnx_ftrace_buffer(line, p);
 	p = vnx_text_blanks(p + (*p == ':'));
 	if (*p++ != '[')
 		return false;
@@ -184,16 +184,17 @@ static void take_other(struct vnx_text_worker *w, const char *line)
 {
 	struct vnx_ftrace_line l;
 	const char *p = vnx_text_blanks(line);
+	uint32_t cpu, buffer;
 	uint64_t count;
-	uint32_t cpu;
 
 	if (*p == '#') {
 		take_comment(w, p);
 	} else if (vnx_ftrace_graph(line, &l)) {
 		take_graph(w, &l, line);
-	} else if (parse_lost(line, vnx_ftrace_behind_buffer(p), &cpu, &count)) {
-		vnx_text_lost(w, cpu, VNX_TEXT_LOST, count);
-		w->private = cpu;
+	} else if (parse_lost(line, &cpu, &buffer, &count)) {
+		vnx_text_lost(w, cpu + buffer, VNX_TEXT_LOST, count);
+		w->private[0] = buffer;
+		w->private[1] = cpu;
 	} else if (!is_noise(line)) {
 		vnx_text_flaw(w, VNX_TEXT_BAD, line);
 	}
@@ -207,10 +208,10 @@ static void take_context(struct vnx_text_worker *w, struct vnx_ftrace_line *l, c
 		return;
 	}
 	/* trace-cmd does not repeat the buffer's name behind a line that tells of a loss. */
-	if (__builtin_expect(w->private, 0)) {
-		if (!l->buffer && ((w->private - l->cpu) & (VNX_FTRACE_CPUS - 1)) == 0)
-			l->buffer = w->private - l->cpu;
-		w->private = 0;
+	if (__builtin_expect(w->private[0], 0)) {
+		if (!l->buffer && l->cpu == w->private[1])
+			l->buffer = w->private[0];
+		w->private[0] = 0;
 	}
 	vnx_text_event(w, l->cpu + l->buffer, l->t_ns);
 	take_event(w, l, l->rest);
@@ -221,7 +222,7 @@ static void decode(struct vnx_text_worker *w, const char *p, const char *end)
 	struct vnx_ftrace_line l;
 	const char *from;
 
-	w->private = 0;
+	w->private[0] = 0;
 	while (p < end) {
 		from = p;
 		if (__builtin_expect(vnx_ftrace_context(p, &l), 1)) {
@@ -239,11 +240,11 @@ static void decode(struct vnx_text_worker *w, const char *p, const char *end)
 static int probe_line(const char *p)
 {
 	struct vnx_ftrace_line l;
+	uint32_t cpu, buffer;
 	uint64_t count;
-	uint32_t cpu;
 
 	if (vnx_ftrace_context(p, &l) || vnx_ftrace_graph(p, &l) ||
-	    parse_lost(p, vnx_ftrace_behind_buffer(vnx_text_blanks(p)), &cpu, &count))
+	    parse_lost(p, &cpu, &buffer, &count))
 		return 1;
 	return is_noise(p) ? 0 : -1;
 }

@@ -5,9 +5,6 @@
 
 #include "cli/input/text_lines.h"
 
-/* CPUs of one buffer; those of further ones in a report are numbered behind them. */
-#define VNX_FTRACE_CPUS 1024
-
 enum vnx_ftrace_kind {
 	VNX_FTRACE_CONTEXT,
 	VNX_FTRACE_TICKS,    /* the stamp is a count */
@@ -21,7 +18,7 @@ struct vnx_ftrace_line {
 	bool has_thread;
 	uint64_t t_ns;
 	uint32_t cpu;
-	uint32_t buffer; /* 0 or a multiple of VNX_FTRACE_CPUS: which of several */
+	uint32_t buffer; /* added to cpu, tells the CPUs of several buffers apart; 0: not told */
 	struct vnx_text_thread thread;
 	const char *rest; /* what happened */
 };

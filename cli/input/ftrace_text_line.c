@@ -108,7 +108,7 @@ uint32_t vnx_ftrace_buffer(const char *line, const char *own)
 		return 0;
 	for (; *p != ':'; p++)
 		hash = hash * 31 + (unsigned char)*p;
-	return (1 + hash % (VNX_TEXT_CPUS / VNX_FTRACE_CPUS - 1)) * VNX_FTRACE_CPUS;
+	return hash ? hash : 1;
 }
 
 /* Short lines, other columns, several buffers: the first dash that all else fits behind. */

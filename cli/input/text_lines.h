@@ -11,7 +11,7 @@
 
 #include "cli/input/trace.h"
 
-#define VNX_TEXT_CPUS 4096 /* of these, losses are told apart; a power of two */
+#define VNX_TEXT_CPUS 16384 /* of these, losses are told apart; a power of two */
 #define VNX_TEXT_NAMELESS 64
 
 /* Why a line was left out. */
@@ -125,7 +125,7 @@ struct vnx_text_worker {
 	bool short_names;
 	uint32_t nameless[VNX_TEXT_NAMELESS]; /* threads counted whose name was forgotten */
 	unsigned n_nameless;
-	uint32_t private; /* the format's own */
+	uint32_t private[2]; /* the format's own */
 };
 
 struct vnx_text_format {
