@@ -92,23 +92,40 @@ static bool is_noise(const char *p)
 
 /* ---- lines that are events ---- */
 
+/*
+ * Behind a function's name: " <-CALLER", which also tells what there is: "kvm_vcpu_block
+ * <-kvm_vcpu_halt" says that the old name is a part of the new one. False: option
+ * func-no-repeats made several calls one line, "(repeats: 5, last_ts:...)".
+ */
+static bool take_caller(struct vnx_text_worker *w, const char *p)
+{
+	const char *end;
+
+	while (*p > ' ') /* "+0x4/0x6b0", "(net=0x1)" */
+		p++;
+	p = vnx_text_blanks(p);
+	if (p[0] != '<' || p[1] != '-')
+		return true;
+	p = vnx_text_blanks(p + 2 + (p[2] == '-'));
+	end = vnx_text_name(p);
+	vnx_text_function(w, p, (size_t)(end - p));
+	while (*end > ' ')
+		end++;
+	return strncmp(end, " (repeats:", 10) != 0;
+}
+
 static void count_function(struct vnx_text_worker *w, const struct vnx_ftrace_line *l,
 			   const char *name)
 {
-	const char *end = vnx_text_name(name), *caller;
+	const char *end = vnx_text_name(name);
 	int source = vnx_text_function(w, name, (size_t)(end - name));
 
 	if (source < 0)
 		return;
-	vnx_text_count(w, source, &l->thread, l->t_ns);
-	/* "kvm_vcpu_block <-kvm_vcpu_halt" tells that the old name is a part of the new one. */
-	while (*end > ' ') /* "+0x4/0x6b0" */
-		end++;
-	caller = vnx_text_blanks(end);
-	if (caller[0] != '<' || caller[1] != '-')
-		return;
-	caller = vnx_text_blanks(caller + 2 + (caller[2] == '-'));
-	vnx_text_function(w, caller, (size_t)(vnx_text_name(caller) - caller));
+	if (take_caller(w, end))
+		vnx_text_count(w, source, &l->thread, l->t_ns);
+	else
+		vnx_text_flaw(w, VNX_TEXT_PERIOD, name);
 }
 
 static const char *const words[] = { "function", "funcgraph_entry",    "print",
@@ -137,6 +154,13 @@ static void take_event(struct vnx_text_worker *w, const struct vnx_ftrace_line *
 	const struct vnx_text_name *word;
 	int source;
 
+	if (p[0] == '(' && p[1] == '+') { /* trace-cmd report --ts-diff: "(+123)" */
+		while (*p > ' ')
+			p++;
+		p = vnx_text_blanks(p);
+		key.name = p;
+		end = vnx_text_name(p);
+	}
 	key.len = (size_t)(end - p);
 	if (*end != ':') {
 		count_function(w, l, p);

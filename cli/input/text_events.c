@@ -259,6 +259,7 @@ void vnx_text_thread(struct vnx_text_worker *w, const struct vnx_text_thread *th
 	bool named = thread->comm && thread->comm_len &&
 		     !(thread->comm_len == 5 && !memcmp(thread->comm, "<...>", 5));
 	char comm[VNX_COMM_LEN] = "";
+	int ret;
 
 	if (!fresh && (!named || !was_nameless(w, thread->tid)))
 		return;
@@ -266,8 +267,9 @@ void vnx_text_thread(struct vnx_text_worker *w, const struct vnx_text_thread *th
 		snprintf(comm, sizeof(comm), "%.*s", (int)thread->comm_len, thread->comm);
 	else if (fresh && w->n_nameless < VNX_TEXT_NAMELESS)
 		w->nameless[w->n_nameless++] = thread->tid;
-	if (vnx_trace_thread(w->trace, thread->tid, thread->tgid, named ? comm : NULL))
-		w->shard->error = -E2BIG;
+	ret = vnx_trace_thread(w->trace, thread->tid, thread->tgid, named ? comm : NULL);
+	if (ret)
+		w->shard->error = ret;
 }
 
 /* ---- scanning ---- */
@@ -353,8 +355,7 @@ static const char *const warnings[VNX_TEXT_FLAWS] = {
 	[VNX_TEXT_NO_THREAD] = "of the function_graph tracer without threads",
 	[VNX_TEXT_TICKS] = "stamped by a clock that does not count time",
 	[VNX_TEXT_RELATIVE] = "in latency format, without absolute times",
-	[VNX_TEXT_PERIOD] = "of samples that stand for several events each, which would be "
-			    "estimates",
+	[VNX_TEXT_PERIOD] = "estimates, of several events each,",
 };
 
 static void warn_flaws(struct vnx_text *x)

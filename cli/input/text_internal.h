@@ -15,6 +15,7 @@ struct vnx_text {
 	struct vnx_text_names names;
 	struct vnx_text_worker *workers;
 	unsigned n_workers;
+	size_t block; /* bytes of one */
 
 	pthread_mutex_t read_lock; /* of these: */
 	char *carry;               /* the begun line behind the last block */

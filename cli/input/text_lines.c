@@ -5,8 +5,11 @@
 
 #include "cli/input/text_internal.h"
 
-/* A line that fits into no block is left out; a worker holds one block. */
-#define BLOCK ((size_t)1 << 20)
+/* A line that fits into no block is left out; a worker holds one block. Fuzzing has small ones. */
+#ifndef VNX_TEXT_BLOCK
+#define VNX_TEXT_BLOCK (1 << 20)
+#endif
+#define SMALL_BLOCK ((size_t)64 << 10)
 
 void vnx_text_lock(struct vnx_text *text)
 {
@@ -54,7 +57,7 @@ static int keep_rest(struct vnx_text *x, const struct vnx_text_worker *w, size_t
 			left_out(x, VNX_TEXT_CUT, w->offset + w->len);
 		return 0;
 	}
-	if (n == BLOCK) {
+	if (n == x->block) {
 		left_out(x, VNX_TEXT_LONG, w->offset);
 		x->skipping = true;
 		return 0;
@@ -85,10 +88,10 @@ static int read_block(struct vnx_text *x, struct vnx_text_worker *w)
 	if (x->ended)
 		return 0;
 	memcpy(w->buf, x->carry, len);
-	got = vnx_input_read(x->in, w->buf + len, BLOCK - len);
+	got = vnx_input_read(x->in, w->buf + len, x->block - len);
 	if (got < 0)
 		return (int)got;
-	x->ended = (size_t)got < BLOCK - len;
+	x->ended = (size_t)got < x->block - len;
 	w->offset = x->offset;
 	len += (size_t)got;
 	if (x->skipping) {
@@ -295,19 +298,23 @@ static int new_worker(struct vnx_text *x, struct vnx_text_worker *w)
 	w->trace = x->trace;
 	w->names = &x->names;
 	w->shard = vnx_trace_shard(x->trace);
-	w->buf = malloc(BLOCK);
+	w->buf = malloc(x->block);
 	w->cpus = calloc(VNX_TEXT_CPUS, sizeof(*w->cpus));
 	return w->shard && w->buf && w->cpus ? 0 : -ENOMEM;
 }
 
 static int decode_all(struct vnx_text *x)
 {
-	size_t blocks = x->in->seekable ? (size_t)(x->in->size / BLOCK + 1) : SIZE_MAX;
+	size_t blocks = x->in->seekable ? (size_t)(x->in->size / VNX_TEXT_BLOCK + 1) : SIZE_MAX;
 	int ret = 0;
 
+	/* Small files need no more than they have; files of tracefs call themselves empty. */
+	x->block = blocks > 1 || VNX_TEXT_BLOCK < SMALL_BLOCK ? VNX_TEXT_BLOCK : SMALL_BLOCK;
+	while (x->block <= x->in->size && blocks == 1)
+		x->block *= 2;
 	x->n_workers = vnx_trace_workers(blocks);
 	x->workers = calloc(x->n_workers, sizeof(*x->workers));
-	x->carry = malloc(BLOCK);
+	x->carry = malloc(x->block);
 	x->cpus = calloc(VNX_TEXT_CPUS, sizeof(*x->cpus));
 	if (!x->workers || !x->carry || !x->cpus)
 		return -ENOMEM;

@@ -268,6 +268,25 @@ static void test_refused(void **state)
 	refused("", "no-events", "");
 }
 
+/* What stands for several calls tells no times of theirs; columns between stamp and name. */
+static void test_repeats(void **state)
+{
+	struct text t = begin(header);
+	struct got g;
+
+	add_n(&t, 23, "      vhost-1441-1460    [003] .....  %T: handle_tx <-vhost_worker\n");
+	add_n(&t, 29,
+	      "      vhost-1441-1460    [003] .....  %T: handle_rx <-vhost_worker (repeats: "
+	      "31, last_ts: 1234.567890)\n");
+	add_n(&t, 31, "       CPU 0/KVM-1450  [000]  %T: (+1230)  kvm_entry:   vcpu 0\n");
+	read_text(OPS, &t, &g);
+	assert_int_equal(g.total[VNX_HANDLE_TX], 23);
+	assert_int_equal(g.total[VNX_HANDLE_RX], 0);
+	assert_int_equal(g.total[VNX_VCPU_ENTER], 31);
+	assert_non_null(strstr(g.run.warning, "29 lines"));
+	free_got(&g);
+}
+
 static void test_threads(void **state)
 {
 	struct text t =
@@ -598,6 +617,7 @@ int main(void)
 		cmocka_unit_test(test_graph),
 		cmocka_unit_test(test_graph_names_cut),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_repeats),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_marker),
 		cmocka_unit_test(test_lost),
