@@ -378,7 +378,8 @@ static int refuse(const struct vnx_text *x, uint64_t events, bool counted, struc
 	for (int i = 0; i < VNX_TEXT_FLAWS; i++) {
 		bool none = i == VNX_TEXT_NO_THREAD ? !counted : !events;
 
-		if (!x->flaws[i] || !refusals[i].code || !none)
+		/* A few among bytes of any kind are an accident, no format. */
+		if (!refusals[i].code || !none || x->flaws[i] <= x->flaws[VNX_TEXT_BAD])
 			continue;
 		vnx_err_hint(err, "%s", refusals[i].hint);
 		return vnx_err_set(err, -ENODATA, VNX_EXIT_FAILED, refusals[i].code,

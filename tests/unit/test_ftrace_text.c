@@ -266,6 +266,7 @@ static void test_refused(void **state)
 		"no-times", "latency-format");
 	refused("# tracer: nop\n#\n", "no-events", "");
 	refused("", "no-events", "");
+	refused("# tracer: nop\nx\n 0) y | z\n\1\2\3\n", "no-events", "");
 }
 
 /* What stands for several calls tells no times of theirs; columns between stamp and name. */
