@@ -187,12 +187,26 @@ static bool kernel_address(const char *p, size_t len)
 	return (len == 16 && *p == 'f') || (len == 8 && *p >= '8');
 }
 
+/* "0x6b0": behind it; what is too big for any function stays too big. */
+static const char *skip_hex(const char *p, uint64_t *v)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *digit;
+
+	*v = UINT64_MAX;
+	if (p[0] != '0' || p[1] != 'x')
+		return p;
+	for (p += 2, *v = 0; *p && (digit = strchr(digits, *p)); p++)
+		*v = *v >> 32 ? *v : *v << 4 | (uint64_t)(digit - digits);
+	return p;
+}
+
 static int probe_source(struct vnx_text_worker *w, const struct vnx_text_key *key, const char *p)
 {
 	const char *name = ++p, *end = vnx_text_name(p);
 	const struct vnx_text_name *n;
-	unsigned long offset = 0;
-	char *stop;
+	const char *stop;
+	uint64_t offset, size;
 
 	if (end[0] == ')') {
 		bool perf = key->system_len == 5 && !memcmp(key->system, "probe", 5);
@@ -206,13 +220,11 @@ static int probe_source(struct vnx_text_worker *w, const struct vnx_text_key *ke
 	if (!n || end[0] != '+')
 		return -1;
 	w->functions |= 1ULL << n->function;
-	if (!vnx_text_digit(end[1]))
-		return -1;
-	offset = strtoul(end + 1, &stop, 16);
-	if (stop[0] == '/' && vnx_text_digit(stop[1]))
-		strtoul(stop + 1, &stop, 16);
+	stop = skip_hex(end + 1, &offset);
+	if (*stop == '/')
+		stop = skip_hex(stop + 1, &size);
 	if (!strncmp(stop, " [", 2)) { /* the module */
-		stop = (char *)vnx_text_name(stop + 2);
+		stop = vnx_text_name(stop + 2);
 		stop += *stop == ']';
 	}
 	return *stop == ')' && offset <= ENTRY_BYTES ? n->probe : -1;
