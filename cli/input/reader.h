@@ -70,5 +70,7 @@ const struct vnx_reader_ops *vnx_reader_find(const struct vnx_input *in, struct 
 int vnx_reader_vdx_borrow(struct vnx_reader **out, struct vnx_recording *rec, struct vnx_err *err);
 extern const struct vnx_reader_ops vnx_reader_vdx;
 extern const struct vnx_reader_ops vnx_reader_perf_data;
+extern const struct vnx_reader_ops vnx_reader_ftrace_text;
+extern const struct vnx_reader_ops vnx_reader_perf_script;
 
 #endif

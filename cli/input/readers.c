@@ -5,6 +5,8 @@
 const struct vnx_reader_ops *const vnx_readers[] = {
 	&vnx_reader_vdx,
 	&vnx_reader_perf_data,
+	&vnx_reader_ftrace_text,
+	&vnx_reader_perf_script,
 	NULL,
 };
 

@@ -159,8 +159,10 @@ static void name_source(struct source *s, const struct rung *r, const char *syst
 	if (is_function(&r->spec))
 		snprintf(s->hook, sizeof(s->hook), "%s:%s", event ? "kprobe" : "function",
 			 r->spec.name);
+	else if (!system || !*system) /* text may not tell it */
+		snprintf(s->hook, sizeof(s->hook), "raw_tp:%.60s", event);
 	else
-		snprintf(s->hook, sizeof(s->hook), "tp:%.31s:%.60s", system ? system : "", event);
+		snprintf(s->hook, sizeof(s->hook), "tp:%.31s:%.60s", system, event);
 }
 
 int vnx_trace_source(struct vnx_trace *t, const char *system, const char *event,
