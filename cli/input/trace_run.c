@@ -9,6 +9,9 @@
 	"Record the calls: trace-cmd record -C mono -p function -l handle_tx -l handle_rx " \
 	"-l kvm_vcpu_halt -e kvm:kvm_entry. `--hook METRIC=HOOK` names other events."
 
+#define FAR_NS (24 * 3600 * VNX_NSEC_PER_SEC)
+#define SPAN_MAX (4u << 20) /* bins: 24 days of 0.5 s */
+
 /* Events of each source, all shards. */
 static void add_up(const struct vnx_trace *t, uint64_t *counts)
 {
@@ -81,8 +84,8 @@ static void describe(const struct vnx_trace *t, int source, struct vnx_hook *hoo
 }
 
 /* One row a call metric; @of[source] is the metric that uses it, or -1. */
-static int fill_hooks(const struct vnx_trace *t, const uint64_t *counts, uint64_t first_ns,
-		      uint64_t last_ns, struct vnx_hooks *hooks, int *of)
+static int fill_hooks(const struct vnx_trace *t, const uint64_t *counts, struct vnx_hooks *hooks,
+		      int *of)
 {
 	for (unsigned i = 0; i < t->n_sources; i++)
 		of[i] = -1;
@@ -93,8 +96,6 @@ static int fill_hooks(const struct vnx_trace *t, const uint64_t *counts, uint64_
 		if (source >= 0) {
 			of[source] = m;
 			describe(t, source, &hook);
-			hook.since_ns = first_ns ? first_ns : 1;
-			hook.until_ns = last_ns + 1;
 		}
 		if ((source < 0 && source != -1) || vnx_vec_push(hooks, hook)) {
 			free(hook.refused.v);
@@ -102,6 +103,17 @@ static int fill_hooks(const struct vnx_trace *t, const uint64_t *counts, uint64_
 		}
 	}
 	return 0;
+}
+
+/* What was found was recorded from the trace's first event to its last. */
+static void date_hooks(struct vnx_hooks *hooks, uint64_t first_ns, uint64_t last_ns)
+{
+	for (size_t i = 0; i < hooks->n; i++) {
+		if (!hooks->v[i].hook[0])
+			continue;
+		hooks->v[i].since_ns = first_ns ? first_ns : 1;
+		hooks->v[i].until_ns = last_ns + 1;
+	}
 }
 
 static int by_time(const void *a, const void *b)
@@ -156,6 +168,40 @@ static int make_samples(struct vnx_trace *t, const int *of)
 				return -ENOMEM;
 	merge_samples(&t->samples);
 	return 0;
+}
+
+/*
+ * A damaged time stamp puts its event days from all others. Of stretches that are so far from
+ * each other the one with most events is kept, and *first_ns and *last_ns do not leave it.
+ */
+static void keep_one_stretch(struct vnx_trace *t, uint64_t *first_ns, uint64_t *last_ns)
+{
+	struct vnx_samples *s = &t->samples;
+	size_t from = 0, best_from = 0, best_to = s->n;
+	uint64_t events = 0, best = 0, all = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		events += s->v[i].count;
+		all += s->v[i].count;
+		if (i + 1 < s->n && s->v[i + 1].t_ns - s->v[i].t_ns <= FAR_NS)
+			continue;
+		if (events > best) {
+			best = events;
+			best_from = from;
+			best_to = i + 1;
+		}
+		from = i + 1;
+		events = 0;
+	}
+	if (best < all)
+		vnx_trace_warn(t, "%" PRIu64 " events a day from all others are left out",
+			       all - best);
+	s->n = best_to - best_from;
+	memmove(s->v, s->v + best_from, s->n * sizeof(*s->v));
+	if (s->n && *first_ns < s->v[0].t_ns && s->v[0].t_ns - *first_ns > FAR_NS)
+		*first_ns = s->v[0].t_ns;
+	if (s->n && *last_ns > s->v[s->n - 1].t_ns && *last_ns - s->v[s->n - 1].t_ns > FAR_NS)
+		*last_ns = s->v[s->n - 1].t_ns + s->v[s->n - 1].dur_ns;
 }
 
 /* After the VMs are known: a loss belongs to no thread. */
@@ -259,12 +305,18 @@ int vnx_trace_run(struct vnx_trace *t, const struct vnx_trace_facts *facts, stru
 	if (!all)
 		return no_events(t, first_ns <= last_ns, err);
 	vnx_trace_threads_merge(&t->threads);
-	fill_facts(t, facts, first_ns, last_ns, counts, &run->facts);
-	ret = fill_hooks(t, counts, first_ns, last_ns, &run->hooks, of);
+	ret = fill_hooks(t, counts, &run->hooks, of);
 	if (!ret)
 		ret = make_samples(t, of);
 	if (!ret)
-		ret = vnx_trace_vms(t, &run->vms);
+		keep_one_stretch(t, &first_ns, &last_ns);
+	if (!ret && (last_ns - first_ns) / t->conf->bin_ns > SPAN_MAX)
+		ret = -E2BIG;
+	if (ret)
+		return too_much(t, ret, err);
+	date_hooks(&run->hooks, first_ns, last_ns);
+	fill_facts(t, facts, first_ns, last_ns, counts, &run->facts);
+	ret = vnx_trace_vms(t, &run->vms);
 	if (!ret)
 		ret = append_lost(t, first_ns, last_ns);
 	if (ret)

@@ -301,6 +301,23 @@ static void threads_without_end(void **state)
 	assert_non_null(strstr(err.message, "damaged"));
 }
 
+/* One bit of a time stamp flipped must not make a trace of centuries. */
+static void stamps_far_off(void **state)
+{
+	struct vnx_trace_shard *sh = vnx_trace_shard(t);
+	int tx = vnx_trace_source(t, NULL, NULL, "handle_tx");
+
+	for (uint64_t i = 0; i < 23; i++)
+		count(sh, tx, 5, (1000 + i) * BIN);
+	count(sh, tx, 5, 1ULL << 62);
+	count(sh, tx, 5, 3);
+	assert_int_equal(finish(), 0);
+	assert_int_equal(run.facts.start_ns, BIN);
+	assert_int_equal(run.facts.end_ns, 1023 * BIN);
+	assert_non_null(strstr(run.warning, "1 events a day from all others"));
+	assert_int_equal(total(VNX_HANDLE_TX, 0), 24);
+}
+
 static int one_job(void *arg, size_t job, unsigned worker)
 {
 	_Atomic unsigned *done = arg;
@@ -324,13 +341,21 @@ static void jobs_are_done_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_TRACE(events_of_the_ladder),  IN_TRACE(override_is_all_there_is),
-		IN_TRACE(counts_add_up),         IN_TRACE(best_source_wins),
-		IN_TRACE(split_function),        IN_TRACE(whose_threads),
-		IN_TRACE(only_vm_has_all_vcpus), IN_TRACE(two_first_vcpus_are_two_vms),
-		IN_TRACE(markers_tell_all),      IN_TRACE(losses_reach_no_further_than_the_trace),
-		IN_TRACE(nothing_of_use),        IN_TRACE(first_warning_and_their_number),
-		IN_TRACE(threads_without_end),   cmocka_unit_test(jobs_are_done_once),
+		IN_TRACE(events_of_the_ladder),
+		IN_TRACE(override_is_all_there_is),
+		IN_TRACE(counts_add_up),
+		IN_TRACE(best_source_wins),
+		IN_TRACE(split_function),
+		IN_TRACE(whose_threads),
+		IN_TRACE(only_vm_has_all_vcpus),
+		IN_TRACE(two_first_vcpus_are_two_vms),
+		IN_TRACE(markers_tell_all),
+		IN_TRACE(losses_reach_no_further_than_the_trace),
+		IN_TRACE(nothing_of_use),
+		IN_TRACE(first_warning_and_their_number),
+		IN_TRACE(threads_without_end),
+		IN_TRACE(stamps_far_off),
+		cmocka_unit_test(jobs_are_done_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
