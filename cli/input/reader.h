@@ -69,5 +69,6 @@ const struct vnx_reader_ops *vnx_reader_find(const struct vnx_input *in, struct 
 /* The .vdx reader over a recording that is open already (a live run); borrows @rec. */
 int vnx_reader_vdx_borrow(struct vnx_reader **out, struct vnx_recording *rec, struct vnx_err *err);
 extern const struct vnx_reader_ops vnx_reader_vdx;
+extern const struct vnx_reader_ops vnx_reader_trace_dat;
 
 #endif

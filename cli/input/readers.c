@@ -4,6 +4,7 @@
 /* One row a format; names are what errors list. */
 const struct vnx_reader_ops *const vnx_readers[] = {
 	&vnx_reader_vdx,
+	&vnx_reader_trace_dat,
 	NULL,
 };
 
