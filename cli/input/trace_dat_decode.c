@@ -91,7 +91,8 @@ static int packed_parts(struct decoder *dec, struct dat_part part)
 	struct dat *d = dec->d;
 	const struct dat_buffer *b = &d->buffers.v[part.buffer];
 	const struct dat_cpu *cpu = &b->cpus.v[part.cpu];
-	uint64_t at = cpu->offset + 4, end = cpu->offset + cpu->size, total = 0;
+	/* trace-cmd does not count the number of chunks into the size. */
+	uint64_t at = cpu->offset + 4, end = at + cpu->size, total = 0;
 	uint8_t raw[4];
 	uint32_t n = 0, packed, unpacked;
 	const char *damage = NULL;
@@ -166,7 +167,7 @@ static size_t first_stamps(struct decoder *dec, size_t buffer, uint64_t *stamps)
 	for (size_t i = 0; i < b->cpus.n; i++) {
 		struct dat_stream s = { 0 };
 		const struct dat_cpu *cpu = &b->cpus.v[i];
-		uint64_t end = cpu->offset + cpu->size;
+		uint64_t end = cpu->offset + cpu->size + (b->packed ? 4 : 0);
 		int ret = b->packed ? dat_stream_chunks(&s, dec->d, cpu->offset + 4, end)
 				    : dat_stream_plain(&s, dec->d, cpu->offset, end);
 

@@ -232,7 +232,7 @@ static int open_stream(struct dat_stream *s, const struct dat *d, const struct d
 		       const struct dat_buffer *b)
 {
 	const struct dat_cpu *cpu = &b->cpus.v[part->cpu];
-	uint64_t end = cpu->size > UINT64_MAX - cpu->offset ? UINT64_MAX : cpu->offset + cpu->size;
+	uint64_t end = cpu->offset + cpu->size + (b->packed ? 4 : 0);
 
 	return b->packed ? dat_stream_chunks(s, d, part->offset, end)
 			 : dat_stream_plain(s, d, part->offset, end);
