@@ -1,9 +1,87 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Event formats, symbols and saved names of a trace.dat: which record means which call. */
+#include <ctype.h>
+
 #include <traceevent/event-parse.h>
 
 #include "bpf/ladder.h"
 #include "cli/input/trace_dat.h"
+
+/* ---- lines of fields ---- */
+
+static bool is_word(char c)
+{
+	return isalnum((unsigned char)c) || c == '_';
+}
+
+/* "unsigned long args[6]": words, stars and brackets, a name last. */
+static const char *skip_declaration(const char *p)
+{
+	int words = 0;
+
+	while (*p && *p != ';') {
+		if (isalpha((unsigned char)*p) || *p == '_') {
+			while (is_word(*p))
+				p++;
+			words++;
+		} else if (*p == '[' && words) {
+			for (p++; is_word(*p);)
+				p++;
+			if (*p++ != ']')
+				return NULL;
+		} else if (*p != ' ' && (*p != '*' || !words)) {
+			return NULL;
+		} else {
+			p++;
+		}
+	}
+	return words >= 2 && (is_word(p[-1]) || p[-1] == ']') ? p : NULL;
+}
+
+/* "KEY:N;" with a number of up to six digits */
+static const char *skip_number(const char *p, const char *key)
+{
+	size_t n = strlen(key), digits;
+
+	if (!p || strncmp(p, key, n))
+		return NULL;
+	digits = strspn(p + n, "0123456789");
+	return digits && digits <= 6 && p[n + digits] == ';' ? p + n + digits + 1 : NULL;
+}
+
+static bool good_field(const char *line)
+{
+	const char *p = line + 7;
+
+	if (strncmp(line, "\tfield:", 7))
+		return false;
+	p = skip_declaration(p + strspn(p, " "));
+	p = skip_number(p, ";\toffset:");
+	p = skip_number(p, "\tsize:");
+	if (p && *p)
+		p = skip_number(p, "\tsigned:");
+	return p && !*p;
+}
+
+/*
+ * Appends those lines of @text that are fields beyond doubt. libtraceevent gets nothing else
+ * to see: it is made for the kernel's words, and falls over those of a damaged file.
+ */
+static void copy_fields(FILE *out, char *text)
+{
+	char *save = NULL, *line = strtok_r(text, "\n", &save);
+	bool common = false;
+
+	for (; line; line = strtok_r(NULL, "\n", &save)) {
+		if (!good_field(line))
+			continue;
+		/* An empty line stands between the common fields and the event's own. */
+		if (common && !strstr(line, " common_"))
+			fputc('\n', out);
+		common = strstr(line, " common_");
+		fprintf(out, "%s\n", line);
+	}
+}
 
 /* ---- header_page ---- */
 
@@ -27,16 +105,23 @@ static int get_text(struct dat_stream *s, const char *name, size_t name_len, cha
 	return dat_stream_get(s, *text, (size_t)*len);
 }
 
-static int parse_header_page(struct dat *d, char *text, size_t len)
+static int parse_header_page(struct dat *d, char *text)
 {
-	struct tep_handle *tep = tep_alloc();
+	VNX_CLEANUP_FREE char *clean = NULL;
+	struct tep_handle *tep;
+	size_t len = 0;
+	FILE *out = open_memstream(&clean, &len);
 	int commit, stamp;
 	bool old;
 
+	if (!out)
+		return -ENOMEM;
+	copy_fields(out, text);
+	tep = fclose(out) ? NULL : tep_alloc();
 	if (!tep)
 		return -ENOMEM;
 	tep_set_loglevel(TEP_LOG_NONE);
-	commit = tep_parse_header_page(tep, text, len, 8) ? 0 : tep_get_header_page_size(tep);
+	commit = tep_parse_header_page(tep, clean, len, 8) ? 0 : tep_get_header_page_size(tep);
 	stamp = tep_get_header_timestamp_size(tep);
 	old = tep_is_old_format(tep);
 	tep_free(tep);
@@ -54,7 +139,7 @@ int dat_read_header_info(struct dat *d, struct dat_stream *s)
 	int ret = get_text(s, "header_page", 12, &page, &len);
 
 	if (!ret)
-		ret = parse_header_page(d, page, (size_t)len);
+		ret = parse_header_page(d, page);
 	if (!ret)
 		ret = get_text(s, "header_event", 13, &event, &event_len);
 	return ret;
@@ -161,29 +246,27 @@ static bool fill_probe(struct dat *d, const char *system, const char *name, stru
 	return true;
 }
 
-/*
- * libtraceevent parses the fields only: of what to print nothing is wanted here, and its
- * parser for that calls itself as deep as the file likes.
- */
-static struct tep_event *parse_fields(struct tep_handle *tep, const char *system, const char *text,
-				      size_t len, int id)
+/* The fields, common and own, and nothing to print: that is not wanted here. */
+static struct tep_event *parse_fields(struct tep_handle *tep, const char *system, const char *name,
+				      const char *text, size_t len, int id)
 {
-	static const char none[] = "\nprint fmt: \"\"\n";
-	const char *print = memmem(text, len, "\nprint fmt:", 11);
-	size_t keep = print ? (size_t)(print - text) : len;
-	VNX_CLEANUP_FREE char *copy = malloc(keep + sizeof(none));
+	VNX_CLEANUP_FREE char *copy = strndup(text, len);
+	VNX_CLEANUP_FREE char *clean = NULL;
+	size_t clean_len = 0;
+	FILE *out = copy ? open_memstream(&clean, &clean_len) : NULL;
 
-	if (!copy)
+	if (!out)
 		return NULL;
-	memcpy(copy, text, keep);
-	memcpy(copy + keep, none, sizeof(none));
-	if (tep_parse_event(tep, copy, keep + sizeof(none) - 1, system))
+	fprintf(out, "name: %s\nID: %d\nformat:\n", name, id);
+	copy_fields(out, copy);
+	fprintf(out, "\nprint fmt: \"\"\n");
+	if (fclose(out) || tep_parse_event(tep, clean, clean_len, system))
 		return NULL;
 	return tep_find_event(tep, id);
 }
 
-static void add_event(struct dat *d, const char *system, const char *text, size_t len, int id,
-		      struct dat_event *ev)
+static void add_event(struct dat *d, const char *system, const char *name, const char *text,
+		      size_t len, int id, struct dat_event *ev)
 {
 	struct tep_handle *tep = tep_alloc();
 	struct tep_event *e = NULL;
@@ -191,7 +274,7 @@ static void add_event(struct dat *d, const char *system, const char *text, size_
 
 	if (tep) {
 		tep_set_long_size(tep, d->commit_size);
-		e = parse_fields(tep, system, text, len, id);
+		e = parse_fields(tep, system, name, text, len, id);
 	}
 	if (!e || !field_at(e, "common_type", 2, 2, &type_at, NULL, &ev->need) ||
 	    !field_at(e, "common_pid", 4, 4, &ev->pid, NULL, &ev->need) ||
@@ -200,7 +283,7 @@ static void add_event(struct dat *d, const char *system, const char *text, size_
 			       "the format of event %d of %s cannot be used: such events are "
 			       "left out",
 			       id, system);
-	} else if (ev->kind != DAT_PROBE || fill_probe(d, system, e->name, ev)) {
+	} else if (ev->kind != DAT_PROBE || fill_probe(d, system, name, ev)) {
 		d->type_at = type_at;
 		d->has_type = true;
 		d->events[++d->n_events] = *ev;
@@ -220,6 +303,9 @@ static bool name_and_id(const char *text, size_t len, char name[64], int *id)
 	if (!eol || strncmp(text, "name: ", 6) || strncmp(eol + 1, "ID: ", 4))
 		return false;
 	name_len = (size_t)(eol - text) - 6;
+	for (size_t i = 0; i < name_len; i++)
+		if (!is_word(text[6 + i]))
+			return false;
 	n = strtoul(eol + 5, &end, 10);
 	if (!name_len || name_len >= 64 || end == eol + 5 || n > UINT16_MAX)
 		return false;
@@ -242,7 +328,7 @@ void dat_take_format(struct dat *d, const char *system, const char *text, size_t
 	if (ev.kind == DAT_COUNT || ev.kind == DAT_SWITCH || ev.kind == DAT_NEWTASK)
 		ev.source = (int8_t)vnx_trace_source(d->t, system, name, NULL);
 	if (ev.kind != DAT_COUNT || ev.source >= 0)
-		add_event(d, system, text, len, id, &ev);
+		add_event(d, system, name, text, len, id, &ev);
 }
 
 static int read_format(struct dat *d, struct dat_stream *s, const char *system)
