@@ -235,47 +235,57 @@ static __attribute__((noinline)) bool special(const struct dat_page *page, uint3
 	}
 }
 
+/* What changes with every record is kept in locals, which need not go through memory. */
 static inline __attribute__((always_inline)) void decode(struct dat_page *page, const uint8_t *p,
 							 const uint8_t *end, const bool swap)
 {
 	const bool big = HOST_BIG != swap;
-	struct record r = { .ts = page->base };
+	uint64_t ts = page->base, first = 0, last = 0;
+	bool any = false;
 
 	while (end - p >= 4) {
 		uint32_t head = dat_u32(p, swap);
 		uint32_t type = big ? head >> DELTA_BITS : head & 31;
 		uint32_t delta = big ? head & DELTA_MASK : head >> 5;
+		const uint8_t *data = p + 4;
+		size_t len = type * 4;
 
 		if (__builtin_expect(type - 1 < TYPE_DATA_MAX, 1)) {
-			r.data = p + 4;
-			r.len = type * 4;
-			if (__builtin_expect((size_t)(end - p) < 4 + r.len, 0)) {
+			if (__builtin_expect((size_t)(end - data) < len, 0)) {
 				page->damage = "an event runs past the page's end";
 				break;
 			}
-			r.ts += delta;
-			r.next = r.data + r.len;
-		} else if (!special(page, type, delta, p, end, swap, &r)) {
-			page->damage = "an event's length or time cannot be";
-			break;
+			ts += delta;
+			p = data + len;
+		} else {
+			struct record r = { .ts = ts };
+
+			if (!special(page, type, delta, p, end, swap, &r)) {
+				page->damage = "an event's length or time cannot be";
+				break;
+			}
+			ts = r.ts;
+			p = r.next;
+			if (!r.data)
+				continue;
+			data = r.data;
+			len = r.len;
 		}
-		p = r.next;
-		if (!r.data)
-			continue;
-		if (!page->any) {
-			page->any = true;
-			page->first_ns = r.ts;
-		}
-		page->last_ns = r.ts;
-		take_event(page->w, r.data, r.len, r.ts, swap);
+		if (!any)
+			first = ts;
+		any = true;
+		last = ts;
+		take_event(page->w, data, len, ts, swap);
 	}
+	page->any = any;
+	page->first_ns = first;
+	page->last_ns = last;
 }
 
 void dat_page_decode(struct dat_page *page, const uint8_t *data, size_t len)
 {
 	const struct dat *d = page->w->dat;
 
-	page->any = false;
 	page->damage = NULL;
 	if (d->swap)
 		decode(page, data, data + len, true);
