@@ -211,6 +211,9 @@ int dat_take_option(struct dat *d, unsigned id, const char *data, size_t len) VN
 /* "[mono]" among others, or a name alone. */
 void dat_take_clock(char clock[32], const char *text);
 
+/* v7 whose list of buffers is cut off: looks for their data behind @at. */
+int dat_rescue(struct dat *d, uint64_t at) VNX_MUST_CHECK;
+
 /* ---- names and processes that events tell of; one a worker ---- */
 
 struct dat_people;

@@ -413,6 +413,8 @@ static int open_section(struct dat *d, struct dat_stream *s, unsigned id, uint64
 
 struct sections {
 	uint64_t at[DAT_OPT_BUFFER_TEXT + 1]; /* by id, 0: none */
+	uint64_t options_end;                 /* of the last options that could be read */
+	bool broken;                          /* there are more, which cannot */
 };
 
 /* A string inside an option; NULL where it does not end. */
@@ -498,6 +500,17 @@ static int v7_option(struct dat *d, struct sections *sections, unsigned id, cons
 	}
 }
 
+static uint64_t options_end(const struct dat *d, uint64_t at)
+{
+	uint8_t size[8];
+
+	at += SECTION_HEAD;
+	if (vnx_input_pread(d->in, size, sizeof(size), at - 8) != sizeof(size) ||
+	    dat_u64(size, d->swap) > d->in->size)
+		return at;
+	return at + dat_u64(size, d->swap);
+}
+
 /* One section of options; *next: where they go on, 0: nowhere. */
 static int v7_options(struct dat *d, struct sections *sections, uint64_t at, uint64_t *next)
 {
@@ -514,6 +527,7 @@ static int v7_options(struct dat *d, struct sections *sections, uint64_t at, uin
 			break;
 		if (id == DAT_OPT_DONE) {
 			*next = len >= 8 ? dat_u64(data, d->swap) : 0;
+			sections->options_end = options_end(d, at);
 			ret = 0;
 			break;
 		}
@@ -522,6 +536,7 @@ static int v7_options(struct dat *d, struct sections *sections, uint64_t at, uin
 		data = NULL;
 	}
 	dat_stream_close(&s);
+	sections->broken |= ret != 0;
 	if (ret && ret != -ENOMEM) {
 		vnx_trace_warn(d->t,
 			       "options at offset %#llx: the file %s there: what they would "
@@ -577,6 +592,8 @@ static int read_v7(struct dat *d)
 		ret = v7_section(d, &sections, DAT_OPT_KALLSYMS, "kallsyms", dat_read_kallsyms);
 	if (!ret)
 		ret = v7_section(d, &sections, DAT_OPT_CMDLINES, "saved names", dat_read_cmdlines);
+	if (!ret && sections.broken && sections.options_end)
+		ret = dat_rescue(d, sections.options_end);
 	return ret;
 }
 

@@ -50,6 +50,12 @@ static inline void gen_num(struct gen_bytes *b, uint64_t v, unsigned size)
 	gen_set(b, b->n - size, v, size);
 }
 
+static inline uint32_t dat_gen_u32(const uint8_t *p, bool big)
+{
+	return big ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]
+		   : (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
 static inline void gen_str(struct gen_bytes *b, const char *s)
 {
 	gen_put(b, s, strlen(s) + 1);
@@ -603,10 +609,9 @@ static inline void gen_v7_buffer(const struct gen *g, struct gen_bytes *b, unsig
 				 struct gen_bytes *option)
 {
 	const struct gen_buffer *buf = &g->buffers[buffer];
-	size_t at = b->n;
+	size_t at = b->n, body = gen_section(b, 3, g->codec != GEN_PLAIN);
 	uint32_t n = 0;
 
-	gen_section(b, 3, g->codec != GEN_PLAIN);
 	gen_num(option, at, 8);
 	gen_str(option, buf->name);
 	gen_str(option, buf->clock);
@@ -620,6 +625,7 @@ static inline void gen_v7_buffer(const struct gen *g, struct gen_bytes *b, unsig
 		gen_num(option, i, 4);
 		gen_v7_pages(g, b, &buf->cpus[i].pages, option);
 	}
+	gen_set(b, body - 8, b->n - body, 8);
 }
 
 static inline void gen_offset_option(struct gen_bytes *b, unsigned id, uint64_t at)
