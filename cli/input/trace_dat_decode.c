@@ -511,6 +511,9 @@ static int start_workers(struct decoder *dec)
 {
 	unsigned n = vnx_trace_workers(dec->parts.n);
 
+	/* A thread takes longer to come than a small file to decode. */
+	if (dec->d->in->size < PART_BYTES / 4)
+		n = 1;
 	if (n > VNX_ARRAY_SIZE(dec->workers))
 		n = VNX_ARRAY_SIZE(dec->workers);
 	for (; dec->n_workers < n; dec->n_workers++) {

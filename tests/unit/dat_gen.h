@@ -139,6 +139,10 @@ static inline void gen_page_end(const struct gen *g, struct gen_cpu *c, uint64_t
 {
 	if (!c->open)
 		return;
+	if (c->pages.n - c->page + g->commit_size > g->page_size) { /* no room for a count */
+		flags &= ~(1ULL << 30);
+		lost = 0;
+	}
 	gen_commit(g, c, flags);
 	if (lost)
 		gen_num(&c->pages, lost, g->commit_size);
