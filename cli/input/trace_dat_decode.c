@@ -4,7 +4,7 @@
 
 #include "cli/input/trace_dat.h"
 
-#define PART_BYTES (4u << 20) /* unpacked; a job */
+#define PART_BYTES (1u << 20) /* unpacked; a job */
 #define PARTS_MAX (1u << 20)
 #define CHUNK_HEAD 8
 /* Trace data pack to a tenth; a page of zeros to a hundredth. More is made to exhaust us. */
@@ -512,7 +512,7 @@ static int start_workers(struct decoder *dec)
 	unsigned n = vnx_trace_workers(dec->parts.n);
 
 	/* A thread takes longer to come than a small file to decode. */
-	if (dec->d->in->size < PART_BYTES / 4)
+	if (dec->d->in->size < PART_BYTES)
 		n = 1;
 	if (n > VNX_ARRAY_SIZE(dec->workers))
 		n = VNX_ARRAY_SIZE(dec->workers);
