@@ -72,5 +72,6 @@ extern const struct vnx_reader_ops vnx_reader_vdx;
 extern const struct vnx_reader_ops vnx_reader_perf_data;
 extern const struct vnx_reader_ops vnx_reader_ftrace_text;
 extern const struct vnx_reader_ops vnx_reader_perf_script;
+extern const struct vnx_reader_ops vnx_reader_trace_dat;
 
 #endif

@@ -7,6 +7,7 @@ const struct vnx_reader_ops *const vnx_readers[] = {
 	&vnx_reader_perf_data,
 	&vnx_reader_ftrace_text,
 	&vnx_reader_perf_script,
+	&vnx_reader_trace_dat,
 	NULL,
 };
 
