@@ -21,7 +21,8 @@ static const struct vnx_opt options[] = {
 	{ "hook", 0, VNX_OPT_LIST, offsetof(struct opts, hooks), "METRIC=HOOK",
 	  "the event of a raw trace to count: handle_tx=tp:probe:my_tx" },
 	{ "from", 0, VNX_OPT_TIME, offsetof(struct opts, from_ns), "TIME",
-	  "leave out what is before TIME of the trace's clock" },
+	  "leave out what is before TIME of the trace's clock;\n"
+	  "                         bins of a raw trace begin there" },
 	{ "to", 0, VNX_OPT_TIME, offsetof(struct opts, to_ns), "TIME",
 	  "leave out what is after TIME of the trace's clock" },
 	{ "offset", 0, VNX_OPT_STRING, offsetof(struct opts, offset), "TIME|search",
@@ -89,9 +90,11 @@ static int replay_one(const struct opts *o, const char *path, struct vnx_err *er
 	struct vnx_overrides hooks = { 0 };
 	struct vnx_input in;
 	int ret = vnx_overrides_parse(&o->hooks, &hooks, err);
-	struct vnx_reader_conf rc = {
-		.bin_ns = o->bin_ns, .hooks = hooks.v, .n_hooks = hooks.n, .quiet = o->view.quiet
-	};
+	struct vnx_reader_conf rc = { .bin_ns = o->bin_ns,
+				      .origin_ns = o->from_ns,
+				      .hooks = hooks.v,
+				      .n_hooks = hooks.n,
+				      .quiet = o->view.quiet };
 
 	if (!ret)
 		ret = vnx_input_open(&in, path, err);

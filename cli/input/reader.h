@@ -32,6 +32,7 @@ ssize_t vnx_input_pread(const struct vnx_input *in, void *buf, size_t len,
 /* What the user wants of a raw trace; recordings of ours know it themselves. */
 struct vnx_reader_conf {
 	uint64_t bin_ns;
+	uint64_t origin_ns; /* a bin begins here, 0: at whole multiples of bin_ns */
 	const struct vnx_hook_override *hooks; /* --hook METRIC=HOOK */
 	size_t n_hooks;
 	bool quiet; /* no progress on stderr */

@@ -80,6 +80,7 @@ int vnx_trace_new(struct vnx_trace **out, const struct vnx_input *in,
 	pthread_mutex_init(&t->lock, NULL);
 	t->in = in;
 	t->conf = conf;
+	t->shift_ns = (conf->bin_ns - conf->origin_ns % conf->bin_ns) % conf->bin_ns;
 	t->begun_ns = t->shown_ns = vnx_mono_ns();
 	ret = fill_rungs(t, err);
 	if (ret) {
@@ -209,6 +210,7 @@ struct vnx_trace_shard *vnx_trace_shard(struct vnx_trace *t)
 		return NULL;
 	*sh = (struct vnx_trace_shard){ .trace = t,
 					.bin_ns = t->conf->bin_ns,
+					.shift_ns = t->shift_ns,
 					.first_ns = UINT64_MAX };
 	pthread_mutex_lock(&t->lock);
 	ret = vnx_vec_push(&t->shards, sh);
@@ -300,12 +302,12 @@ bool vnx_trace_count_slow(struct vnx_trace_shard *sh, int source, uint32_t tid, 
 
 	if (!slot)
 		return false;
-	ret = find_bin(slot, t_ns / sh->bin_ns);
+	ret = find_bin(slot, (t_ns + sh->shift_ns) / sh->bin_ns);
 	if (ret) {
 		sh->error = ret;
 		return false;
 	}
-	slot->from_ns = t_ns - t_ns % sh->bin_ns;
+	slot->from_ns = t_ns - (t_ns + sh->shift_ns) % sh->bin_ns;
 	slot->bins.v[slot->at].count++;
 	sh->last[source] = slot;
 	return fresh;

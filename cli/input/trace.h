@@ -40,7 +40,7 @@ void vnx_trace_saw_symbol(struct vnx_trace *t, const char *function);
 /* ---- decoding: each shard by one thread at a time ---- */
 
 struct vnx_trace_bin {
-	uint64_t bin, count; /* bin: t_ns / bin_ns */
+	uint64_t bin, count; /* bin: (t_ns + shift_ns) / bin_ns */
 };
 
 struct vnx_trace_bins {
@@ -58,7 +58,7 @@ struct vnx_trace_slot {
 
 struct vnx_trace_shard {
 	struct vnx_trace *trace;
-	uint64_t bin_ns;
+	uint64_t bin_ns, shift_ns;  /* bins begin where t_ns + shift_ns is a multiple of bin_ns */
 	uint64_t first_ns, last_ns; /* of all events in it; first > last: none */
 	struct vnx_trace_slot *last[VNX_TRACE_SOURCES];
 	struct vnx_trace_slot **table; /* open addressing by (source, tid) */

@@ -49,6 +49,7 @@ struct names {
 struct vnx_trace {
 	const struct vnx_input *in;
 	const struct vnx_reader_conf *conf;
+	uint64_t shift_ns;
 	struct rungs rungs;
 	struct names functions, symbols;
 	struct source sources[VNX_TRACE_SOURCES];

@@ -70,16 +70,28 @@ static const char *iface_words(struct vnx_layout *l, const struct vnx_iface *ifa
 				 *kind && strcmp(kind, "unknown") ? " " : "", sw, up);
 }
 
+/* "virtio-net, back end vhost-net"; a raw trace tells no card, at most a vhost worker. */
+static const char *card_words(struct vnx_layout *l, const struct vnx_vm *vm)
+{
+	const char *nic = vnx_layout_safe(l, vm->nic);
+
+	if (vm->backend == VNX_BACKEND_NONE && !*nic)
+		return "no network card";
+	if (vm->backend == VNX_BACKEND_UNKNOWN && !*nic)
+		return "network card not known";
+	return vnx_layout_format(l, "%s%sback end" VNX_NBSP "%s", nic, *nic ? ", " : "",
+				 vnx_backend_name(vm->backend));
+}
+
 static void put_identity(struct vnx_layout *l, const struct vnx_vm *vm, const char *label)
 {
-	const char *nic = vnx_layout_safe(l, vm->nic), *ifaces = "";
+	const char *ifaces = "";
 
 	for (size_t i = 0; i < vm->ifaces.n; i++)
 		ifaces = vnx_layout_format(l, "%s%s", ifaces, iface_words(l, &vm->ifaces.v[i]));
 	vnx_layout_para(l, 0, 2 + LABEL,
-			VNX_BOLD "%s" VNX_PLAIN VNX_NBSP " %s%s%s%s, pid" VNX_NBSP "%" PRIu32,
-			label, *nic ? nic : "no network card", *nic ? ", back end" VNX_NBSP : "",
-			*nic ? vnx_backend_name(vm->backend) : "", ifaces, vm->pid);
+			VNX_BOLD "%s" VNX_PLAIN VNX_NBSP " %s%s, pid" VNX_NBSP "%" PRIu32, label,
+			card_words(l, vm), ifaces, vm->pid);
 }
 
 /* "label      text", the text wrapped under itself. */
