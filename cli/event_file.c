@@ -121,11 +121,23 @@ static int emit_mark(void *arg, const char *line)
 	return vnx_events_mark(ef->events, line);
 }
 
+/* Times of the trace are monotonic; a load's own are the wall clock's. */
+static int mark_clock(struct vnx_event_file *ef)
+{
+	char line[96];
+
+	snprintf(line, sizeof(line), "vnetdx clock realtime_minus_mono_ns=%" PRId64,
+		 vnx_clock_real_minus_mono());
+	return emit_mark(ef, line);
+}
+
 void vnx_event_file_mark(struct vnx_event_file *ef, const struct vnx_vms *vms)
 {
 	struct vnx_err err = { 0 };
 	int ret = 0;
 
+	if (ef && !ef->failed)
+		ret = mark_clock(ef);
 	for (size_t i = 0; ef && !ef->failed && !ret && i < vms->n; i++)
 		ret = vnx_event_mark_vm(&vms->v[i], emit_mark, ef);
 	if (!ret)

@@ -8,7 +8,7 @@
 /* A probe this near to a function's start is one on its entry: endbr, bti and the call of the
  * tracer stand before it (arch_adjust_kprobe_addr() of the kernel). */
 #define ENTRY_BYTES 8
-#define MARKER "vnetdx vm "
+#define MARKER "vnetdx "
 #define PROBE_LINES 64
 #define PROBE_SCORE 70
 

@@ -139,8 +139,10 @@ int dat_take_option(struct dat *d, unsigned id, const char *data, size_t len)
 			d->cpu_count = dat_u32(data, d->swap);
 		return 0;
 	case DAT_OPT_VERSION:
-		snprintf(d->capture, sizeof(d->capture), "trace-cmd %.*s",
-			 (int)strcspn(data, " \n"), data);
+		/* trace-cmd's is a bare number. */
+		snprintf(d->capture, sizeof(d->capture), "%s%.*s",
+			 strncmp(data, "vnetdx", 6) ? "trace-cmd " : "", (int)strcspn(data, " \n"),
+			 data);
 		return 0;
 	case DAT_OPT_TSC2NSEC:
 		if (len >= 16 && dat_u32(data + 4, d->swap) < 64) {

@@ -59,6 +59,8 @@ struct vnx_trace {
 	struct vnx_trace_threads threads;
 	struct vnx_samples lost;
 	struct vnx_vms marked; /* VMs that markers told of */
+	bool has_realtime;     /* likewise, of a trace on the clock "mono" */
+	int64_t realtime_minus_mono_ns;
 	char warning[320];
 	uint64_t warnings;
 	uint64_t begun_ns, shown_ns, done; /* progress */

@@ -271,7 +271,9 @@ static void fill_facts(const struct vnx_trace *t, const struct vnx_trace_facts *
 		.bin_ns = bin_ns,
 		.start_ns = begin_of(t, (first_ns + t->shift_ns + bin_ns - 1) / bin_ns),
 		.end_ns = begin_of(t, (last_ns + t->shift_ns) / bin_ns),
-		.realtime_minus_mono_ns = facts->has_realtime ? facts->realtime_minus_mono_ns : 0,
+		.realtime_minus_mono_ns = facts->has_realtime ? facts->realtime_minus_mono_ns
+					  : t->has_realtime   ? t->realtime_minus_mono_ns
+							      : 0,
 		.cpu_share = NAN,
 		.stats.ns_per_event = NAN,
 		.finished = true,

@@ -6,6 +6,7 @@
 #include "cli/input/trace_internal.h"
 
 #define MARKER "vnetdx vm "
+#define CLOCK_MARKER "vnetdx clock realtime_minus_mono_ns="
 #define TIDS_MAX 16384 /* that count; a trace with more is damaged */
 #define ONE_VM_VCPUS 1024
 
@@ -313,20 +314,41 @@ static int take_marker(struct vnx_trace *t, const char *text)
 	return ret;
 }
 
+/* The first is kept: at the end of a run the clock may have been set. */
+static void take_clock(struct vnx_trace *t, const char *text)
+{
+	char *end;
+	long long ns = strtoll(text, &end, 10);
+
+	if (end == text || t->has_realtime)
+		return;
+	t->has_realtime = true;
+	t->realtime_minus_mono_ns = ns;
+}
+
+static const char *after(const char *text, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(text, prefix, n) ? NULL : text + n;
+}
+
 int vnx_trace_marker(struct vnx_trace *t, const char *text, size_t len)
 {
-	size_t n = strlen(MARKER);
-	VNX_CLEANUP_FREE char *copy = NULL;
-	int ret;
+	VNX_CLEANUP_FREE char *copy = strndup(text, len);
+	const char *vm, *clock;
+	int ret = 0;
 
-	if (len <= n || memcmp(text, MARKER, n))
-		return 0;
-	copy = strndup(text + n, len - n);
 	if (!copy)
 		return -ENOMEM;
 	copy[strcspn(copy, "\n")] = '\0';
+	vm = after(copy, MARKER);
+	clock = after(copy, CLOCK_MARKER);
 	pthread_mutex_lock(&t->lock);
-	ret = take_marker(t, copy);
+	if (vm)
+		ret = take_marker(t, vm);
+	else if (clock)
+		take_clock(t, clock);
 	pthread_mutex_unlock(&t->lock);
 	return ret;
 }

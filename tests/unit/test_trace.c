@@ -240,11 +240,14 @@ static void markers_tell_all(void **state)
 	assert_int_equal(vnx_trace_marker(t, line, sizeof(line) - 1), 0); /* again at the end */
 	assert_int_equal(vnx_trace_marker(t, "vnetdx vm name=x", 16), 0); /* no pid: nobody */
 	assert_int_equal(vnx_trace_marker(t, "hello", 5), 0);
+	assert_int_equal(vnx_trace_marker(t, "vnetdx clock realtime_minus_mono_ns=-7\n", 40), 0);
+	assert_int_equal(vnx_trace_marker(t, "vnetdx clock realtime_minus_mono_ns=8", 37), 0);
 	assert_int_equal(finish(), 0);
 	assert_int_equal(run.vms.n, 1);
 	assert_string_equal(run.vms.v[0].name, "a b\n");
 	assert_int_equal(run.vms.v[0].workers.n, 2);
 	assert_int_equal(run.vms.v[0].vcpus.v[0], 150);
+	assert_int_equal(run.facts.realtime_minus_mono_ns, -7);
 }
 
 static void losses_reach_no_further_than_the_trace(void **state)
