@@ -284,7 +284,9 @@ static void fill_facts(const struct vnx_trace *t, const struct vnx_trace_facts *
 		out->stats.events += counts[i];
 	for (size_t i = 0; i < t->lost.n; i++)
 		out->stats.lost += t->lost.v[i].count;
-	snprintf(out->clock, sizeof(out->clock), "%s", facts->clock);
+	/* Text does not tell its clock; who left the marker had set it to mono. */
+	snprintf(out->clock, sizeof(out->clock), "%s",
+		 !*facts->clock && t->has_realtime ? "mono" : facts->clock);
 	snprintf(out->kernel, sizeof(out->kernel), "%s", facts->kernel);
 	snprintf(out->host, sizeof(out->host), "%s", facts->host);
 	snprintf(out->capture, sizeof(out->capture), "%s", facts->capture);
