@@ -19,8 +19,8 @@
 /* The taps are read as a bin ends, the hooks this much later: theirs are over by then. */
 #define READ_DELAY_NS (20 * VNX_NSEC_PER_MSEC)
 #define SCAN_NS VNX_NSEC_PER_SEC
-/* Looking for VMs may take 1/200 of a CPU, unless news would be older than this. */
-#define SCAN_SHARE 200
+/* Looking for VMs may take 1/1000 of a CPU, unless news would be older than this. */
+#define SCAN_SHARE 1000
 #define SCAN_MAX_NS (10 * VNX_NSEC_PER_SEC)
 /* CLOCK_REALTIME moving this much against MONOTONIC is a step, not a slew. */
 #define STEP_NS (100 * (int64_t)VNX_NSEC_PER_MSEC)
@@ -40,7 +40,7 @@ struct session {
 	struct vnx_samples samples;
 	struct vnx_run_facts facts;
 	struct vnx_progress progress;
-	uint64_t start_ns, edge_ns, next_scan_ns;
+	uint64_t start_ns, edge_ns, scanned_ns, next_scan_ns;
 	bool taps_read; /* of the bin that ends at edge_ns */
 	double cpu_at_start_s;
 	bool vms_changed;
@@ -257,6 +257,7 @@ static int scan(struct session *s, uint64_t now_ns, struct vnx_err *err)
 		vnx_event_file_refresh(s->events, tids->v, tids->n);
 		ret = s->ops->refresh(s->cap, tids->v, tids->n, err);
 	}
+	s->scanned_ns = now_ns;
 	s->next_scan_ns = now_ns + scan_pause_ns(own_thread_ns() - begun_ns);
 	return ret;
 }
@@ -319,7 +320,10 @@ static int learn_threads(struct session *s)
 		ret = vnx_host_note_thread(s->host, s->samples.v[i].entity);
 		if (ret == -ENOMEM)
 			return ret;
-		s->vms_changed |= ret > 0;
+		s->vms_changed |= ret == 1;
+		/* A VM that is not known yet: looked at before its turn. */
+		if (ret == VNX_HOST_STRANGER && s->next_scan_ns > s->scanned_ns + SCAN_NS)
+			s->next_scan_ns = s->scanned_ns + SCAN_NS;
 	}
 	return 0;
 }

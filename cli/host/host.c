@@ -320,7 +320,7 @@ int vnx_host_note_thread(struct vnx_host *host, uint32_t tid)
 		return -ESRCH;
 	g = vnx_host_find_guest(host, tgid);
 	if (!g)
-		return vnx_u32s_add(&host->wanted, tgid);
+		return vnx_u32s_add(&host->wanted, tgid) ? -ENOMEM : VNX_HOST_STRANGER;
 	ret = vnx_vmm_note_vcpu(&g->vmm, tid);
 	if (ret > 0) {
 		int err = vnx_guest_rebuild(host, (size_t)(g - host->guests.v), &changed);

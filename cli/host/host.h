@@ -27,9 +27,10 @@ const struct vnx_u32s *vnx_host_tids(const struct vnx_host *host);
 /*
  * "This thread entered a guest": what the capture saw and /proc cannot tell, as vCPU threads
  * have no name of their own unless QEMU was given debug-threads=on. Its VM gets @tid as a vCPU.
- * 1: learned something; 0: known already, or of no VM we know (its process is then examined
- * by the next scan); -ESRCH: the thread is gone; -ENOMEM.
+ * 1: learned something; 0: known already; VNX_HOST_STRANGER: of no VM we know, its process is
+ * examined by the next scan; -ESRCH: the thread is gone; -ENOMEM.
  */
+#define VNX_HOST_STRANGER 2
 int vnx_host_note_thread(struct vnx_host *host, uint32_t tid) VNX_MUST_CHECK;
 /*
  * What the last scan could not see, in one sentence with its remedy (no root, another network

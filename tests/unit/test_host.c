@@ -606,7 +606,7 @@ static void note_thread_of_unknown_process(void **state)
 	for (int i = 0; i < 10; i++) /* no longer looked at each time */
 		rescan(host, 6, false);
 	add_fd(50, 4, "anon_inode:kvm-vm", NULL);
-	assert_int_equal(vnx_host_note_thread(host, 50), 0);
+	assert_int_equal(vnx_host_note_thread(host, 50), VNX_HOST_STRANGER);
 	rescan(host, 7, true);
 	assert_int_equal(vnx_host_vms(host)->n, 1);
 	assert_int_equal(vnx_host_note_thread(host, 50), 1);
