@@ -3,63 +3,18 @@
  * libFuzzer target of the perf.data reader. The mutator knows where headers, attrs and records
  * are, as random bytes hardly ever get past the first of them.
  */
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include "cli/input/reader.h"
+#include "tests/fuzz/fuzz.h"
 
 #define PIPE_LEN 16
 #define FILE_LEN 104
 #define ATTR_LEN 112
 #define SAMPLE_LEN 80
 
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
-
-static void read_all(struct vnx_input *in)
-{
-	static const struct vnx_hook_override hooks[] = {
-		{ VNX_HANDLE_RX, "tp:sched:sched_switch" },
-	};
-	struct vnx_reader_conf conf = {
-		.bin_ns = VNX_NSEC_PER_SEC / 2, .hooks = hooks, .n_hooks = 1, .quiet = true
-	};
-	const struct vnx_reader_ops *ops = &vnx_reader_perf_data;
-	struct vnx_err err = { 0 };
-	struct vnx_reader *r = NULL;
-	struct vnx_run run = { 0 };
-	struct vnx_sample s;
-
-	if (ops->open(&r, in, &conf, &err)) {
-		if (!err.message[0])
-			abort(); /* an error without a sentence */
-		return;
-	}
-	if (!ops->run(r, &run, &err))
-		while (ops->next(r, &s, &err) == 1)
-			;
-	else if (!err.message[0])
-		abort();
-	vnx_run_fini(&run);
-	ops->close(r);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	int fd = memfd_create("fuzz", 0);
-	struct vnx_err err = { 0 };
-	struct vnx_input in;
-	char path[64];
+	static const struct vnx_hook_override hook = { VNX_HANDLE_RX, "tp:sched:sched_switch" };
 
-	if (fd < 0)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (write(fd, data, size) == (ssize_t)size && !vnx_input_open(&in, path, &err)) {
-		read_all(&in);
-		vnx_input_close(&in);
-	}
-	close(fd);
+	fuzz_reader(&vnx_reader_perf_data, &hook, data, size);
 	return 0;
 }
 

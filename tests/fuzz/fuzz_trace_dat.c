@@ -3,57 +3,17 @@
  * libFuzzer target of the trace.dat reader. The mutator knows the layout: what libFuzzer alone
  * would have to guess are sizes that fit, options, and records inside pages.
  */
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include "cli/input/reader.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/dat_gen.h"
-
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void read_all(struct vnx_input *in)
-{
-	struct vnx_reader_conf conf = { .bin_ns = GEN_BIN, .quiet = true };
-	struct vnx_run run = { 0 };
-	struct vnx_err err = { 0 };
-	struct vnx_reader *r = NULL;
-	struct vnx_sample s;
-	int ret = vnx_reader_trace_dat.open(&r, in, &conf, &err);
-
-	if (!ret)
-		ret = vnx_reader_trace_dat.run(r, &run, &err);
-	while (!ret && vnx_reader_trace_dat.next(r, &s, &err) == 1)
-		if (s.metric >= VNX_METRIC_MAX)
-			abort();
-	if (ret && !err.message[0])
-		abort();
-	if (r)
-		vnx_reader_trace_dat.close(r);
-	vnx_run_fini(&run);
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t magic[10] = { 0x17, 0x08, 0x44, 't', 'r', 'a', 'c', 'i', 'n', 'g' };
-	struct vnx_err err = { 0 };
-	struct vnx_input in;
-	char path[64];
-	int fd;
 
 	/* What is no trace.dat never comes to this reader. */
 	if (size < sizeof(magic) || memcmp(data, magic, sizeof(magic)))
 		return -1;
-	fd = memfd_create("fuzz", MFD_CLOEXEC);
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
-		abort();
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (vnx_input_open(&in, path, &err))
-		abort();
-	read_all(&in);
-	vnx_input_close(&in);
-	close(fd);
+	fuzz_reader(&vnx_reader_trace_dat, NULL, data, size);
 	return 0;
 }
 

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
 		abort();
 	close(fd);
-	fuzz_path(&vnx_reader_vdx, path);
+	fuzz_path(&vnx_reader_vdx, NULL, path);
 	unlink(path);
 	return 0;
 }
