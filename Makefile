@@ -74,7 +74,7 @@ $(B)/%.o: %.c | $(LIBPERF) $(SKELS)
 # What runs in the kernel. Target triple bpf, CO-RE, no kernel headers of the machine.
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	$(call say,BPF,$<)
-	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall \
+	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -ffile-prefix-map=$(CURDIR)=. \
 		-I. -isystem /usr/include/$(shell gcc -dumpmachine) -c -o $@ $<
 
 $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o

@@ -7,6 +7,9 @@
 
 #include <math.h>
 
+#define LEAST_FALL_MAX 1.0 /* a run that could hide even a stop is not called healthy */
+#define Z_OF_P_MAX 3.29    /* normal quantile of VNX_P_MAX, two-sided */
+
 static const struct vnx_diagnose_conf defaults = {
 	.sma_bins = 20, .min_effect = 0.05, .min_bins = 3, .false_alarms_per_day = 1
 };
@@ -108,11 +111,41 @@ static const char *backend_note(const struct vnx_vm *vm)
 	}
 }
 
+/*
+ * The smallest fall, as a share of the mean, that would stand out from how throughput wanders
+ * around the levels found: between halves of the run, at the p that a verdict takes. NaN where
+ * that cannot be told, -ENOMEM in *err.
+ */
+static double least_fall(const struct vnx_case *c, int *err)
+{
+	const double *y = c->f->series[VNX_THROUGHPUT];
+	size_t n = c->grid->n, from = 0;
+	VNX_CLEANUP_FREE double *rest = malloc((n + 1) * sizeof(*rest));
+	double sd, phi;
+
+	*err = rest ? 0 : -ENOMEM;
+	if (!rest)
+		return NAN;
+	for (size_t i = 0; i <= c->changes.n; i++) {
+		size_t to = i < c->changes.n ? c->changes.v[i].at : n;
+		double mean = vnx_mean(y + from, to - from);
+
+		for (; from < to; from++)
+			rest[from] = y[from] - mean;
+	}
+	sd = vnx_sd(rest, n);
+	phi = vnx_autocorr(rest, n, 1);
+	return Z_OF_P_MAX * sd * 2 / sqrt(vnx_mean_neff(c->f->throughput.n, phi > 0 ? phi : 0)) /
+	       c->f->throughput.mean_bps;
+}
+
 /* Why there is no verdict on a VM without falls; NULL: there can be one. Caller frees. */
 static int doubt_find(const struct vnx_case *c, char **out)
 {
 	const struct vnx_throughput_summary *t = &c->f->throughput;
 	const char *note = backend_note(&c->f->vm);
+	double least;
+	int err;
 
 	*out = NULL;
 	if (!c->f->series[VNX_THROUGHPUT])
@@ -128,8 +161,14 @@ static int doubt_find(const struct vnx_case *c, char **out)
 	else if (c->tap && t->mean_bps < VNX_IDLE_BPS)
 		*out = vnx_asprintf("almost no traffic (%.1f kbit/s): nothing to judge%s",
 				    t->mean_bps / 1e3, note);
-	else
-		return 0;
+	if (*out)
+		return 1;
+	least = least_fall(c, &err);
+	if (err || !(least > LEAST_FALL_MAX))
+		return err;
+	*out = vnx_asprintf("throughput wanders so much that not even a fall to nothing could be "
+			    "told from that: measure longer, or with a steady load%s",
+			    note);
 	return *out ? 1 : -ENOMEM;
 }
 

@@ -366,12 +366,12 @@ static void *map_memory(const struct bpf_map *map, size_t size, int prot)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Two slots a thread (tx and rx, or enter and halt) and as much again to find them quickly. */
+/* Two slots a thread (tx and rx, or enter and halt), and four times that to find them quickly. */
 static uint32_t count_slots(unsigned threads)
 {
 	uint32_t n = VNX_SLOTS_MIN;
 
-	while (n < 4ull * threads && n < 1u << 20)
+	while (n < 8ull * threads && n < 1u << 20)
 		n *= 2;
 	return n;
 }

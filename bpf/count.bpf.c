@@ -95,12 +95,13 @@ static __always_inline void open_bin(struct vnx_head *h, __u32 i, __u64 now)
 static __noinline int count_slow(__u64 id, __u32 metric)
 {
 	__u64 key = id | VNX_KEY_METRIC(metric), now = clock_now(), owner;
-	__u32 zero = 0, i;
+	/* Stacks lie in rows: from a taken slot on, each goes its own way (TAOCP 6.4, algorithm D). */
+	__u32 zero = 0, i, step = (__u32)id * 2654435761u >> 16 | 1;
 	struct vnx_head *h;
 	__u64 *lost;
 
 	for (int k = 0; k < VNX_PROBES; k++) {
-		i = ((__u32)id + (metric & 1) + k) & conf.slot_mask;
+		i = ((__u32)id + (metric & 1) + k * step) & conf.slot_mask;
 		h = bpf_map_lookup_elem(&heads, &i);
 		if (!h)
 			return 0;

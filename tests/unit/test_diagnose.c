@@ -377,6 +377,33 @@ static void too_little_is_undetermined(void **state)
 	vnx_diagnosis_free(NULL);
 }
 
+/*
+ * A measured run (Mbit/s by 0.5 s; its host was busy with other things): it went up and down all
+ * the time, and its level fell in the end. No fall stands out, but healthy would be a lie.
+ */
+static void wandering_is_not_healthy(void **state)
+{
+	static const double mbps[] = {
+		140, 141, 177, 297, 419, 362, 350, 304, 355, 344, 366, 344, 344, 383, 339, 362, 383,
+		522, 503, 470, 569, 502, 519, 458, 470, 424, 447, 335, 276, 193, 203, 264, 327, 354,
+		314, 262, 161, 107, 158, 173, 163, 146, 162, 170, 92,  62,  58,  48,  65,  74,  83,
+		83,  74,  76,  68,  71,  81,  63,  69,  67,  70,  70,  67,  135, 147, 173, 187, 133,
+		144, 137, 147, 145, 93,  126, 128, 134, 131, 124, 134, 125, 135, 119, 123, 123, 118,
+		144, 114, 125, 129, 112, 106, 105, 105, 118, 101, 143, 133, 101, 90
+	};
+	struct vnx_diagnosis *dg;
+	struct run r;
+
+	run_make(&r, level, 0.1, 3);
+	for (size_t i = 0; i < BINS; i++)
+		r.bps[i] = i < VNX_ARRAY_SIZE(mbps) ? mbps[i] * 1e6 : NAN;
+	dg = diagnose(&r, &plain);
+	assert_int_not_equal(dg->verdict, VNX_HEALTHY);
+	if (dg->verdict == VNX_UNDETERMINED)
+		assert_non_null(strstr(dg->vms.v[0].why, "wanders"));
+	vnx_diagnosis_free(dg);
+}
+
 static void missing_series_stay_missing(void **state)
 {
 	struct vnx_diagnosis *dg;
@@ -503,6 +530,7 @@ int main(void)
 		cmocka_unit_test(emulation_is_a_cause_and_a_note),
 		cmocka_unit_test(artefacts_are_no_degradation),
 		cmocka_unit_test(too_little_is_undetermined),
+		cmocka_unit_test(wandering_is_not_healthy),
 		cmocka_unit_test(missing_series_stay_missing),
 		cmocka_unit_test(stages_and_lags_follow_the_conf),
 		cmocka_unit_test(verdicts_join),
