@@ -72,20 +72,9 @@ static int write_trigger(struct vnx_capture *cap, const struct source *src, int 
 static int make_probe(struct vnx_capture *cap, struct source *src, enum vnx_metric metric,
 		      const struct vnx_hook_spec *spec, const struct vnx_symbol *sym)
 {
-	char func[160];
-
-	snprintf(func, sizeof(func), "%s%s%s", sym->module, *sym->module ? ":" : "", spec->name);
 	snprintf(src->system, sizeof(src->system), "%s", cap->group);
 	snprintf(src->event, sizeof(src->event), "%s", vnx_metric_name(metric));
-	src->probe = tracefs_kprobe_alloc(cap->group, src->event, func, NULL);
-	if (!src->probe)
-		return -ENOMEM;
-	errno = 0;
-	if (!tracefs_dynevent_create(src->probe))
-		return 0;
-	tracefs_dynevent_free(src->probe);
-	src->probe = NULL;
-	return errno ? -errno : -EIO;
+	return vnx_tracefs_probe(cap->group, src->event, sym, spec->name, &src->probe);
 }
 
 static void drop_probe(struct source *src)

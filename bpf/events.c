@@ -96,23 +96,12 @@ static void event_fini(struct event *e)
 /* A probe is called after its function: so readers know what it counts. */
 static int make_probe(struct vnx_events *ev, struct event *e, const struct vnx_symbol *sym)
 {
-	char place[160];
-
-	snprintf(place, sizeof(place), "%s%s%s", sym->module, *sym->module ? ":" : "", e->function);
 	snprintf(e->system, sizeof(e->system), "%s", ev->group);
 	snprintf(e->name, sizeof(e->name), "%s", e->function);
 	for (char *p = e->name; *p; p++)
 		if (!isalnum((unsigned char)*p))
 			*p = '_';
-	e->probe = tracefs_kprobe_alloc(ev->group, e->name, place, NULL);
-	if (!e->probe)
-		return -ENOMEM;
-	errno = 0;
-	if (!tracefs_dynevent_create(e->probe))
-		return 0;
-	tracefs_dynevent_free(e->probe);
-	e->probe = NULL;
-	return errno ? -errno : -EIO;
+	return vnx_tracefs_probe(ev->group, e->name, sym, e->function, &e->probe);
 }
 
 static int prepare_probe(struct vnx_events *ev, struct event *e, const struct vnx_candidate *cand,

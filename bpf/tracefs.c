@@ -154,3 +154,20 @@ void vnx_tracefs_clean(void)
 	clean_instances(tracefs);
 	clean_probes(tracefs);
 }
+
+int vnx_tracefs_probe(const char *group, const char *event, const struct vnx_symbol *sym,
+		      const char *function, struct tracefs_dynevent **out)
+{
+	char place[160];
+
+	snprintf(place, sizeof(place), "%s%s%s", sym->module, *sym->module ? ":" : "", function);
+	*out = tracefs_kprobe_alloc(group, event, place, NULL);
+	if (!*out)
+		return -ENOMEM;
+	errno = 0;
+	if (!tracefs_dynevent_create(*out))
+		return 0;
+	tracefs_dynevent_free(*out);
+	*out = NULL;
+	return errno ? -errno : -EIO;
+}

@@ -7,6 +7,8 @@
 
 #include "bpf/kernel.h"
 
+struct tracefs_dynevent;
+
 /*
  * Path of the mounted tracefs, which libtracefs then uses too; -ENOENT with the remedy in
  * @err where none is mounted, -EACCES where it cannot be read. Caller frees.
@@ -21,6 +23,12 @@ int vnx_tracefs_resolve(const char *tracefs, const struct vnx_kernel *k,
 			char why[VNX_WHY_LEN]);
 /* The event's number for perf_event_attr.config, or -errno. */
 int vnx_tracefs_event_id(const char *tracefs, const char *system, const char *name);
+/*
+ * Makes the kprobe event @group/@event at the entry of @function, in the module that @sym
+ * tells. 0 and *out, to be destroyed and freed by the caller; or -errno, *out NULL.
+ */
+int vnx_tracefs_probe(const char *group, const char *event, const struct vnx_symbol *sym,
+		      const char *function, struct tracefs_dynevent **out) VNX_MUST_CHECK;
 /*
  * Removes instances and probes that a killed vnetdx left, by the pid in their names. Every
  * back end does it first, as the next run may use another one.

@@ -7,10 +7,6 @@
 
 #include "cli/input/ftrace_text.h"
 
-struct vnx_reader {
-	struct vnx_text *text;
-};
-
 /* ---- lines that are no events ---- */
 
 /* "# entries-in-buffer/entries-written: 12/34   #P:2" */
@@ -288,46 +284,17 @@ static const struct vnx_text_format format = {
 	.capture = "ftrace",
 };
 
-static void ftrace_text_close(struct vnx_reader *r)
-{
-	if (!r)
-		return;
-	vnx_text_close(r->text);
-	free(r);
-}
-
 static int ftrace_text_open(struct vnx_reader **out, struct vnx_input *in,
 			    const struct vnx_reader_conf *conf, struct vnx_err *err)
 {
-	struct vnx_reader *r = calloc(1, sizeof(*r));
-	int ret;
-
-	*out = NULL;
-	if (!r)
-		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
-	ret = vnx_text_open(&r->text, in, conf, &format, err);
-	if (ret)
-		ftrace_text_close(r);
-	else
-		*out = r;
-	return ret;
-}
-
-static int ftrace_text_run(struct vnx_reader *r, struct vnx_run *run, struct vnx_err *err)
-{
-	return vnx_text_run(r->text, run, err);
-}
-
-static int ftrace_text_next(struct vnx_reader *r, struct vnx_sample *s, struct vnx_err *err)
-{
-	return vnx_text_next(r->text, s);
+	return vnx_text_open(out, in, conf, &format, err);
 }
 
 const struct vnx_reader_ops vnx_reader_ftrace_text = {
 	.name = "ftrace-text",
 	.probe = ftrace_text_probe,
 	.open = ftrace_text_open,
-	.run = ftrace_text_run,
-	.next = ftrace_text_next,
-	.close = ftrace_text_close,
+	.run = vnx_text_run,
+	.next = vnx_text_next,
+	.close = vnx_text_close,
 };

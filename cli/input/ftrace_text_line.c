@@ -80,16 +80,6 @@ static const char *parse_columns(const char *p, struct vnx_ftrace_line *l)
 	return p ? parse_stamp(skip_flags(p), l) : NULL;
 }
 
-static void trim(struct vnx_text_thread *t, const char *from, const char *end)
-{
-	while (from < end && *from == ' ')
-		from++;
-	while (end > from && end[-1] == ' ')
-		end--;
-	t->comm = from;
-	t->comm_len = (size_t)(end - from);
-}
-
 const char *vnx_ftrace_behind_buffer(const char *p)
 {
 	const char *q = p;
@@ -124,7 +114,8 @@ static bool search_context(const char *line, const char *nl, struct vnx_ftrace_l
 		dash--;
 		l->buffer = dash - line > COMM_WIDTH / 2 ? vnx_ftrace_buffer(line, dash) : 0;
 		line = l->buffer ? vnx_ftrace_behind_buffer(vnx_text_blanks(line)) : line;
-		trim(&l->thread, dash - line > COMM_WIDTH ? dash - COMM_WIDTH : line, dash);
+		vnx_text_trim(&l->thread, dash - line > COMM_WIDTH ? dash - COMM_WIDTH : line,
+			      dash);
 		return true;
 	}
 	return false;
@@ -141,7 +132,7 @@ bool vnx_ftrace_context(const char *p, struct vnx_ftrace_line *l)
 		l->rest = parse_columns(p + COMM_WIDTH + 1, l);
 		if (l->rest) {
 			l->buffer = 0;
-			trim(&l->thread, p, p + COMM_WIDTH);
+			vnx_text_trim(&l->thread, p, p + COMM_WIDTH);
 			return true;
 		}
 	}
@@ -162,7 +153,7 @@ static bool parse_proc(const char *p, const char *end, struct vnx_ftrace_line *l
 	if (pid == end || pid <= p + 1 || pid[-1] != '-')
 		return false;
 	stop = vnx_text_u32(pid, &l->thread.tid);
-	trim(&l->thread, p, pid - 1);
+	vnx_text_trim(&l->thread, p, pid - 1);
 	return stop == end;
 }
 

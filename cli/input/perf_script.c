@@ -11,10 +11,6 @@
 #define COMM_WIDTH 16
 #define SEARCH_MAX 256 /* bytes of a line in which its thread must stand */
 
-struct vnx_reader {
-	struct vnx_text *text;
-};
-
 struct line {
 	uint64_t t_ns, period;
 	uint32_t cpu;
@@ -104,16 +100,6 @@ static bool parse_columns(const char *p, struct line *l)
 	return p != NULL;
 }
 
-static void trim(struct vnx_text_thread *t, const char *from, const char *end)
-{
-	while (from < end && *from == ' ')
-		from++;
-	while (end > from && end[-1] == ' ')
-		end--;
-	t->comm = from;
-	t->comm_len = (size_t)(end - from);
-}
-
 /*
  * The name is padded to 16 and never longer than 15; where there are chains of callers it is
  * not padded: then the thread is the first number that all else fits behind.
@@ -125,7 +111,7 @@ static bool parse_line(const char *line, struct line *l)
 	if (!nl && line[COMM_WIDTH] == ' ') {
 		p = vnx_text_blanks(line + COMM_WIDTH);
 		if (vnx_text_digit(*p) && parse_columns(p, l)) {
-			trim(&l->thread, line, line + COMM_WIDTH);
+			vnx_text_trim(&l->thread, line, line + COMM_WIDTH);
 			return true;
 		}
 	}
@@ -134,7 +120,7 @@ static bool parse_line(const char *line, struct line *l)
 		end = line + SEARCH_MAX;
 	for (p = line + 1; p < end; p++)
 		if (p[-1] == ' ' && vnx_text_digit(*p) && parse_columns(p, l)) {
-			trim(&l->thread, line, p);
+			vnx_text_trim(&l->thread, line, p);
 			return true;
 		}
 	return false;
@@ -316,46 +302,17 @@ static const struct vnx_text_format format = {
 	.capture = "perf",
 };
 
-static void perf_script_close(struct vnx_reader *r)
-{
-	if (!r)
-		return;
-	vnx_text_close(r->text);
-	free(r);
-}
-
 static int perf_script_open(struct vnx_reader **out, struct vnx_input *in,
 			    const struct vnx_reader_conf *conf, struct vnx_err *err)
 {
-	struct vnx_reader *r = calloc(1, sizeof(*r));
-	int ret;
-
-	*out = NULL;
-	if (!r)
-		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
-	ret = vnx_text_open(&r->text, in, conf, &format, err);
-	if (ret)
-		perf_script_close(r);
-	else
-		*out = r;
-	return ret;
-}
-
-static int perf_script_run(struct vnx_reader *r, struct vnx_run *run, struct vnx_err *err)
-{
-	return vnx_text_run(r->text, run, err);
-}
-
-static int perf_script_next(struct vnx_reader *r, struct vnx_sample *s, struct vnx_err *err)
-{
-	return vnx_text_next(r->text, s);
+	return vnx_text_open(out, in, conf, &format, err);
 }
 
 const struct vnx_reader_ops vnx_reader_perf_script = {
 	.name = "perf-script",
 	.probe = perf_script_probe,
 	.open = perf_script_open,
-	.run = perf_script_run,
-	.next = perf_script_next,
-	.close = perf_script_close,
+	.run = vnx_text_run,
+	.next = vnx_text_next,
+	.close = vnx_text_close,
 };

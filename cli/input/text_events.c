@@ -255,6 +255,16 @@ void vnx_text_marker(struct vnx_text_worker *w, const char *body)
 
 /* ---- threads ---- */
 
+void vnx_text_trim(struct vnx_text_thread *t, const char *from, const char *end)
+{
+	while (from < end && *from == ' ')
+		from++;
+	while (end > from && end[-1] == ' ')
+		end--;
+	t->comm = from;
+	t->comm_len = (size_t)(end - from);
+}
+
 static bool was_nameless(struct vnx_text_worker *w, uint32_t tid)
 {
 	for (unsigned i = 0; i < w->n_nameless; i++)
@@ -370,7 +380,7 @@ static const char *const warnings[VNX_TEXT_FLAWS] = {
 	[VNX_TEXT_PERIOD] = "estimates, of several events each,",
 };
 
-static void warn_flaws(struct vnx_text *x)
+static void warn_flaws(struct vnx_reader *x)
 {
 	for (int i = 0; i < VNX_TEXT_FLAWS; i++)
 		if (x->flaws[i] == 1)
@@ -385,7 +395,7 @@ static void warn_flaws(struct vnx_text *x)
 }
 
 /* Nothing to count, for a reason that has its own remedy. */
-static int refuse(const struct vnx_text *x, uint64_t events, bool counted, struct vnx_err *err)
+static int refuse(const struct vnx_reader *x, uint64_t events, bool counted, struct vnx_err *err)
 {
 	for (int i = 0; i < VNX_TEXT_FLAWS; i++) {
 		bool none = i == VNX_TEXT_NO_THREAD ? !counted : !events;
@@ -400,7 +410,7 @@ static int refuse(const struct vnx_text *x, uint64_t events, bool counted, struc
 	return 0;
 }
 
-int vnx_text_tell(struct vnx_text *x, struct vnx_err *err)
+int vnx_text_tell(struct vnx_reader *x, struct vnx_err *err)
 {
 	const char *const *functions = vnx_trace_functions(x->trace);
 	bool counted = false, short_names = false;

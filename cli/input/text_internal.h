@@ -7,7 +7,7 @@
 
 #include "cli/input/text_lines.h"
 
-struct vnx_text {
+struct vnx_reader {
 	struct vnx_input *in;
 	const struct vnx_reader_conf *conf;
 	const struct vnx_text_format *format;
@@ -39,6 +39,6 @@ int vnx_text_names_fill(struct vnx_text_names *names, struct vnx_trace *t,
 			const struct vnx_reader_conf *conf, const char *const *words,
 			struct vnx_err *err) VNX_MUST_CHECK;
 /* After decoding: warnings, or the error where nothing can be had of the text. */
-int vnx_text_tell(struct vnx_text *x, struct vnx_err *err) VNX_MUST_CHECK;
+int vnx_text_tell(struct vnx_reader *x, struct vnx_err *err) VNX_MUST_CHECK;
 
 #endif

@@ -11,24 +11,24 @@
 #endif
 #define SMALL_BLOCK ((size_t)64 << 10)
 
-void vnx_text_lock(struct vnx_text *text)
+void vnx_text_lock(struct vnx_reader *text)
 {
 	pthread_mutex_lock(&text->lock);
 }
 
-void vnx_text_unlock(struct vnx_text *text)
+void vnx_text_unlock(struct vnx_reader *text)
 {
 	pthread_mutex_unlock(&text->lock);
 }
 
-struct vnx_text_facts *vnx_text_facts(struct vnx_text *text)
+struct vnx_text_facts *vnx_text_facts(struct vnx_reader *text)
 {
 	return &text->facts;
 }
 
 /* ---- reading: under read_lock ---- */
 
-static void left_out(struct vnx_text *x, enum vnx_text_flaw flaw, uint64_t offset)
+static void left_out(struct vnx_reader *x, enum vnx_text_flaw flaw, uint64_t offset)
 {
 	vnx_text_lock(x);
 	if (!x->flaws[flaw]++)
@@ -45,7 +45,7 @@ static bool only_blanks(const char *p, size_t len)
 }
 
 /* What follows the last line end of @w's bytes: the next block begins with it. */
-static int keep_rest(struct vnx_text *x, const struct vnx_text_worker *w, size_t len, bool end)
+static int keep_rest(struct vnx_reader *x, const struct vnx_text_worker *w, size_t len, bool end)
 {
 	const char *rest = w->buf + w->len;
 	size_t n = len - w->len;
@@ -68,7 +68,7 @@ static int keep_rest(struct vnx_text *x, const struct vnx_text_worker *w, size_t
 }
 
 /* The rest of a line that was too long goes, with its end. */
-static size_t skip_long(struct vnx_text *x, char *buf, size_t len)
+static size_t skip_long(struct vnx_reader *x, char *buf, size_t len)
 {
 	char *nl = memchr(buf, '\n', len);
 	size_t gone = nl ? (size_t)(nl - buf) + 1 : len;
@@ -79,7 +79,7 @@ static size_t skip_long(struct vnx_text *x, char *buf, size_t len)
 }
 
 /* 1: @w has the next block; 0: none is left; -errno. */
-static int read_block(struct vnx_text *x, struct vnx_text_worker *w)
+static int read_block(struct vnx_reader *x, struct vnx_text_worker *w)
 {
 	size_t len = x->carried;
 	const char *nl;
@@ -163,7 +163,7 @@ void vnx_text_flaw(struct vnx_text_worker *w, enum vnx_text_flaw flaw, const cha
 /* ---- joining: in the order of the file, under lock ---- */
 
 /* Losses between the same two bins are one: memory grows with bins, not with losses. */
-static int put_loss(struct vnx_text *x, uint64_t from_ns, uint64_t to_ns, uint64_t count)
+static int put_loss(struct vnx_reader *x, uint64_t from_ns, uint64_t to_ns, uint64_t count)
 {
 	struct vnx_text_loss *to = &x->loss;
 	uint64_t bin_ns = x->conf->bin_ns;
@@ -190,7 +190,7 @@ static int put_loss(struct vnx_text *x, uint64_t from_ns, uint64_t to_ns, uint64
 	return ret;
 }
 
-static int close_loss(struct vnx_text *x, const struct vnx_text_loss *loss)
+static int close_loss(struct vnx_reader *x, const struct vnx_text_loss *loss)
 {
 	const struct vnx_text_cpu *g = &x->cpus[loss->cpu];
 	uint64_t from_ns = loss->from_known ? loss->from_ns : g->has ? g->last_ns : 0;
@@ -203,7 +203,7 @@ static int close_loss(struct vnx_text *x, const struct vnx_text_loss *loss)
 }
 
 /* A loss that an earlier block left open ends where the CPU has its next event. */
-static int close_open(struct vnx_text *x, uint16_t cpu, uint64_t to_ns)
+static int close_open(struct vnx_reader *x, uint16_t cpu, uint64_t to_ns)
 {
 	struct vnx_text_cpu *g = &x->cpus[cpu];
 	struct vnx_text_loss loss = {
@@ -215,7 +215,7 @@ static int close_open(struct vnx_text *x, uint16_t cpu, uint64_t to_ns)
 	return loss.open ? close_loss(x, &loss) : 0;
 }
 
-static int join_cpu(struct vnx_text *x, const struct vnx_text_cpu *c, uint16_t cpu)
+static int join_cpu(struct vnx_reader *x, const struct vnx_text_cpu *c, uint16_t cpu)
 {
 	struct vnx_text_cpu *g = &x->cpus[cpu];
 	int ret = 0;
@@ -230,7 +230,7 @@ static int join_cpu(struct vnx_text *x, const struct vnx_text_cpu *c, uint16_t c
 	return ret;
 }
 
-static int join(struct vnx_text *x, struct vnx_text_worker *w)
+static int join(struct vnx_reader *x, struct vnx_text_worker *w)
 {
 	int ret = 0;
 
@@ -250,7 +250,7 @@ static int join(struct vnx_text *x, struct vnx_text_worker *w)
 }
 
 /* Waits until all blocks before @w's are joined. */
-static int join_in_order(struct vnx_text *x, struct vnx_text_worker *w)
+static int join_in_order(struct vnx_reader *x, struct vnx_text_worker *w)
 {
 	int ret = 0;
 
@@ -268,7 +268,7 @@ static int join_in_order(struct vnx_text *x, struct vnx_text_worker *w)
 
 static int decode_blocks(void *arg, size_t job, unsigned worker)
 {
-	struct vnx_text *x = arg;
+	struct vnx_reader *x = arg;
 	struct vnx_text_worker *w = &x->workers[job];
 	int ret;
 
@@ -292,7 +292,7 @@ static int decode_blocks(void *arg, size_t job, unsigned worker)
 
 /* ---- all of it ---- */
 
-static int new_worker(struct vnx_text *x, struct vnx_text_worker *w)
+static int new_worker(struct vnx_reader *x, struct vnx_text_worker *w)
 {
 	w->text = x;
 	w->trace = x->trace;
@@ -303,7 +303,7 @@ static int new_worker(struct vnx_text *x, struct vnx_text_worker *w)
 	return w->shard && w->buf && w->cpus ? 0 : -ENOMEM;
 }
 
-static int decode_all(struct vnx_text *x)
+static int decode_all(struct vnx_reader *x)
 {
 	size_t blocks = x->in->seekable ? (size_t)(x->in->size / VNX_TEXT_BLOCK + 1) : SIZE_MAX;
 	int ret = 0;
@@ -326,7 +326,7 @@ static int decode_all(struct vnx_text *x)
 }
 
 /* What was still open at the end, and what the header tells was overwritten before the start. */
-static int close_losses(struct vnx_text *x)
+static int close_losses(struct vnx_reader *x)
 {
 	int ret = 0;
 
@@ -340,7 +340,7 @@ static int close_losses(struct vnx_text *x)
 }
 
 /* Memory that decoding needed and nothing after it. */
-static void free_workers(struct vnx_text *x)
+static void free_workers(struct vnx_reader *x)
 {
 	for (unsigned i = 0; i < x->n_workers && x->workers; i++) {
 		free(x->workers[i].buf);
@@ -355,7 +355,7 @@ static void free_workers(struct vnx_text *x)
 	x->cpus = NULL;
 }
 
-static int failed(const struct vnx_text *x, int ret, struct vnx_err *err)
+static int failed(const struct vnx_reader *x, int ret, struct vnx_err *err)
 {
 	if (ret == -ENOMEM)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory");
@@ -368,10 +368,10 @@ static int failed(const struct vnx_text *x, int ret, struct vnx_err *err)
 			   x->in->path, strerror(-ret));
 }
 
-int vnx_text_open(struct vnx_text **out, struct vnx_input *in, const struct vnx_reader_conf *conf,
+int vnx_text_open(struct vnx_reader **out, struct vnx_input *in, const struct vnx_reader_conf *conf,
 		  const struct vnx_text_format *format, struct vnx_err *err)
 {
-	struct vnx_text *x = calloc(1, sizeof(*x));
+	struct vnx_reader *x = calloc(1, sizeof(*x));
 	int ret;
 
 	*out = NULL;
@@ -405,7 +405,7 @@ out:
 	return ret;
 }
 
-int vnx_text_run(struct vnx_text *x, struct vnx_run *run, struct vnx_err *err)
+int vnx_text_run(struct vnx_reader *x, struct vnx_run *run, struct vnx_err *err)
 {
 	struct vnx_trace_facts facts = {
 		.clock = x->facts.clock,
@@ -419,12 +419,12 @@ int vnx_text_run(struct vnx_text *x, struct vnx_run *run, struct vnx_err *err)
 	return vnx_trace_run(x->trace, &facts, run, err);
 }
 
-int vnx_text_next(struct vnx_text *x, struct vnx_sample *s)
+int vnx_text_next(struct vnx_reader *x, struct vnx_sample *s, struct vnx_err *err)
 {
 	return vnx_trace_next(x->trace, s);
 }
 
-void vnx_text_close(struct vnx_text *x)
+void vnx_text_close(struct vnx_reader *x)
 {
 	if (!x)
 		return;

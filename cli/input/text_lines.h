@@ -105,10 +105,8 @@ static inline const struct vnx_text_name *vnx_text_find(const struct vnx_text_na
 
 /* ---- decoding ---- */
 
-struct vnx_text;
-
 struct vnx_text_worker {
-	struct vnx_text *text;
+	struct vnx_reader *text;
 	struct vnx_trace *trace;
 	struct vnx_trace_shard *shard;
 	const struct vnx_text_names *names;
@@ -144,16 +142,16 @@ struct vnx_text_facts {
 	uint64_t overwritten; /* events that the buffer had no room for any more */
 };
 
-void vnx_text_lock(struct vnx_text *text);
-void vnx_text_unlock(struct vnx_text *text);
-struct vnx_text_facts *vnx_text_facts(struct vnx_text *text);
+void vnx_text_lock(struct vnx_reader *text);
+void vnx_text_unlock(struct vnx_reader *text);
+struct vnx_text_facts *vnx_text_facts(struct vnx_reader *text);
 
 /* Reads and decodes all of @in. */
-int vnx_text_open(struct vnx_text **out, struct vnx_input *in, const struct vnx_reader_conf *conf,
+int vnx_text_open(struct vnx_reader **out, struct vnx_input *in, const struct vnx_reader_conf *conf,
 		  const struct vnx_text_format *format, struct vnx_err *err) VNX_MUST_CHECK;
-int vnx_text_run(struct vnx_text *text, struct vnx_run *run, struct vnx_err *err) VNX_MUST_CHECK;
-int vnx_text_next(struct vnx_text *text, struct vnx_sample *s);
-void vnx_text_close(struct vnx_text *text);
+int vnx_text_run(struct vnx_reader *text, struct vnx_run *run, struct vnx_err *err) VNX_MUST_CHECK;
+int vnx_text_next(struct vnx_reader *text, struct vnx_sample *s, struct vnx_err *err);
+void vnx_text_close(struct vnx_reader *text);
 
 /* The line at @p is left out. */
 void vnx_text_flaw(struct vnx_text_worker *w, enum vnx_text_flaw flaw, const char *p);
@@ -180,6 +178,8 @@ struct vnx_text_thread {
 	const char *comm;
 	size_t comm_len;
 };
+/* @t gets the name from @from to @end without the blanks around it. */
+void vnx_text_trim(struct vnx_text_thread *t, const char *from, const char *end);
 
 void vnx_text_thread(struct vnx_text_worker *w, const struct vnx_text_thread *thread, bool fresh);
 
