@@ -74,19 +74,12 @@ static double fall_end_s(const struct vnx_case *c, size_t i)
 	return NAN;
 }
 
-/* Mean per second, or mean share, of a series in [from, to). */
+/* Mean per second, or mean share or level, of a series in [from, to). */
 static double series_level(const struct vnx_case *c, enum vnx_metric m, size_t from, size_t to)
 {
 	double mean = vnx_mean(c->f->series[m] + from, to - from);
 
-	switch (m) {
-	case VNX_VHOST_RUNQ_WAIT:
-	case VNX_VCPU_RUNQ_WAIT:
-	case VNX_VHOST_RUN:
-		return mean;
-	default:
-		return mean / c->bin_s;
-	}
+	return vnx_metric_is_mean(m) ? mean : mean / c->bin_s;
 }
 
 static int evidence_collect(const struct vnx_case *c, struct vnx_degradation *d, size_t from,

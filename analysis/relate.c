@@ -35,16 +35,10 @@ const char *vnx_metric_why_still(const struct vnx_vm *vm, enum vnx_metric metric
 
 bool vnx_metric_can_move(const struct vnx_vm *vm, enum vnx_metric metric)
 {
-	switch (metric) {
-	case VNX_HANDLE_TX:
-	case VNX_HANDLE_RX:
-	case VNX_VHOST_RUN:
-	case VNX_VHOST_RUNQ_WAIT:
+	switch (vnx_metric_info(metric)->owner) {
+	case VNX_OF_WORKER:
 		return vnx_backend_has_worker(vm->backend) || vm->backend == VNX_BACKEND_UNKNOWN;
-	case VNX_TX_PACKETS:
-	case VNX_TX_BYTES:
-	case VNX_RX_PACKETS:
-	case VNX_RX_BYTES:
+	case VNX_OF_TAP:
 		return vnx_backend_has_tap(vm->backend) || vm->backend == VNX_BACKEND_UNKNOWN;
 	default:
 		return true;

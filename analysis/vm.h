@@ -45,7 +45,8 @@ struct vnx_iface {
 	char *sw;           /* switch: "br0", "ovs-br0"; for macvtap its parent */
 	char *switch_kind;  /* "bridge", "openvswitch", "macvtap", "none", "unknown" */
 	char *uplink;       /* first physical (or veth) port of the switch, "" if none */
-	int64_t uplink_bps; /* -1: not known */
+	uint32_t uplink_ifindex; /* 0: none */
+	int64_t uplink_bps;      /* -1: not known */
 };
 
 struct vnx_ifaces {

@@ -210,6 +210,11 @@ const char *vnx_load_added(const struct vnx_load *load)
 	return load->added;
 }
 
+uint32_t vnx_load_pid(const struct vnx_load *load)
+{
+	return (uint32_t)load->pid;
+}
+
 int vnx_load_fd(const struct vnx_load *load)
 {
 	return load->epoll_fd;

@@ -18,6 +18,8 @@ int vnx_load_start(struct vnx_load **out, char *const *argv, uint64_t bin_ns,
 		   struct vnx_err *err) VNX_MUST_CHECK;
 /* "-i 0.5 --forceflush": what was added to the command, "" if nothing. */
 const char *vnx_load_added(const struct vnx_load *load);
+/* Leader of its process group. */
+uint32_t vnx_load_pid(const struct vnx_load *load);
 /* Readable when vnx_load_pump() has something to do, the load's end included. */
 int vnx_load_fd(const struct vnx_load *load);
 /*

@@ -138,6 +138,17 @@ static int say_if_lost(struct vnx_throughput *tp, size_t n_vms, const struct vnx
 	return 0;
 }
 
+/* The host's numbers are everybody's, the load's those of the VMs it talks to. */
+static void share_evidence(const struct vnx_series_set *set, struct vnx_vm_input *vi, bool carries)
+{
+	for (int m = 0; m < VNX_METRIC_MAX; m++) {
+		enum vnx_owner owner = vnx_metric_info((enum vnx_metric)m)->owner;
+
+		if (owner == VNX_OF_HOST || (owner == VNX_OF_LOAD && carries))
+			vi->series[m] = vnx_series_shared(set, (enum vnx_metric)m);
+	}
+}
+
 static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vms *vms,
 			   const struct vnx_grid *grid, struct vnx_throughput *tp,
 			   struct inputs *in)
@@ -160,6 +171,7 @@ static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vm
 		in->made[i] = carries[i] ? NULL : tap_throughput(set, i, grid);
 		vi->series[VNX_THROUGHPUT] = carries[i] ? in->load : in->made[i];
 		vi->throughput_source = carries[i] ? tp->source : in->made[i] ? "tap" : "";
+		share_evidence(set, vi, carries[i]);
 	}
 	return 0;
 }

@@ -71,14 +71,19 @@ static const char *const about[][2] = {
 	{ "metric", "Names of the numbers in sample.metric." },
 	{ "sample",
 	  "count happened within [t_ns, t_ns + dur_ns) of CLOCK_MONOTONIC. No row is no event, as "
-	  "long as the metric's hook was attached. entity: thread id for handle_*, vcpu_*, kvm_exit "
-	  "and *_runq_wait (their count is ns), interface index for tx_* and rx_* (of the guest's "
-	  "side). metric lost: something in that stretch is missing. View counts has the names." },
+	  "long as the metric's hook was attached. entity: thread id for handle_*, vcpu_*, vhost_*, "
+	  "kvm_exit (count of *_wait, *_run, *_throttled: ns), interface index for tx_*, rx_*, "
+	  "qdisc_*, uplink_* (of the guest's side), 0 for load_* and host_*. Levels (load_*q, "
+	  "*_backlog, *_cpus) hold over the stretch; host_* and uplink_use are millionths. metric "
+	  "lost: something in that stretch is missing. View counts has the names." },
 	{ "hook", "Where each metric was counted. hook '': nowhere. since_ns, until_ns: attached "
 		  "from, to; 0: not attached, still attached." },
 	{ "refusal", "Hooks that were tried before the one in hook.seq, and why they lost. "
 		     "later: 1 the hook may be had once its module is loaded." },
 	{ "vm", "One JSON document a virtual machine, as `vnetdx topology --json` prints it." },
+	{ "holder", "Of the time within [t_ns, t_ns + dur_ns) that thread victim waited for a CPU, "
+		    "threads named comm of process pid (0: of the kernel) had it for ns." },
+	{ "source", "Sources of evidence beside the hooks. why '': it measured; else why not." },
 	{ "load_line", "Output of the load, line by line, with the time of its arrival "
 		       "(CLOCK_MONOTONIC, ns; 0: not stamped)." },
 };
@@ -101,6 +106,10 @@ static const char schema[] =
 	"CREATE TABLE vm(seq INTEGER PRIMARY KEY, doc TEXT NOT NULL);"
 	"CREATE TABLE load_line(seq INTEGER PRIMARY KEY, arrival_ns INTEGER NOT NULL,"
 	" text TEXT NOT NULL);"
+	"CREATE TABLE holder(t_ns INTEGER NOT NULL, dur_ns INTEGER NOT NULL,"
+	" victim INTEGER NOT NULL, pid INTEGER NOT NULL, comm TEXT NOT NULL,"
+	" ns INTEGER NOT NULL);"
+	"CREATE TABLE source(seq INTEGER PRIMARY KEY, name TEXT NOT NULL, why TEXT NOT NULL);"
 	"CREATE VIEW counts AS SELECT"
 	" (s.t_ns - (SELECT value FROM meta WHERE key = 'start_ns')) / 1e9 AS t_s,"
 	" s.dur_ns / 1e9 AS dur_s, m.name AS metric, s.entity, s.count"
@@ -569,6 +578,61 @@ int vnx_recording_add_samples(struct vnx_recording *rec, const struct vnx_sample
 		ret = rec_prepare(rec, &rec->add_sample, add_sample_sql, err);
 	for (size_t i = 0; i < samples->n && !ret; i++)
 		ret = sample_add(rec, &samples->v[i], err);
+	return ret;
+}
+
+static int hold_add(struct vnx_recording *rec, sqlite3_stmt *st, const struct vnx_hold *h,
+		    struct vnx_err *err)
+{
+	char comm[sizeof(h->comm) + 1];
+	int ret = bind_u64(rec, st, 1, h->t_ns, "a wait's time", err);
+
+	if (!ret)
+		ret = bind_u64(rec, st, 2, h->dur_ns, "a wait's length", err);
+	if (!ret)
+		ret = bind_u64(rec, st, 6, h->ns, "a wait", err);
+	if (ret)
+		return ret;
+	snprintf(comm, sizeof(comm), "%.*s", (int)sizeof(h->comm), h->comm);
+	sqlite3_bind_int64(st, 3, h->victim);
+	sqlite3_bind_int64(st, 4, h->holder);
+	bind_text(st, 5, comm);
+	return write_row(rec, st, "writing waits", err);
+}
+
+/** vnx_recording_add_holds() - adds to the open transaction, as ..._add_samples(). */
+int vnx_recording_add_holds(struct vnx_recording *rec, const struct vnx_holds *holds,
+			    struct vnx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int ret = holds->n ? tx_begin(rec, err) : 0;
+
+	if (!ret && holds->n)
+		ret = rec_prepare(rec, &st, "INSERT INTO holder VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+				  err);
+	for (size_t i = 0; i < holds->n && !ret; i++)
+		ret = hold_add(rec, st, &holds->v[i], err);
+	sqlite3_finalize(st);
+	return ret;
+}
+
+/** vnx_recording_put_sources() - replaces the sources. Errors as ..._add_samples(). */
+int vnx_recording_put_sources(struct vnx_recording *rec, const struct vnx_source_states *states,
+			      struct vnx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int ret = tx_begin(rec, err);
+
+	if (!ret)
+		ret = rec_exec(rec, "DELETE FROM source", "replacing sources", err);
+	if (!ret)
+		ret = rec_prepare(rec, &st, "INSERT INTO source(name, why) VALUES(?1, ?2)", err);
+	for (size_t i = 0; i < states->n && !ret; i++) {
+		bind_text(st, 1, states->v[i].name);
+		bind_text(st, 2, states->v[i].why);
+		ret = write_row(rec, st, "writing sources", err);
+	}
+	sqlite3_finalize(st);
 	return ret;
 }
 

@@ -9,6 +9,7 @@
 
 #include "analysis/vm.h"
 #include "bpf/capture.h"
+#include "cli/evidence/evidence.h"
 #include "cli/input/throughput.h"
 
 struct vnx_recording;
@@ -38,6 +39,10 @@ int vnx_recording_put_vms(struct vnx_recording *rec, const struct vnx_vms *vms,
 			  struct vnx_err *err) VNX_MUST_CHECK; /* replaces */
 int vnx_recording_put_hooks(struct vnx_recording *rec, const struct vnx_hooks *hooks,
 			    struct vnx_err *err) VNX_MUST_CHECK; /* replaces */
+int vnx_recording_add_holds(struct vnx_recording *rec, const struct vnx_holds *holds,
+			    struct vnx_err *err) VNX_MUST_CHECK;
+int vnx_recording_put_sources(struct vnx_recording *rec, const struct vnx_source_states *states,
+			      struct vnx_err *err) VNX_MUST_CHECK; /* replaces */
 int vnx_recording_add_lines(struct vnx_recording *rec, const struct vnx_load_lines *lines,
 			    size_t from, struct vnx_err *err) VNX_MUST_CHECK;
 int vnx_recording_update(struct vnx_recording *rec, const struct vnx_run_facts *facts,
@@ -53,6 +58,11 @@ int vnx_recording_vms(struct vnx_recording *rec, struct vnx_vms *out,
 		      struct vnx_err *err) VNX_MUST_CHECK;
 int vnx_recording_hooks(struct vnx_recording *rec, struct vnx_hooks *out,
 			struct vnx_err *err) VNX_MUST_CHECK;
+/* Who held the CPU, in order of time; none in recordings without that evidence. */
+int vnx_recording_holds(struct vnx_recording *rec, struct vnx_holds *out,
+			struct vnx_err *err) VNX_MUST_CHECK;
+int vnx_recording_sources(struct vnx_recording *rec, struct vnx_source_states *out,
+			  struct vnx_err *err) VNX_MUST_CHECK;
 int vnx_recording_lines(struct vnx_recording *rec, struct vnx_load_lines *out,
 			struct vnx_err *err) VNX_MUST_CHECK;
 /* 1: *s filled; 0: no more; -errno. Starts over after rewind. Order: time, metric, entity. */

@@ -180,6 +180,27 @@ static int database_open(struct vnx_recording *rec, struct vnx_err *err)
 	return rc == SQLITE_OK ? 0 : rec_fail(rec, rc, "opening", err);
 }
 
+/* SQLite takes what lies behind a cut for empty pages, and an empty page may well pass. */
+static int check_length(struct vnx_recording *rec, struct vnx_err *err)
+{
+	int64_t pages = 0, page_size = 0;
+	struct stat sb;
+	int rc = pragma_int(rec->db, "PRAGMA page_count", &pages);
+
+	if (rc == SQLITE_OK)
+		rc = pragma_int(rec->db, "PRAGMA page_size", &page_size);
+	if (rc != SQLITE_OK)
+		return rec_fail(rec, rc, "reading the header", err);
+	/* Of a copy whose name is gone the original says nothing. */
+	if (stat(rec->path, &sb) || has_journal(rec->path) || sb.st_size >= pages * page_size)
+		return 0;
+	vnx_err_set(err, 0, VNX_EXIT_FAILED, "damaged-recording",
+		    "%s is cut short: %lld bytes of %lld are there", rec->shown,
+		    (long long)sb.st_size, (long long)(pages * page_size));
+	vnx_err_hint(err, "copy it again; `sqlite3 %s .recover` may save parts", rec->shown);
+	return -EBADMSG;
+}
+
 static int check_schema(struct vnx_recording *rec, struct vnx_err *err)
 {
 	int64_t app = 0, version = 0, tables = 0;
@@ -232,6 +253,8 @@ int vnx_recording_open(const char *path, struct vnx_recording **out, struct vnx_
 	ret = rec->path && rec->shown ? database_open(rec, err) : -ENOMEM;
 	if (!ret)
 		ret = check_schema(rec, err);
+	if (!ret)
+		ret = check_length(rec, err);
 	if (ret) {
 		/* A reader has nothing to finish, so closing cannot fail. */
 		vnx_recording_close(rec, NULL);
@@ -543,4 +566,79 @@ void vnx_recording_rewind(struct vnx_recording *rec)
 {
 	sqlite3_reset(rec->cursor);
 	rec->cursor_done = false;
+}
+
+/* Evidence, which recordings of the first days lack */
+
+static int has_table(struct vnx_recording *rec, const char *name, struct vnx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int ret = rec_prepare(
+		rec, &st, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", err);
+
+	if (!ret) {
+		sqlite3_bind_text(st, 1, name, -1, SQLITE_TRANSIENT);
+		ret = next_row(rec, st, "reading the schema", err);
+	}
+	sqlite3_finalize(st);
+	return ret;
+}
+
+static int hold_read(struct vnx_recording *rec, sqlite3_stmt *st, struct vnx_hold *h,
+		     struct vnx_err *err)
+{
+	uint64_t victim, holder;
+
+	*h = (struct vnx_hold){ 0 };
+	if (!column_u64(st, 0, &h->t_ns) || !column_u64(st, 1, &h->dur_ns) ||
+	    !column_u64(st, 2, &victim) || !column_u64(st, 3, &holder) ||
+	    !column_u64(st, 5, &h->ns) || victim > UINT32_MAX || holder > UINT32_MAX)
+		return bad_row(rec, "holder", "a number is out of range", err);
+	h->victim = (uint32_t)victim;
+	h->holder = (uint32_t)holder;
+	snprintf(h->comm, sizeof(h->comm), "%s", column_text(st, 4));
+	return 0;
+}
+
+/** vnx_recording_holds() - appends them; on failure the caller frees what is there. */
+int vnx_recording_holds(struct vnx_recording *rec, struct vnx_holds *out, struct vnx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int more, ret = has_table(rec, "holder", err);
+
+	if (ret <= 0)
+		return ret;
+	ret = rec_prepare(rec, &st,
+			  "SELECT t_ns, dur_ns, victim, pid, comm, ns FROM holder ORDER BY t_ns",
+			  err);
+	while (!ret && (more = next_row(rec, st, "reading waits", err)) != 0) {
+		struct vnx_hold h;
+
+		ret = more < 0 ? more : hold_read(rec, st, &h, err);
+		if (!ret)
+			ret = vnx_vec_push(out, h);
+	}
+	sqlite3_finalize(st);
+	return ret;
+}
+
+/** vnx_recording_sources() - appends them; on failure the caller frees what is there. */
+int vnx_recording_sources(struct vnx_recording *rec, struct vnx_source_states *out,
+			  struct vnx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int more, ret = has_table(rec, "source", err);
+
+	if (ret <= 0)
+		return ret;
+	ret = rec_prepare(rec, &st, "SELECT name, why FROM source ORDER BY seq", err);
+	while (!ret && (more = next_row(rec, st, "reading sources", err)) != 0) {
+		struct vnx_source_state s = { 0 };
+
+		snprintf(s.name, sizeof(s.name), "%s", column_text(st, 0));
+		snprintf(s.why, sizeof(s.why), "%s", column_text(st, 1));
+		ret = more < 0 ? more : vnx_vec_push(out, s);
+	}
+	sqlite3_finalize(st);
+	return ret;
 }

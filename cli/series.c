@@ -23,9 +23,22 @@ struct iface_acc {
 	bool any[TAP_METRICS];
 };
 
+/* Evidence of one thread, interface or host: a metric is a VM's by way of its parts. */
+struct part {
+	uint32_t entity;
+	enum vnx_metric metric;
+	struct vnx_accum acc;
+};
+
+struct parts {
+	struct part *v;
+	size_t n, cap;
+};
+
 struct vm_acc {
 	struct vnx_accum calls[CALL_METRICS];
 	struct iface_acc *ifaces;
+	struct parts parts;
 	double *values[VNX_METRIC_MAX];
 	double totals[VNX_METRIC_MAX];
 };
@@ -35,6 +48,8 @@ struct vnx_series_set {
 	struct vnx_grid grid;
 	struct members threads, links;
 	struct vm_acc *vms;
+	struct parts shared; /* the load's and the host's */
+	double *shared_values[VNX_METRIC_MAX];
 	struct vnx_accum lost; /* only its lost[] is used */
 	uint64_t lost_events;
 	double unattributed[VNX_METRIC_MAX];
@@ -147,6 +162,13 @@ fail:
 	return -ENOMEM;
 }
 
+static void parts_fini(struct parts *parts)
+{
+	for (size_t i = 0; i < parts->n; i++)
+		vnx_accum_fini(&parts->v[i].acc);
+	free(parts->v);
+}
+
 void vnx_series_free(struct vnx_series_set *set)
 {
 	if (!set)
@@ -160,9 +182,13 @@ void vnx_series_free(struct vnx_series_set *set)
 			for (int m = 0; m < TAP_METRICS; m++)
 				vnx_accum_fini(&va->ifaces[j].acc[m]);
 		free(va->ifaces);
+		parts_fini(&va->parts);
 		for (int m = 0; m < VNX_METRIC_MAX; m++)
 			free(va->values[m]);
 	}
+	parts_fini(&set->shared);
+	for (int m = 0; m < VNX_METRIC_MAX; m++)
+		free(set->shared_values[m]);
 	free(set->vms);
 	free(set->threads.v);
 	free(set->links.v);
@@ -201,29 +227,103 @@ static void add_lost(struct vnx_series_set *set, const struct vnx_sample *s)
 			vnx_accum_void(&set->vms[i].calls[k], s->t_ns, s->dur_ns);
 }
 
+static int add_part(struct vnx_series_set *set, struct parts *parts, const struct vnx_sample *s)
+{
+	enum vnx_unit unit = vnx_metric_info(s->metric)->unit;
+	double amount = (double)s->count;
+	struct part *p = NULL;
+
+	if (!s->dur_ns)
+		return 0;
+	for (size_t i = 0; i < parts->n && !p; i++)
+		if (parts->v[i].entity == s->entity && parts->v[i].metric == s->metric)
+			p = &parts->v[i];
+	if (!p) {
+		struct part fresh = { .entity = s->entity, .metric = s->metric };
+
+		if (vnx_accum_init(&fresh.acc, &set->grid))
+			return -ENOMEM;
+		if (vnx_vec_push(parts, fresh)) {
+			vnx_accum_fini(&fresh.acc);
+			return -ENOMEM;
+		}
+		p = &parts->v[parts->n - 1];
+	}
+	/* A level is weighted by the time for which it held. */
+	if (unit == VNX_LEVEL || unit == VNX_PPM)
+		amount *= (double)s->dur_ns / (double)set->grid.bin_ns;
+	vnx_accum_add(&p->acc, s->t_ns, s->dur_ns, amount);
+	vnx_accum_cover(&p->acc, s->t_ns, s->dur_ns);
+	return 0;
+}
+
+/* Of a tap it is one VM's, of an uplink that of all who reach the world through it. */
+static int add_path(struct vnx_series_set *set, const struct vnx_sample *s)
+{
+	for (size_t i = 0; i < set->run->vms.n; i++) {
+		const struct vnx_ifaces *ifaces = &set->run->vms.v[i].ifaces;
+		bool mine = false;
+
+		for (size_t j = 0; j < ifaces->n; j++)
+			mine |= ifaces->v[j].ifindex == s->entity ||
+				ifaces->v[j].uplink_ifindex == s->entity;
+		if (mine && add_part(set, &set->vms[i].parts, s))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int add_evidence(struct vnx_series_set *set, const struct vnx_sample *s)
+{
+	const struct member *m;
+
+	switch (vnx_metric_info(s->metric)->owner) {
+	case VNX_OF_WORKER:
+	case VNX_OF_VCPU:
+		m = find_member(set, &set->threads, s->entity, s->t_ns);
+		break;
+	case VNX_OF_TAP:
+		m = find_member(set, &set->links, s->entity, s->t_ns);
+		break;
+	case VNX_OF_PATH:
+		return s->entity ? add_path(set, s) : 0;
+	case VNX_OF_LOAD:
+	case VNX_OF_HOST:
+		return add_part(set, &set->shared, s);
+	default:
+		return 0;
+	}
+	if (!m)
+		set->unattributed[s->metric] += (double)s->count;
+	else
+		set->vms[m->vm].totals[s->metric] += (double)s->count;
+	return m ? add_part(set, &set->vms[m->vm].parts, s) : 0;
+}
+
 int vnx_series_add(struct vnx_series_set *set, const struct vnx_sample *s)
 {
 	const struct member *m;
 
+	if (s->metric >= VNX_METRIC_MAX)
+		return 0;
 	if (s->metric == VNX_LOST) {
 		add_lost(set, s);
 		return 0;
 	}
+	if (s->metric > VNX_RX_BYTES)
+		return add_evidence(set, s);
 	if (s->metric < CALL_METRICS) {
 		m = find_member(set, &set->threads, s->entity, s->t_ns);
 		if (m)
 			vnx_accum_add(&set->vms[m->vm].calls[s->metric], s->t_ns, s->dur_ns,
 				      (double)s->count);
-	} else if (s->metric <= VNX_RX_BYTES) {
+	} else {
 		m = find_member(set, &set->links, s->entity, s->t_ns);
 		if (m)
 			add_tap(set, m, s);
-	} else {
-		m = NULL;
 	}
-	if (s->metric < VNX_METRIC_MAX)
-		*(m ? &set->vms[m->vm].totals[s->metric] : &set->unattributed[s->metric]) +=
-			(double)s->count;
+	*(m ? &set->vms[m->vm].totals[s->metric] : &set->unattributed[s->metric]) +=
+		(double)s->count;
 	return 0;
 }
 
@@ -298,6 +398,69 @@ static int finish_tap(struct vnx_series_set *set, size_t i, int k)
 	return 0;
 }
 
+/* How the parts of one bin make the whole: NaN is a part that misses it. */
+static double join_parts(const struct vnx_metric_info *info, double sum, double one, size_t n)
+{
+	if (info->unit == VNX_COUNT)
+		return n ? sum + one : one;
+	if (isnan(one) || !n)
+		return n ? sum : one;
+	if (isnan(sum))
+		return one;
+	/* What waits on a path waits in one queue after the other; its fullest link counts. */
+	if (info->owner == VNX_OF_PATH)
+		return info->unit == VNX_PPM ? fmax(sum, one) : sum + one;
+	return sum + one;
+}
+
+/* Series of @metric: counts a bin, shares of it, or means; *out NULL where there is no part. */
+static int finish_parts(const struct vnx_series_set *set, const struct parts *parts,
+			enum vnx_metric metric, double **out)
+{
+	const struct vnx_metric_info *info = vnx_metric_info(metric);
+	double unit = info->unit == VNX_NS    ? (double)set->grid.bin_ns
+		      : info->unit == VNX_PPM ? 1e6
+					      : 1;
+	bool mean = vnx_metric_is_mean(metric) && info->owner != VNX_OF_PATH;
+	VNX_CLEANUP_FREE unsigned *valid = NULL;
+	VNX_CLEANUP_FREE double *one = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < parts->n; i++) {
+		if (parts->v[i].metric != metric)
+			continue;
+		if (!*out) {
+			*out = calloc(set->grid.n + 1, sizeof(double));
+			one = calloc(set->grid.n + 1, sizeof(*one));
+			valid = calloc(set->grid.n + 1, sizeof(*valid));
+			if (!*out || !one || !valid)
+				return -ENOMEM;
+		}
+		vnx_accum_values(&parts->v[i].acc, true, one);
+		for (size_t b = 0; b < set->grid.n; b++) {
+			(*out)[b] = join_parts(info, (*out)[b], one[b] / unit, n);
+			valid[b] += !isnan(one[b]);
+		}
+		n++;
+	}
+	for (size_t b = 0; n && mean && b < set->grid.n; b++)
+		if (valid[b])
+			(*out)[b] /= valid[b];
+	return 0;
+}
+
+static int finish_evidence(struct vnx_series_set *set)
+{
+	for (int m = VNX_RX_BYTES + 1; m < VNX_METRIC_MAX; m++) {
+		if (finish_parts(set, &set->shared, m, &set->shared_values[m]))
+			return -ENOMEM;
+		for (size_t i = 0; i < set->run->vms.n; i++)
+			if (finish_parts(set, &set->vms[i].parts, m, &set->vms[i].values[m]))
+				return -ENOMEM;
+	}
+	return 0;
+}
+
 int vnx_series_finish(struct vnx_series_set *set)
 {
 	for (size_t i = 0; i < set->run->vms.n; i++) {
@@ -308,12 +471,17 @@ int vnx_series_finish(struct vnx_series_set *set)
 			if (finish_tap(set, i, k))
 				return -ENOMEM;
 	}
-	return 0;
+	return finish_evidence(set);
 }
 
 const double *vnx_series_get(const struct vnx_series_set *set, size_t vm, enum vnx_metric metric)
 {
 	return set->vms[vm].values[metric];
+}
+
+const double *vnx_series_shared(const struct vnx_series_set *set, enum vnx_metric metric)
+{
+	return set->shared_values[metric];
 }
 
 const double *vnx_series_totals(const struct vnx_series_set *set, size_t vm)

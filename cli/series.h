@@ -23,6 +23,8 @@ int vnx_series_finish(struct vnx_series_set *set) VNX_MUST_CHECK;
 
 /* grid.n values, NaN missing; NULL: not measured for that VM. Owned by the set. */
 const double *vnx_series_get(const struct vnx_series_set *set, size_t vm, enum vnx_metric metric);
+/* Likewise of the load generator or the host as a whole (VNX_OF_LOAD, VNX_OF_HOST). */
+const double *vnx_series_shared(const struct vnx_series_set *set, enum vnx_metric metric);
 /* Counts of the whole run by metric, bins that are missing or cut included. Owned by the set. */
 const double *vnx_series_totals(const struct vnx_series_set *set, size_t vm);
 /* grid.n flags: something was lost there that could belong to any VM. */

@@ -38,6 +38,9 @@ struct session {
 	struct vnx_load_lines lines;
 	size_t lines_written;
 	struct vnx_samples samples;
+	struct vnx_evidence *evidence;
+	struct vnx_holds holds;
+	unsigned sources_off; /* of what is written */
 	struct vnx_run_facts facts;
 	struct vnx_progress progress;
 	uint64_t start_ns, edge_ns, scanned_ns, next_scan_ns;
@@ -194,6 +197,33 @@ static int write_vms(struct session *s, struct vnx_err *err)
 	return ret;
 }
 
+static int read_evidence(struct session *s, struct vnx_err *err)
+{
+	struct vnx_scene scene = { .now_ns = vnx_clock_mono(),
+				   .vms = vnx_host_vms(s->host),
+				   .load_pid = s->load ? vnx_load_pid(s->load) : 0 };
+	struct vnx_readings out = { &s->samples, &s->holds };
+
+	return vnx_evidence_read(s->evidence, &scene, &out, err);
+}
+
+/* A source may end on the way. */
+static int write_sources(struct session *s, struct vnx_err *err)
+{
+	const struct vnx_source_states *states = vnx_evidence_states(s->evidence);
+	unsigned off = 1;
+	int ret;
+
+	for (size_t i = 0; i < states->n; i++)
+		off += states->v[i].why[0] != '\0';
+	if (off == s->sources_off)
+		return 0;
+	ret = vnx_recording_put_sources(s->rec, states, err);
+	if (!ret)
+		s->sources_off = off;
+	return ret;
+}
+
 /* Hooks change when a module comes or goes and at the end, not from bin to bin. */
 static int write_hooks(struct session *s, struct vnx_err *err)
 {
@@ -288,6 +318,8 @@ static int start(struct session *s, struct vnx_err *err)
 		ret = open_capture(s, err);
 	if (!ret)
 		ret = scan(s, vnx_clock_mono(), err);
+	if (!ret)
+		ret = vnx_evidence_open(&s->evidence, s->conf->without, s->conf->n_without, err);
 	if (ret)
 		return ret;
 	fill_facts(s);
@@ -297,9 +329,13 @@ static int start(struct session *s, struct vnx_err *err)
 	if (!ret)
 		ret = vnx_tapstats_read(s->taps, vnx_host_vms(s->host), &s->samples, err);
 	if (!ret)
+		ret = read_evidence(s, err);
+	if (!ret)
 		ret = write_vms(s, err);
 	if (!ret)
 		ret = write_hooks(s, err);
+	if (!ret)
+		ret = write_sources(s, err);
 	if (!ret)
 		ret = vnx_recording_commit(s->rec, err);
 	if (!ret && s->conf->command)
@@ -361,6 +397,8 @@ static int write_out(struct session *s, bool final, struct vnx_err *err)
 	ret = s->ops->read(s->cap, &s->samples, final, err);
 	if (!ret && final)
 		ret = vnx_tapstats_read(s->taps, vnx_host_vms(s->host), &s->samples, err);
+	if (!ret && final)
+		ret = read_evidence(s, err);
 	if (!ret)
 		ret = learn_threads(s);
 	if (ret)
@@ -368,6 +406,10 @@ static int write_out(struct session *s, bool final, struct vnx_err *err)
 	update_facts(s, now_ns);
 	s->facts.finished = final;
 	ret = vnx_recording_add_samples(s->rec, &s->samples, err);
+	if (!ret)
+		ret = vnx_recording_add_holds(s->rec, &s->holds, err);
+	if (!ret)
+		ret = write_sources(s, err);
 	if (!ret && (s->vms_changed || final))
 		ret = write_vms(s, err);
 	if (!ret && s->lines.n > s->lines_written)
@@ -381,6 +423,7 @@ static int write_out(struct session *s, bool final, struct vnx_err *err)
 	s->lines_written = s->lines.n;
 	vnx_progress_update(&s->progress, &s->samples, now_ns);
 	s->samples.n = 0;
+	s->holds.n = 0;
 	return ret;
 }
 
@@ -418,6 +461,8 @@ static int tick(struct session *s, struct vnx_err *err)
 	if (!s->taps_read && now_ns >= s->edge_ns) {
 		s->taps_read = true;
 		ret = vnx_tapstats_read(s->taps, vnx_host_vms(s->host), &s->samples, err);
+		if (!ret)
+			ret = read_evidence(s, err);
 	}
 	if (ret || now_ns < s->edge_ns + READ_DELAY_NS)
 		return ret;
@@ -480,10 +525,12 @@ static void free_session(struct session *s)
 		s->ops->close(s->cap);
 	if (s->rec)
 		vnx_recording_close(s->rec, &ignored);
+	vnx_evidence_close(s->evidence);
 	vnx_tapstats_close(s->taps);
 	vnx_host_free(s->host);
 	vnx_load_lines_fini(&s->lines);
 	free(s->samples.v);
+	free(s->holds.v);
 }
 
 static void announce(const struct session *s)

@@ -15,6 +15,8 @@ struct vnx_session_conf {
 	size_t n_overrides;
 	const char *const *vms; /* --vm; n_vms 0: all */
 	size_t n_vms;
+	const char *const *without; /* sources of evidence not to be used */
+	size_t n_without;
 	const char *path;        /* recording; NULL: in memory */
 	const char *events_path; /* trace.dat of raw events beside it; NULL: none */
 	bool force;              /* existing files may be overwritten */

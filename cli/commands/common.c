@@ -63,6 +63,8 @@ int vnx_live_run(const struct vnx_live_opts *opts, char **command, struct vnx_re
 			.n_overrides = list.n,
 			.vms = opts->vms.v,
 			.n_vms = opts->vms.n,
+			.without = opts->without.v,
+			.n_without = opts->without.n,
 			.path = opts->path,
 			.events_path = opts->events,
 			.force = opts->force,

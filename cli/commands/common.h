@@ -13,7 +13,7 @@
 struct vnx_live_opts {
 	uint64_t duration_ns, bin_ns, stage_ns;
 	const char *backend, *path, *events;
-	struct vnx_strings vms, hooks;
+	struct vnx_strings vms, hooks, without;
 	bool force, quiet, verbose, json;
 };
 
@@ -64,6 +64,9 @@ extern const char *const vnx_backend_choices[];
 		{ "hook",        0,                                                              \
 		  VNX_OPT_LIST,  offsetof(T, f.hooks),                                           \
 		  "METRIC=HOOK", "override a hook: handle_tx=kprobe:my_tx" },                    \
+		{ "without",      0,                                                             \
+		  VNX_OPT_LIST,   offsetof(T, f.without),                                        \
+		  "SOURCE",       "leave a source of evidence out: sched, quota, host... or all" }, \
 		{ "events",       0,                                                             \
 		  VNX_OPT_STRING, offsetof(T, f.events),                                         \
 		  "FILE.dat",     "raw events too, for trace-cmd and KernelShark" },             \

@@ -67,6 +67,7 @@ static int run(int argc, char **argv)
 		ret = -EIO;
 out:
 	free(o.live.vms.v);
+	free(o.live.without.v);
 	free(o.live.hooks.v);
 	free(o.view.throughput.v);
 	if (ret < 0)

@@ -47,6 +47,7 @@ static int run(int argc, char **argv)
 	if (!ret)
 		ret = vnx_recording_close(rec, &err);
 	free(o.live.vms.v);
+	free(o.live.without.v);
 	free(o.live.hooks.v);
 	if (ret < 0)
 		return vnx_fail(&err, o.live.json || vnx_wants_json(argc, argv));

@@ -313,6 +313,7 @@ static int put_switch(struct vnx_iface *iface, const char *sw, const char *kind,
 		      const struct vnx_link *uplink)
 {
 	iface->uplink_bps = uplink ? uplink->speed_bps : -1;
+	iface->uplink_ifindex = uplink ? uplink->index : 0;
 	if (put_str(&iface->sw, sw) || put_str(&iface->switch_kind, kind) ||
 	    put_str(&iface->uplink, uplink ? uplink->name : ""))
 		return -ENOMEM;

@@ -57,6 +57,7 @@ static json_t *iface_to_json(const struct vnx_iface *f)
 	bad |= json_object_set_new(o, "switch", from_text(f->sw));
 	bad |= json_object_set_new(o, "switch_kind", from_text(f->switch_kind));
 	bad |= json_object_set_new(o, "uplink", from_text(f->uplink));
+	bad |= json_object_set_new(o, "uplink_ifindex", from_u64(f->uplink_ifindex, 0));
 	bad |= json_object_set_new(o, "uplink_bps",
 				   f->uplink_bps < 0 ? json_null() : json_integer(f->uplink_bps));
 	if (!bad)
@@ -178,6 +179,7 @@ static void read_iface(struct reading *r, struct vnx_iface *f)
 	read_text(r, "switch", &f->sw);
 	read_text(r, "switch_kind", &f->switch_kind);
 	read_text(r, "uplink", &f->uplink);
+	f->uplink_ifindex = (uint32_t)read_u64(r, "uplink_ifindex", UINT32_MAX, 0);
 	f->uplink_bps =
 		bps && !json_is_null(bps) ? (int64_t)read_u64(r, "uplink_bps", INT64_MAX, 0) : -1;
 }

@@ -44,6 +44,8 @@ struct vnx_run {
 	struct vnx_hooks hooks;
 	struct vnx_vms vms;
 	struct vnx_load_lines lines;
+	struct vnx_source_states sources; /* none: of a trace without evidence */
+	struct vnx_holds holds;
 	char warning[384]; /* what of a damaged file was left out, "" if nothing */
 };
 void vnx_run_fini(struct vnx_run *run);

@@ -83,6 +83,10 @@ static int vdx_run(struct vnx_reader *r, struct vnx_run *run, struct vnx_err *er
 		ret = vnx_recording_vms(r->rec, &run->vms, err);
 	if (!ret)
 		ret = vnx_recording_lines(r->rec, &run->lines, err);
+	if (!ret)
+		ret = vnx_recording_sources(r->rec, &run->sources, err);
+	if (!ret)
+		ret = vnx_recording_holds(r->rec, &run->holds, err);
 	return ret;
 }
 

@@ -23,6 +23,7 @@ static struct vnx_iface full_iface(void)
 				   .sw = "br0",
 				   .switch_kind = "bridge",
 				   .uplink = "eth0",
+				   .uplink_ifindex = 2,
 				   .uplink_bps = 100000000000 };
 }
 
@@ -65,6 +66,7 @@ static void same_vm(const struct vnx_vm *a, const struct vnx_vm *b)
 		assert_string_equal(x->sw, y->sw);
 		assert_string_equal(x->switch_kind, y->switch_kind);
 		assert_string_equal(x->uplink, y->uplink);
+		assert_int_equal(x->uplink_ifindex, y->uplink_ifindex);
 		assert_int_equal(x->uplink_bps, y->uplink_bps);
 	}
 }

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/evidence/evidence.h"
+
+const struct vnx_source_ops *const vnx_sources[] = {
+	&vnx_source_sched,
+	&vnx_source_quota,
+	&vnx_source_host,
+	NULL,
+};
+
+struct vnx_evidence {
+	void **src; /* by place in vnx_sources[], NULL: off */
+	struct vnx_source_states states;
+};
+
+static const struct vnx_source_ops *source_find(const char *name)
+{
+	for (size_t i = 0; vnx_sources[i]; i++)
+		if (!strcmp(vnx_sources[i]->name, name))
+			return vnx_sources[i];
+	return NULL;
+}
+
+static int check_names(const char *const *off, size_t n_off, struct vnx_err *err)
+{
+	char names[160] = "";
+
+	for (size_t i = 0; i < n_off; i++) {
+		if (source_find(off[i]) || !strcmp(off[i], "all"))
+			continue;
+		for (size_t j = 0; vnx_sources[j]; j++) {
+			size_t n = strlen(names);
+
+			snprintf(names + n, sizeof(names) - n, "%s, ", vnx_sources[j]->name);
+		}
+		vnx_err_hint(err, "Sources are %sand all.", names);
+		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
+				   "--without %s: no source of evidence has that name", off[i]);
+	}
+	return 0;
+}
+
+static bool is_off(const char *name, const char *const *off, size_t n_off)
+{
+	for (size_t i = 0; i < n_off; i++)
+		if (!strcmp(off[i], name) || !strcmp(off[i], "all"))
+			return true;
+	return false;
+}
+
+static void state_say(struct vnx_source_state *st, const struct vnx_err *why, int ret)
+{
+	const char *text = why->message[0] ? why->message : strerror(-ret);
+
+	snprintf(st->why, sizeof(st->why), "%.*s", (int)sizeof(st->why) - 1, text);
+}
+
+int vnx_evidence_open(struct vnx_evidence **out, const char *const *off, size_t n_off,
+		      struct vnx_err *err)
+{
+	struct vnx_evidence *ev;
+	int ret = check_names(off, n_off, err);
+
+	*out = NULL;
+	if (ret)
+		return ret;
+	ev = calloc(1, sizeof(*ev));
+	if (ev)
+		ev->src = calloc(VNX_ARRAY_SIZE(vnx_sources), sizeof(*ev->src));
+	for (size_t i = 0; ev && ev->src && vnx_sources[i]; i++) {
+		struct vnx_source_state st = { 0 };
+		struct vnx_err why = { 0 };
+
+		snprintf(st.name, sizeof(st.name), "%s", vnx_sources[i]->name);
+		if (is_off(st.name, off, n_off))
+			snprintf(st.why, sizeof(st.why), "switched off (--without)");
+		else if ((ret = vnx_sources[i]->open(&ev->src[i], &why)))
+			state_say(&st, &why, ret);
+		if (ret == -ENOMEM || vnx_vec_push(&ev->states, st)) {
+			vnx_evidence_close(ev);
+			return -ENOMEM;
+		}
+	}
+	if (!ev || !ev->src) {
+		free(ev);
+		return -ENOMEM;
+	}
+	*out = ev;
+	return 0;
+}
+
+int vnx_evidence_read(struct vnx_evidence *ev, const struct vnx_scene *scene,
+		      const struct vnx_readings *out, struct vnx_err *err)
+{
+	for (size_t i = 0; vnx_sources[i]; i++) {
+		struct vnx_err why = { 0 };
+		int ret;
+
+		if (!ev->src[i])
+			continue;
+		ret = vnx_sources[i]->read(ev->src[i], scene, out, &why);
+		if (ret == -ENOMEM)
+			return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory");
+		if (!ret)
+			continue;
+		state_say(&ev->states.v[i], &why, ret);
+		vnx_sources[i]->close(ev->src[i]);
+		ev->src[i] = NULL;
+	}
+	return 0;
+}
+
+const struct vnx_source_states *vnx_evidence_states(const struct vnx_evidence *ev)
+{
+	return &ev->states;
+}
+
+void vnx_evidence_close(struct vnx_evidence *ev)
+{
+	if (!ev)
+		return;
+	for (size_t i = 0; ev->src && vnx_sources[i]; i++)
+		if (ev->src[i])
+			vnx_sources[i]->close(ev->src[i]);
+	free(ev->src);
+	free(ev->states.v);
+	free(ev);
+}

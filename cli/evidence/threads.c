@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/evidence/threads.h"
+
+#include <unistd.h>
+
+static int compare_threads(const void *a, const void *b)
+{
+	const struct vnx_thread *x = a, *y = b;
+
+	return x->tid < y->tid ? -1 : x->tid > y->tid;
+}
+
+static int note_thread(struct vnx_threads *list, size_t known, const struct vnx_vm *vm,
+		       uint32_t tid, bool worker)
+{
+	struct vnx_thread t = { .tid = tid,
+				.vm_pid = vm->pid,
+				.vm_start = vm->start_ticks,
+				.worker = worker,
+				.seen = true,
+				.fd = -1 };
+	struct vnx_thread *was =
+		known ? bsearch(&t, list->v, known, sizeof(t), compare_threads) : NULL;
+
+	if (was && was->vm_pid == vm->pid && was->vm_start == vm->start_ticks) {
+		was->seen = true;
+		return 0;
+	}
+	return vnx_vec_push(list, t);
+}
+
+int vnx_threads_sync(struct vnx_threads *list, const struct vnx_vms *vms)
+{
+	size_t known = list->n, kept = 0;
+
+	for (size_t i = 0; i < known; i++)
+		list->v[i].seen = false;
+	for (size_t i = 0; i < vms->n; i++) {
+		const struct vnx_vm *vm = &vms->v[i];
+
+		if (vm->last_ns != UINT64_MAX)
+			continue;
+		for (size_t j = 0; j < vm->workers.n; j++)
+			if (note_thread(list, known, vm, vm->workers.v[j], true))
+				return -ENOMEM;
+		for (size_t j = 0; j < vm->vcpus.n; j++)
+			if (note_thread(list, known, vm, vm->vcpus.v[j], false))
+				return -ENOMEM;
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->v[i].seen)
+			list->v[kept++] = list->v[i];
+		else if (list->v[i].fd >= 0)
+			close(list->v[i].fd);
+	}
+	list->n = kept;
+	if (kept)
+		qsort(list->v, kept, sizeof(*list->v), compare_threads);
+	return 0;
+}
+
+void vnx_threads_fini(struct vnx_threads *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i].fd >= 0)
+			close(list->v[i].fd);
+	free(list->v);
+}
+
+int vnx_evidence_emit(const struct vnx_readings *out, enum vnx_metric metric, uint32_t entity,
+		      uint64_t from_ns, uint64_t to_ns, uint64_t count)
+{
+	struct vnx_sample s = { .t_ns = from_ns,
+				.dur_ns = to_ns - from_ns,
+				.count = count,
+				.entity = entity,
+				.metric = metric };
+
+	return to_ns > from_ns ? vnx_vec_push(out->samples, s) : 0;
+}
+
+ssize_t vnx_evidence_pread(int fd, char *buf, size_t size)
+{
+	ssize_t n = pread(fd, buf, size - 1, 0);
+
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return n;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The threads of the VMs, with something remembered of each from reading to reading.
+ */
+#ifndef VNX_EVIDENCE_THREADS_H
+#define VNX_EVIDENCE_THREADS_H
+
+#include "cli/evidence/evidence.h"
+
+/* Sources whose numbers cost more to read, or come in jiffies, are read about once a second. */
+#define VNX_SLOW_READ_NS (VNX_NSEC_PER_SEC - 100 * VNX_NSEC_PER_MSEC)
+
+struct vnx_thread {
+	uint32_t tid, vm_pid;
+	uint64_t vm_start; /* of the VM's process: tells a reused number */
+	bool worker;       /* of vhost; else a vCPU */
+	bool seen;         /* at the last vnx_threads_sync() */
+	int fd;            /* the source's own, -1: none; closed with the thread */
+	uint64_t at_ns;    /* when a and b were read, 0: not yet */
+	uint64_t a, b;     /* the source's own numbers as of then */
+	uint64_t other_ns; /* a second such time */
+	uint32_t group;    /* the source's own */
+};
+
+struct vnx_threads {
+	struct vnx_thread *v; /* sorted by tid */
+	size_t n, cap;
+};
+
+/* Takes in the threads of living VMs, drops those that are gone. */
+int vnx_threads_sync(struct vnx_threads *list, const struct vnx_vms *vms) VNX_MUST_CHECK;
+void vnx_threads_fini(struct vnx_threads *list);
+
+/* Appends one sample over [from_ns, to_ns). */
+int vnx_evidence_emit(const struct vnx_readings *out, enum vnx_metric metric, uint32_t entity,
+		      uint64_t from_ns, uint64_t to_ns, uint64_t count) VNX_MUST_CHECK;
+
+/* Reads @fd from its start into @buf, of @size, with a closing 0. Length or -errno. */
+ssize_t vnx_evidence_pread(int fd, char *buf, size_t size) VNX_MUST_CHECK;
+
+#endif
