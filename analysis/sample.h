@@ -54,6 +54,7 @@ enum vnx_metric {
 	VNX_LOAD_RTT,     /* us, smoothed, as TCP sees it */
 	VNX_LOAD_CWND,    /* segments */
 	VNX_LOAD_LOST,    /* datagrams that the load generator missed */
+	VNX_VHOST_TURN,      /* us from the worker's waking to its sleeping again, a mean */
 	VNX_METRIC_MAX
 };
 
@@ -110,7 +111,7 @@ struct vnx_hold {
 	uint64_t t_ns, dur_ns;
 	uint64_t ns;
 	uint32_t victim; /* tid */
-	uint32_t holder; /* process id; 0: the kernel's own threads */
+	uint32_t holder; /* process id, a kernel thread's own; 0: the CPU was idle */
 	char comm[16];   /* of the holder's thread */
 };
 

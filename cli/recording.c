@@ -82,7 +82,7 @@ static const char *const about[][2] = {
 		     "later: 1 the hook may be had once its module is loaded." },
 	{ "vm", "One JSON document a virtual machine, as `vnetdx topology --json` prints it." },
 	{ "holder", "Of the time within [t_ns, t_ns + dur_ns) that thread victim waited for a CPU, "
-		    "threads named comm of process pid (0: of the kernel) had it for ns." },
+		    "threads named comm of process pid had it before (0: it was idle) for ns." },
 	{ "source", "Sources of evidence beside the hooks. why '': it measured; else why not." },
 	{ "load_line", "Output of the load, line by line, with the time of its arrival "
 		       "(CLOCK_MONOTONIC, ns; 0: not stamped)." },

@@ -48,14 +48,14 @@ static int emit_share(const struct vnx_readings *out, enum vnx_metric metric,
 
 static int read_thread(struct vnx_thread *t, uint64_t now_ns, const struct vnx_readings *out)
 {
-	uint64_t run, wait;
+	uint64_t run, wait, turns;
 	char buf[96];
 	int err = 0;
 
 	if (t->fd < 0 && open_schedstat(t))
 		return 0;
 	if (vnx_evidence_pread(t->fd, buf, sizeof(buf)) <= 0 ||
-	    sscanf(buf, "%" SCNu64 " %" SCNu64, &run, &wait) != 2)
+	    sscanf(buf, "%" SCNu64 " %" SCNu64 " %" SCNu64, &run, &wait, &turns) != 3)
 		return 0;
 	if (t->at_ns && run == t->a && wait == t->b && now_ns - t->at_ns < UNDECIDED_MAX_NS)
 		return 0;
@@ -65,8 +65,15 @@ static int read_thread(struct vnx_thread *t, uint64_t now_ns, const struct vnx_r
 	if (t->at_ns && !err)
 		err = emit_share(out, t->worker ? VNX_VHOST_RUNQ_WAIT : VNX_VCPU_RUNQ_WAIT, t,
 				 now_ns, t->b, wait);
+	/* The mean way of a kick through the worker: wait for the CPU, then work until all is done.
+	 */
+	if (t->at_ns && !err && t->worker && (uint32_t)turns != t->group)
+		err = vnx_evidence_emit(out, VNX_VHOST_TURN, t->tid, t->at_ns, now_ns,
+					(run - t->a + wait - t->b) / 1000 /
+						((uint32_t)turns - t->group));
 	t->a = run;
 	t->b = wait;
+	t->group = (uint32_t)turns;
 	t->at_ns = now_ns;
 	return err;
 }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who had the CPU while a watched thread waited for it. The kernel keeps the length of each
+ * wait itself (sched_info.run_delay, kernel/sched/stats.h); it is added up when the thread gets
+ * the CPU, so that the difference is found at the latest when it leaves it. All of it is given
+ * to the process that ran just before: with one offender that is exact, with several they share.
+ * A switch between two strangers costs two looks at a bit map.
+ *
+ * And how often guests rang: handle_tx_kick and handle_rx_kick are handle_tx and handle_rx
+ * called because of the guest, not of a socket or of an earlier call that had enough.
+ */
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/holder_abi.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Of the kernel's types only what is read; offsets come from its BTF. */
+struct sched_info {
+	unsigned long long run_delay;
+} __attribute__((preserve_access_index));
+
+struct task_struct {
+	int pid, tgid;
+	char comm[VNX_COMM_LEN];
+	struct sched_info sched_info;
+} __attribute__((preserve_access_index));
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, VNX_WATCH_WORDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} watched SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, struct vnx_waiter);
+} waiters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct vnx_held_key);
+	__type(value, struct vnx_held);
+} held SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, struct vnx_kicks);
+} kicks SEC(".maps");
+
+static __always_inline bool is_watched(__u32 tid)
+{
+	__u32 word = tid / 64;
+	__u64 *bits = bpf_map_lookup_elem(&watched, &word);
+
+	return bits && *bits >> (tid & 63) & 1;
+}
+
+/* The wait that ends here is added to run_delay only after this tracepoint. */
+static __noinline int arrive(__u32 tid, struct vnx_waiter *now)
+{
+	struct vnx_waiter *w = bpf_map_lookup_elem(&waiters, &tid);
+
+	if (!w)
+		return (int)bpf_map_update_elem(&waiters, &tid, now, BPF_NOEXIST);
+	w->before = now->before;
+	__builtin_memcpy(w->comm, now->comm, sizeof(w->comm));
+	return 0;
+}
+
+static __noinline int depart(__u32 tid, __u64 delay_ns)
+{
+	struct vnx_waiter *w = bpf_map_lookup_elem(&waiters, &tid);
+	struct vnx_held_key key = { .victim = tid };
+	struct vnx_held fresh = { 0 }, *h;
+	__u64 ns;
+
+	if (!w)
+		return 0;
+	ns = delay_ns - w->delay_ns;
+	w->delay_ns = delay_ns;
+	if (!ns)
+		return 0;
+	key.holder = w->before;
+	h = bpf_map_lookup_elem(&held, &key);
+	if (h) {
+		h->ns += ns;
+		return 0;
+	}
+	fresh.ns = ns;
+	__builtin_memcpy(fresh.comm, w->comm, sizeof(fresh.comm));
+	return (int)bpf_map_update_elem(&held, &key, &fresh, BPF_NOEXIST);
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	__u32 from = prev->pid, to = next->pid;
+
+	if (is_watched(to)) {
+		struct vnx_waiter now = { .delay_ns = next->sched_info.run_delay,
+					  .before = prev->tgid };
+
+		bpf_probe_read_kernel(now.comm, sizeof(now.comm), prev->comm);
+		arrive(to, &now);
+	}
+	if (is_watched(from))
+		depart(from, prev->sched_info.run_delay);
+	return 0;
+}
+
+static __always_inline int count_kick(int rx)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct vnx_kicks *k = bpf_map_lookup_elem(&kicks, &tid), fresh = { 0 };
+
+	if (!k) {
+		fresh.tx = !rx;
+		fresh.rx = rx;
+		return (int)bpf_map_update_elem(&kicks, &tid, &fresh, BPF_NOEXIST);
+	}
+	if (rx)
+		k->rx++;
+	else
+		k->tx++;
+	return 0;
+}
+
+SEC("fentry/none") int on_tx_kick(void *ctx)
+{
+	count_kick(0);
+	return 0;
+}
+
+SEC("fentry/none") int on_rx_kick(void *ctx)
+{
+	count_kick(1);
+	return 0;
+}
