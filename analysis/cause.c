@@ -1,104 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Causes, a row each: what must hold, and what to do. The first row whose condition was
- * measured to hold names the cause; where none does it is unknown, and what would tell more
- * is listed as missing, with how to get it.
+ * Which cause a fall has: all rules are tried on what was measured before and after it, the
+ * best that is good enough names it. Where none is, it is unknown; what would tell more is
+ * listed as missing, with how to get it.
  */
 #include "analysis/diagnose_parts.h"
 
 #include <math.h>
 
-/* The level of a fall: bins [at, next). */
-struct fall {
-	size_t at, next;
-};
-
-struct cause_row {
-	enum vnx_cause cause;
-	bool (*holds)(const struct vnx_case *c, const struct fall *f);
-	char *(*advice)(const struct vnx_case *c);
-};
-
-static bool bin_is_bad(const struct vnx_case *c, size_t i)
-{
-	return (c->conf->lost && c->conf->lost[i]) || !isfinite(c->f->series[VNX_THROUGHPUT][i]);
-}
-
-/* Something was lost or not measured right where the fall starts. */
-static bool start_is_torn(const struct vnx_case *c, const struct fall *f)
-{
-	size_t last = f->at + c->conf->min_bins;
-
-	for (size_t i = f->at ? f->at - 1 : 0; i < last && i < c->grid->n; i++)
-		if (bin_is_bad(c, i))
-			return true;
-	return false;
-}
-
-static size_t good_bins(const struct vnx_case *c, const struct fall *f)
-{
-	size_t good = 0;
-
-	for (size_t i = f->at; i < f->next; i++)
-		good += !bin_is_bad(c, i);
-	return good;
-}
-
-/*
- * A loss at the start of a level that is well measured afterwards does not explain the
- * level: busy hosts lose events, and fall, for one reason. A stepped clock moves the load
- * generator's times against ours, the tap's are ours.
- */
-static bool artefact_holds(const struct vnx_case *c, const struct fall *f)
-{
-	if (c->conf->clock_stepped && !c->tap)
-		return true;
-	return start_is_torn(c, f) && good_bins(c, f) < VNX_JUDGE_BINS;
-}
-
-static char *artefact_advice(const struct vnx_case *c)
-{
-	return strdup(c->conf->clock_stepped
-			      ? "Measure again: a clock was stepped during the run, so the load's "
-				"times cannot be trusted."
-			      : "Measure again: events or bins were lost right where this fall "
-				"starts.");
-}
-
-static bool emulated_holds(const struct vnx_case *c, const struct fall *f)
-{
-	return c->f->vm.backend == VNX_BACKEND_QEMU || c->f->vm.backend == VNX_BACKEND_EMULATED;
-}
-
-static char *emulated_advice(const struct vnx_case *c)
-{
-	if (c->f->vm.backend == VNX_BACKEND_QEMU)
-		return strdup("Switch vhost on for this card (vhost=on; libvirt: driver name "
-			      "'vhost'): now QEMU itself carries every packet.");
-	return vnx_asprintf("Replace the emulated card (%s) by virtio-net with vhost=on: now QEMU "
-			    "itself carries every packet, register by register.",
-			    c->f->vm.nic && *c->f->vm.nic ? c->f->vm.nic : "model not known");
-}
-
-static bool always_holds(const struct vnx_case *c, const struct fall *f)
-{
-	return true;
-}
-
-static char *unknown_advice(const struct vnx_case *c)
-{
-	if (c->tap)
-		return strdup("Repeat under a constant load (vnetdx diagnose -- iperf3 ...): the "
-			      "tap alone cannot tell less demand from a worse path.");
-	return strdup("Find what started on the host when the fall did, and compare how long the "
-		      "vhost worker and the vCPUs wait for a CPU before and after.");
-}
-
-static const struct cause_row causes[] = {
-	{ VNX_CAUSE_MEASUREMENT_ARTEFACT, artefact_holds, artefact_advice },
-	{ VNX_CAUSE_EMULATED_BACKEND, emulated_holds, emulated_advice },
-	{ VNX_CAUSE_UNKNOWN, always_holds, unknown_advice },
-};
+#define ENOUGH 0.5   /* a cause with a lower score is not named */
+#define NOTABLE 0.01 /* one with a higher score is told as an alternative */
 
 /* Takes @how over; NULL is a failed allocation. */
 static int missing_add(struct vnx_degradation *d, const char *what, char *how)
@@ -113,67 +24,196 @@ static int missing_add(struct vnx_degradation *d, const char *what, char *how)
 }
 
 /* Where the scheduler tells it: /proc/TID/schedstat, ns run and ns waited (sched-stats.rst). */
-static char *schedstat_how(const char *who, const struct vnx_u32s *tids, int field)
+static char *schedstat_how(const struct vnx_case *c, enum vnx_metric m)
 {
-	const char *what = field == 1 ? "ns it ran" : "ns it waited for a CPU";
+	bool worker = vnx_metric_info(m)->owner == VNX_OF_WORKER, run = m == VNX_VHOST_RUN;
+	const struct vnx_u32s *tids = worker ? &c->f->vm.workers : &c->f->vm.vcpus;
+	const char *who = worker ? "vhost worker" : "vCPU thread";
+	const char *what = run ? "1 (ns it ran)" : "2 (ns it waited for a CPU)";
 
 	if (!tids->n)
-		return vnx_asprintf("read field %d (%s) of /proc/TID/schedstat of the %s twice",
-				    field, what, who);
-	return vnx_asprintf("read field %d (%s) of /proc/%u/schedstat (%s%s) twice", field, what,
-			    tids->v[0], who, tids->n > 1 ? ", the first of several" : "");
+		return vnx_asprintf("read field %s of /proc/TID/schedstat of the %s twice", what,
+				    who);
+	return vnx_asprintf("read field %s of /proc/%u/schedstat (%s%s) twice", what, tids->v[0],
+			    who, tids->n > 1 ? ", the first of several" : "");
 }
 
-static int missing_list(const struct vnx_case *c, struct vnx_degradation *d)
+/* What would have to be read by hand, or what to do so that it is measured. */
+static char *how_to_get(const struct vnx_case *c, enum vnx_metric m)
 {
-	const struct vnx_vm *vm = &c->f->vm;
-	double *const *series = c->f->series;
+	static const char *const ways[VNX_METRIC_MAX] = {
+		[VNX_VHOST_THROTTLED] = "throttled_usec in cpu.stat of the VM's control group",
+		[VNX_QDISC_DROPS] = "tc -s qdisc, on the tap and on the uplink, twice",
+		[VNX_LOAD_RECVQ] =
+			"run the load by vnetdx (-- COMMAND), or ss -tmi beside it on the "
+			"receiving machine",
+		[VNX_LOAD_OOO] = "run the load by vnetdx (-- COMMAND), or ss -ti on both ends: "
+				 "retrans, rcv_ooopack",
+	};
+	const char *why = c->conf->not_measured[m];
+
+	if (m == VNX_VHOST_RUNQ_WAIT || m == VNX_VHOST_RUN || m == VNX_VCPU_RUNQ_WAIT)
+		return schedstat_how(c, m);
+	if (why && ways[m])
+		return vnx_asprintf("%s; without it: %s", why, ways[m]);
+	if (why || ways[m])
+		return strdup(why ? why : ways[m]);
+	return strdup("vnetdx check says which hook it needs");
+}
+
+static bool is_missing(const struct vnx_judge *j, enum vnx_metric m)
+{
+	return vnx_metric_can_move(&j->c->f->vm, m) && isnan(j->a[m]);
+}
+
+static int missing_list(const struct vnx_judge *j, struct vnx_degradation *d)
+{
+	static const enum vnx_metric wanted[] = {
+		VNX_VHOST_RUNQ_WAIT, VNX_VHOST_RUN,   VNX_VCPU_RUNQ_WAIT,
+		VNX_VHOST_THROTTLED, VNX_QDISC_DROPS, VNX_HANDLE_TX,
+		VNX_HANDLE_RX,       VNX_VCPU_ENTER,  VNX_VCPU_HALT,
+	};
+	bool receiver = is_missing(j, VNX_LOAD_RECVQ) && is_missing(j, VNX_LOAD_BUSY);
 	int err = 0;
 
-	if (c->tap)
+	if (j->c->tap)
 		err = missing_add(d, "offered_load",
 				  strdup("name the load after --, or its output by --throughput: "
 					 "a tap does not show what the guest wanted to send"));
-	if (!err && vnx_backend_has_worker(vm->backend) && !series[VNX_VHOST_RUNQ_WAIT])
-		err = missing_add(d, "vhost_runq_wait",
-				  schedstat_how("vhost worker", &vm->workers, 2));
-	if (!err && vnx_backend_has_worker(vm->backend) && !series[VNX_VHOST_RUN])
-		err = missing_add(d, "vhost_run", schedstat_how("vhost worker", &vm->workers, 1));
-	if (!err && !series[VNX_VCPU_RUNQ_WAIT])
-		err = missing_add(d, "vcpu_runq_wait", schedstat_how("vCPU thread", &vm->vcpus, 2));
-	for (int m = VNX_HANDLE_TX; !err && m <= VNX_VCPU_HALT; m++)
-		if (!series[m] && vnx_metric_can_move(vm, (enum vnx_metric)m))
-			err = missing_add(d, vnx_metric_name((enum vnx_metric)m),
-					  strdup("vnetdx check says which hook it needs"));
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(wanted) && !err; i++)
+		if (is_missing(j, wanted[i]))
+			err = missing_add(d, vnx_metric_name(wanted[i]),
+					  how_to_get(j->c, wanted[i]));
+	if (!err && receiver)
+		err = missing_add(d, vnx_metric_name(VNX_LOAD_RECVQ),
+				  how_to_get(j->c, VNX_LOAD_RECVQ));
+	if (!err && is_missing(j, VNX_LOAD_OOO) && is_missing(j, VNX_LOAD_RETRANS))
+		err = missing_add(d, vnx_metric_name(VNX_LOAD_OOO), how_to_get(j->c, VNX_LOAD_OOO));
 	return err;
 }
 
-/* A loss at the start that does not explain the fall is still said. */
-static int alternatives_list(const struct vnx_case *c, struct vnx_degradation *d,
-			     const struct fall *f)
+static int alternatives_list(const struct vnx_judge *j, struct vnx_degradation *d)
 {
-	if (d->cause == VNX_CAUSE_MEASUREMENT_ARTEFACT || !start_is_torn(c, f))
-		return 0;
-	if (vnx_vec_grow((void **)&d->alternatives.v, &d->alternatives.cap, d->alternatives.n + 1,
-			 sizeof(*d->alternatives.v)))
-		return -ENOMEM;
-	d->alternatives.v[d->alternatives.n].cause = VNX_CAUSE_MEASUREMENT_ARTEFACT;
-	/* the share of the level that the loss could have touched */
-	d->alternatives.v[d->alternatives.n++].score =
-		1 - (double)good_bins(c, f) / (double)(f->next - f->at);
+	for (size_t done = 0; done < VNX_CAUSE_MAX; done++) {
+		double best = NOTABLE, last = 2;
+		int which = -1;
+
+		if (d->alternatives.n)
+			last = d->alternatives.v[d->alternatives.n - 1].score;
+		for (int k = 0; k < VNX_CAUSE_MAX; k++) {
+			bool told = k == (int)d->cause;
+
+			for (size_t i = 0; i < d->alternatives.n && !told; i++)
+				told = (int)d->alternatives.v[i].cause == k;
+			if (told || j->score[k] > last || !(j->score[k] > best))
+				continue;
+			best = j->score[k];
+			which = k;
+		}
+		if (which < 0)
+			return 0;
+		if (vnx_vec_grow((void **)&d->alternatives.v, &d->alternatives.cap,
+				 d->alternatives.n + 1, sizeof(*d->alternatives.v)))
+			return -ENOMEM;
+		d->alternatives.v[d->alternatives.n].cause = (enum vnx_cause)which;
+		d->alternatives.v[d->alternatives.n++].score = best;
+	}
 	return 0;
 }
 
-int vnx_case_explain(const struct vnx_case *c, struct vnx_degradation *d, size_t at, size_t next)
+static void judge_init(struct vnx_judge *j, const struct vnx_case *c,
+		       const struct vnx_degradation *d, size_t from, size_t at, size_t next)
 {
-	const struct fall f = { at, next };
-	const struct cause_row *row = causes;
+	*j = (struct vnx_judge){ .c = c, .from = from, .at = at, .next = next };
+	for (int m = 0; m < VNX_METRIC_MAX; m++)
+		j->b[m] = j->a[m] = NAN;
+	j->b[VNX_THROUGHPUT] = d->before_bps;
+	j->a[VNX_THROUGHPUT] = d->after_bps;
+	for (size_t i = 0; i < d->levels.n; i++) {
+		j->b[d->levels.v[i].metric] = d->levels.v[i].before;
+		j->a[d->levels.v[i].metric] = d->levels.v[i].after;
+	}
+	vnx_judge_blame(j);
+}
 
-	while (!row->holds(c, &f))
-		row++;
-	d->cause = row->cause;
-	d->advice = row->advice(c);
-	if (!d->advice || alternatives_list(c, d, &f))
+static const struct vnx_cause_rule *choose(struct vnx_judge *j)
+{
+	const struct vnx_cause_rule *best = NULL;
+
+	for (size_t i = 0; i < vnx_n_cause_rules; i++) {
+		const struct vnx_cause_rule *rule = &vnx_cause_rules[i];
+		double s = rule->score(j);
+
+		j->score[rule->cause] = s;
+		if (s >= ENOUGH && (!best || s > j->score[best->cause]))
+			best = rule;
+	}
+	return best;
+}
+
+/* Of @list those that were measured; against: only where they are high. */
+static int put_metrics(const struct vnx_judge *j, const enum vnx_metric *list, bool against,
+		       struct vnx_degradation *d)
+{
+	for (size_t i = 0; i < VNX_TELLS_MAX && list[i] != VNX_LOST; i++) {
+		struct vnx_evidence e = { list[i], j->b[list[i]], j->a[list[i]] };
+		bool high = e.after >= 0.5 || (isnan(e.before) ? 0 : e.after > 2 * e.before + 1e-9);
+
+		if ((isnan(e.before) && isnan(e.after)) || (against && !high))
+			continue;
+		if (against ? vnx_vec_push(&d->against, e) : vnx_vec_push(&d->evidence, e))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int name_cause(const struct vnx_judge *j, const struct vnx_cause_rule *rule,
+		      struct vnx_degradation *d)
+{
+	d->cause = rule->cause;
+	d->score = j->score[rule->cause];
+	d->finding = rule->finding(j);
+	d->advice = rule->advice(j);
+	if (!d->finding || !d->advice || put_metrics(j, rule->tells, false, d) ||
+	    put_metrics(j, rule->against, true, d))
 		return -ENOMEM;
-	return missing_list(c, d);
+	if (d->cause == VNX_CAUSE_CPU_CONTENTION || d->cause == VNX_CAUSE_VCPU_STARVED)
+		return vnx_judge_offenders(j, d->cause == VNX_CAUSE_CPU_CONTENTION, d);
+	return 0;
+}
+
+static int name_unknown(const struct vnx_judge *j, struct vnx_degradation *d)
+{
+	d->cause = VNX_CAUSE_UNKNOWN;
+	d->finding = strdup("");
+	d->advice = strdup(
+		j->c->tap
+			? "Repeat under a constant load (vnetdx diagnose -- iperf3 ...): the "
+			  "tap alone cannot tell less demand from a worse path."
+			: "Find what started on the host when the fall did; the numbers that were "
+			  "measured fit no known cause well enough to name it.");
+	for (size_t i = 0; i < d->levels.n; i++)
+		if (vnx_vec_push(&d->evidence, d->levels.v[i]))
+			return -ENOMEM;
+	return d->finding && d->advice ? 0 : -ENOMEM;
+}
+
+int vnx_case_explain(const struct vnx_case *c, struct vnx_degradation *d, size_t from, size_t at,
+		     size_t next)
+{
+	const struct vnx_cause_rule *rule;
+	struct vnx_judge j;
+	int err;
+
+	d->levels.v = d->evidence.v;
+	d->levels.n = d->evidence.n;
+	d->levels.cap = d->evidence.cap;
+	d->evidence.v = NULL;
+	d->evidence.n = d->evidence.cap = 0;
+	judge_init(&j, c, d, from, at, next);
+	rule = choose(&j);
+	err = rule ? name_cause(&j, rule, d) : name_unknown(&j, d);
+	if (!err)
+		err = alternatives_list(&j, d);
+	return err ? err : missing_list(&j, d);
 }

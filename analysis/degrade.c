@@ -75,7 +75,7 @@ static double fall_end_s(const struct vnx_case *c, size_t i)
 }
 
 /* Mean per second, or mean share or level, of a series in [from, to). */
-static double series_level(const struct vnx_case *c, enum vnx_metric m, size_t from, size_t to)
+double vnx_case_level(const struct vnx_case *c, enum vnx_metric m, size_t from, size_t to)
 {
 	double mean = vnx_mean(c->f->series[m] + from, to - from);
 
@@ -91,8 +91,8 @@ static int evidence_collect(const struct vnx_case *c, struct vnx_degradation *d,
 		if (m == VNX_THROUGHPUT || m == VNX_LOST || !c->f->series[m] ||
 		    !vnx_metric_can_move(&c->f->vm, e.metric))
 			continue;
-		e.before = series_level(c, e.metric, from, at);
-		e.after = series_level(c, e.metric, at, to);
+		e.before = vnx_case_level(c, e.metric, from, at);
+		e.after = vnx_case_level(c, e.metric, at, to);
 		if (isnan(e.before) && isnan(e.after))
 			continue;
 		if (vnx_vec_push(&d->evidence, e))
@@ -152,7 +152,7 @@ static int fall_add(struct vnx_case *c, size_t i, const struct vnx_changes *alar
 	if (evidence_collect(c, slot, from, ch->at, to))
 		return -ENOMEM;
 	per_call_fill(slot);
-	return vnx_case_explain(c, slot, ch->at, to);
+	return vnx_case_explain(c, slot, from, ch->at, to);
 }
 
 int vnx_case_degrade(struct vnx_case *c)

@@ -202,14 +202,15 @@ static int verdict_find(struct vnx_case *c)
 	return f->why ? 0 : -ENOMEM;
 }
 
-static int vm_diagnose(const struct vnx_grid *grid, const struct vnx_vm_input *in,
-		       const struct vnx_diagnose_conf *conf, struct vnx_vm_finding *f)
+static int vm_diagnose(const struct vnx_case *all, const struct vnx_vm_input *in,
+		       struct vnx_vm_finding *f)
 {
-	struct vnx_case c = {
-		.grid = grid, .conf = conf, .f = f, .bin_s = (double)grid->bin_ns / VNX_NSEC_PER_SEC
-	};
+	const struct vnx_grid *grid = all->grid;
+	struct vnx_case c = *all;
 	int err;
 
+	c.f = f;
+	c.baseline = in->baseline;
 	err = vnx_vm_copy(&f->vm, in->vm);
 	if (!err)
 		err = series_copy(f, in, grid->n);
@@ -224,6 +225,8 @@ static int vm_diagnose(const struct vnx_grid *grid, const struct vnx_vm_input *i
 				       : NAN;
 	if (f->series[VNX_THROUGHPUT])
 		err = vnx_case_degrade(&c);
+	if (!err && f->series[VNX_THROUGHPUT] && c.baseline)
+		err = vnx_case_compare(&c);
 	if (!err)
 		err = vnx_case_stages(&c);
 	if (!err)
@@ -253,6 +256,11 @@ int vnx_diagnose(const struct vnx_grid *grid, const struct vnx_vm_input *vms, si
 		 const struct vnx_diagnose_conf *conf, struct vnx_diagnosis **out)
 {
 	struct vnx_diagnose_conf full = conf_complete(conf);
+	struct vnx_case all = { .grid = grid,
+				.conf = &full,
+				.vms = vms,
+				.n_vms = n_vms,
+				.bin_s = (double)grid->bin_ns / VNX_NSEC_PER_SEC };
 	struct vnx_diagnosis *dg;
 	int err = 0;
 
@@ -272,7 +280,7 @@ int vnx_diagnose(const struct vnx_grid *grid, const struct vnx_vm_input *vms, si
 
 		err = vnx_vec_push(&dg->vms, f);
 		if (!err)
-			err = vm_diagnose(grid, &vms[i], &full, &dg->vms.v[i]);
+			err = vm_diagnose(&all, &vms[i], &dg->vms.v[i]);
 	}
 	if (err) {
 		vnx_diagnosis_free(dg);

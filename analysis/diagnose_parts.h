@@ -20,7 +20,10 @@ struct vnx_case {
 	const struct vnx_grid *grid;
 	const struct vnx_diagnose_conf *conf; /* defaults filled in */
 	struct vnx_vm_finding *f;
-	struct vnx_changes changes; /* of the throughput, rises too */
+	const struct vnx_vm_input *vms; /* all of the run, n_vms */
+	size_t n_vms;
+	const struct vnx_baseline *baseline; /* or NULL */
+	struct vnx_changes changes;          /* of the throughput, rises too */
 	double bin_s;
 	bool tap; /* throughput is what the tap moved: demand is not known */
 };
@@ -30,14 +33,57 @@ bool vnx_metric_can_move(const struct vnx_vm *vm, enum vnx_metric metric);
 /* Why not, a static sentence; NULL if it can. For handle_tx and handle_rx. */
 const char *vnx_metric_why_still(const struct vnx_vm *vm, enum vnx_metric metric);
 
+/* Mean per second, or mean share or level, of a series that was measured in bins [from, to). */
+double vnx_case_level(const struct vnx_case *c, enum vnx_metric m, size_t from, size_t to);
+/* A first level that lies under the baseline's becomes the first fall. -ENOMEM. */
+int vnx_case_compare(struct vnx_case *c) VNX_MUST_CHECK;
 /* Finds the falls; fills f->degradations but for their causes. -ENOMEM. */
 int vnx_case_degrade(struct vnx_case *c) VNX_MUST_CHECK;
 /* Fills f->stage. -ENOMEM. */
 int vnx_case_stages(struct vnx_case *c) VNX_MUST_CHECK;
 /* Fills f->correlations. -ENOMEM. */
 int vnx_case_relate(struct vnx_case *c) VNX_MUST_CHECK;
-/* Names the cause of @d: cause, missing, alternatives, advice. @at, @next: its level's bins. */
-int vnx_case_explain(const struct vnx_case *c, struct vnx_degradation *d, size_t at,
+/*
+ * Names the cause of @d, whose evidence has all that was measured: that moves to levels, and
+ * evidence is what decided. @from: bins [from, at) are before, [at, next) after; with a
+ * baseline from == at.
+ */
+int vnx_case_explain(const struct vnx_case *c, struct vnx_degradation *d, size_t from, size_t at,
 		     size_t next) VNX_MUST_CHECK;
+
+/* A cause under trial: what was measured before and after the fall. */
+struct vnx_judge {
+	const struct vnx_case *c;
+	size_t from, at, next;
+	double b[VNX_METRIC_MAX], a[VNX_METRIC_MAX]; /* levels before, after; NaN: not measured */
+	struct vnx_blame {
+		double other, own, idle; /* share of the bins waited while others, the VM's own
+					    threads, or nobody had the CPU, more than before */
+		bool known;
+	} worker, vcpu;
+	double score[VNX_CAUSE_MAX]; /* of the causes tried so far */
+};
+
+/* Fills j->worker, j->vcpu from the case's holds. */
+void vnx_judge_blame(struct vnx_judge *j);
+/* Appends those that had the CPU of the workers (@worker) or the vCPUs, worst first. -ENOMEM. */
+int vnx_judge_offenders(const struct vnx_judge *j, bool worker,
+			struct vnx_degradation *d) VNX_MUST_CHECK;
+
+#define VNX_TELLS_MAX 8
+
+/* A cause as data: analysis/cause_rules.c has the table. */
+struct vnx_cause_rule {
+	enum vnx_cause cause;
+	/* 0..1 from what must hold; what was not measured holds nothing up */
+	double (*score)(const struct vnx_judge *j);
+	enum vnx_metric tells[VNX_TELLS_MAX];   /* what decides it, in order of weight; ends */
+	enum vnx_metric against[VNX_TELLS_MAX]; /* high: speaks against; both end with VNX_LOST */
+	char *(*finding)(const struct vnx_judge *j); /* new text; NULL is -ENOMEM */
+	char *(*advice)(const struct vnx_judge *j);
+};
+
+extern const struct vnx_cause_rule vnx_cause_rules[]; /* in order of trial */
+extern const size_t vnx_n_cause_rules;
 
 #endif

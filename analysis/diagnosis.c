@@ -39,7 +39,12 @@ static void degradation_fini(struct vnx_degradation *d)
 		free(d->missing.v[i].how);
 	}
 	free(d->missing.v);
+	for (size_t i = 0; i < d->offenders.n; i++)
+		free(d->offenders.v[i].name);
+	free(d->offenders.v);
+	free(d->finding);
 	free(d->evidence.v);
+	free(d->levels.v);
 	free(d->against.v);
 	free(d->alternatives.v);
 	free(d->advice);

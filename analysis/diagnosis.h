@@ -49,6 +49,14 @@ struct vnx_missing {
 	char *how;  /* how to get it */
 };
 
+/* Who had the CPU that the VM's thread waited for. */
+struct vnx_offender {
+	bool is_vm; /* else a process */
+	char *name; /* of the VM, or the process' short name (comm) */
+	uint32_t pid;
+	double share; /* of the waiting that came with the fall, 0..1 */
+};
+
 /*
  * A significant fall of the level of throughput. Falls that follow each other are each one
  * of their own, `before` being the level just before the fall. It ends with the first bin of
@@ -63,11 +71,19 @@ struct vnx_degradation {
 	bool online; /* the online detector saw it too */
 	/* bytes of the tap per handle_* call, of the direction that moves more; NaN: not known */
 	double bytes_per_call_before, bytes_per_call_after;
+	bool from_baseline; /* against an earlier recording, not within the run; start_s is 0 */
 	enum vnx_cause cause;
+	double score;  /* of the cause, 0..1; 0: unknown */
+	char *finding; /* the numbers that decided, in one sentence; "" for unknown */
+	/* what decided; what speaks against; and all that was measured */
 	struct {
 		struct vnx_evidence *v;
 		size_t n, cap;
-	} evidence, against;
+	} evidence, against, levels;
+	struct {
+		struct vnx_offender *v;
+		size_t n, cap;
+	} offenders;
 	struct {
 		struct vnx_missing *v;
 		size_t n, cap;
@@ -126,6 +142,20 @@ struct vnx_diagnosis {
 
 void vnx_diagnosis_free(struct vnx_diagnosis *dg);
 
+/* How a VM fared in an earlier run, where nothing was wrong. */
+struct vnx_baseline {
+	double mean_bps, sd_bps, n_eff; /* of the throughput, bin by bin */
+	double level[VNX_METRIC_MAX];   /* means per second, or mean shares; NaN: not measured */
+	enum vnx_backend backend;
+};
+
+/*
+ * Of the bins of @f before its first fall; false where there are too few with throughput. All
+ * of them where it is healthy.
+ */
+bool vnx_baseline_make(const struct vnx_vm_finding *f, const struct vnx_grid *grid,
+		       struct vnx_baseline *out);
+
 /* One VM as given to vnx_diagnose(); everything stays the caller's. */
 struct vnx_vm_input {
 	const struct vnx_vm *vm;
@@ -133,7 +163,8 @@ struct vnx_vm_input {
 		*series[VNX_METRIC_MAX]; /* counts a bin (throughput: bit/s), NULL: not measured */
 	const double *totals; /* [VNX_METRIC_MAX] counts of the whole run, what fell into bins that
 				 are missing or cut included; NULL: sums of the series */
-	const char *throughput_source; /* "" where series[VNX_THROUGHPUT] is NULL */
+	const char *throughput_source;       /* "" where series[VNX_THROUGHPUT] is NULL */
+	const struct vnx_baseline *baseline; /* or NULL */
 };
 
 struct vnx_diagnose_conf {
@@ -142,11 +173,14 @@ struct vnx_diagnose_conf {
 	size_t min_bins;             /* 3 */
 	double false_alarms_per_day; /* 1 */
 	double clock_uncertainty_s;  /* lags are searched within this only */
-	size_t places; /* the load was put where it fits best of so many: p, ci95 are corrected */
+	size_t places;  /* the load was put where it fits best of so many: p, ci95 are corrected */
 	double stage_s; /* known length of the load's stages; 0: stages are the segments found */
 	/* Where stage_s is given, stages count from the first bin with throughput. */
 	const bool *lost; /* grid.n, true: something was lost in that bin; NULL: nothing */
 	uint64_t lost_events;
+	const struct vnx_holds *holds; /* who held the CPU, in order of time; NULL: not measured */
+	/* why a metric was not measured, one sentence, or NULL: not known */
+	const char *not_measured[VNX_METRIC_MAX];
 	bool clock_stepped; /* the capture saw a clock step or the alignment failed */
 };
 

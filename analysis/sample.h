@@ -54,7 +54,7 @@ enum vnx_metric {
 	VNX_LOAD_RTT,     /* us, smoothed, as TCP sees it */
 	VNX_LOAD_CWND,    /* segments */
 	VNX_LOAD_LOST,    /* datagrams that the load generator missed */
-	VNX_VHOST_TURN,      /* us from the worker's waking to its sleeping again, a mean */
+	VNX_VHOST_TURN,   /* us from the worker's waking to its sleeping again, a mean */
 	VNX_METRIC_MAX
 };
 

@@ -23,6 +23,7 @@ struct inputs {
 	struct vnx_vm_input *vms;
 	double **made; /* throughput series made here, n of them */
 	double *load;  /* the load generator's series, or NULL */
+	struct vnx_baseline *bases;
 	size_t n;
 };
 
@@ -32,6 +33,7 @@ static void inputs_fini(struct inputs *in)
 		free(in->made[i]);
 	free(in->made);
 	free(in->vms);
+	free(in->bases);
 	free(in->load);
 }
 
@@ -176,6 +178,20 @@ static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vm
 	return 0;
 }
 
+/* By name: an earlier run had other process ids. */
+static int find_baselines(const struct vnx_diagnosis *dg, struct inputs *in)
+{
+	in->bases = calloc(in->n + 1, sizeof(*in->bases));
+	if (!in->bases)
+		return -ENOMEM;
+	for (size_t i = 0; i < in->n; i++)
+		for (size_t j = 0; j < dg->vms.n; j++)
+			if (!strcmp(dg->vms.v[j].vm.name, in->vms[i].vm->name) &&
+			    vnx_baseline_make(&dg->vms.v[j], &dg->grid, &in->bases[i]))
+				in->vms[i].baseline = &in->bases[i];
+	return 0;
+}
+
 static int make_inputs(const struct vnx_series_set *set, const struct vnx_vms *vms,
 		       const struct vnx_grid *grid, struct vnx_throughput *tp, struct inputs *in)
 {
@@ -210,13 +226,19 @@ static int analyse(struct vnx_pipeline *p, const struct vnx_series_set *set,
 		.lost = vnx_series_lost(set),
 		.lost_events = vnx_series_lost_events(set),
 		.clock_stepped = facts->clock_stepped,
+		.holds = p->run.holds.n ? &p->run.holds : NULL,
 	};
 	struct inputs in = { 0 };
 	int err;
 
+	for (int m = 0; m < VNX_METRIC_MAX; m++)
+		dc.not_measured[m] = vnx_evidence_why(&p->run.sources, (enum vnx_metric)m);
+
 	if (!dc.sma_bins)
 		dc.sma_bins = 1;
 	err = make_inputs(set, &p->run.vms, grid, p->tp, &in);
+	if (!err && conf->baseline)
+		err = find_baselines(conf->baseline, &in);
 	if (!err)
 		err = vnx_diagnose(grid, in.vms, in.n, &dc, &p->dg);
 	inputs_fini(&in);

@@ -17,6 +17,7 @@ struct vnx_pipeline_conf {
 	const char *const *throughput; /* --throughput FILE...; none: the recording's own load */
 	size_t n_throughput;
 	struct vnx_placement placement; /* --offset */
+	const struct vnx_diagnosis *baseline; /* of an earlier run, --baseline, or NULL */
 };
 
 /* All that a reporter needs; vnx_pipeline_fini() frees. */

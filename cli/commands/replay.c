@@ -7,7 +7,7 @@ struct opts {
 	struct vnx_strings vms;
 	struct vnx_strings hooks;
 	uint64_t stage_ns, bin_ns, from_ns, to_ns;
-	const char *offset;
+	const char *offset, *baseline;
 };
 
 static const struct vnx_opt options[] = {
@@ -27,6 +27,8 @@ static const struct vnx_opt options[] = {
 	  "leave out what is after TIME of the trace's clock" },
 	{ "offset", 0, VNX_OPT_STRING, offsetof(struct opts, offset), "TIME|search",
 	  "add TIME (also -1.5s) to the load's times" },
+	{ "baseline", 0, VNX_OPT_STRING, offsetof(struct opts, baseline), "REC.vdx",
+	  "an earlier run of the same VMs in which all was well" },
 	VNX_VIEW_OPTIONS(struct opts, view),
 	{ "quiet", 'q', VNX_OPT_FLAG, offsetof(struct opts, view.quiet), NULL, "no progress" },
 	{ "verbose", 'v', VNX_OPT_FLAG, offsetof(struct opts, view.verbose), NULL,
@@ -50,9 +52,44 @@ static int parse_offset(const struct opts *o, struct vnx_placement *out, struct 
 			   o->offset);
 }
 
+static int analyse(struct vnx_input *in, const struct vnx_reader_conf *rc,
+		   const struct vnx_pipeline_conf *pc, const struct vnx_reader_ops **ops,
+		   struct vnx_pipeline *p, struct vnx_err *err)
+{
+	struct vnx_reader *r;
+	int ret;
+
+	*ops = vnx_reader_find(in, err);
+	if (!*ops)
+		return -EINVAL;
+	ret = (*ops)->open(&r, in, rc, err);
+	if (ret)
+		return ret;
+	ret = vnx_pipeline_run(*ops, r, pc, p, err);
+	(*ops)->close(r);
+	return ret;
+}
+
+/* The run to compare with is analysed as it is: --vm, --from and the like are of the other. */
+static int read_baseline(const struct opts *o, const struct vnx_reader_conf *rc,
+			 struct vnx_pipeline *base, struct vnx_err *err)
+{
+	struct vnx_pipeline_conf pc = { .sma_ns = o->view.sma_ns };
+	const struct vnx_reader_ops *ops;
+	struct vnx_input in;
+	int ret = vnx_input_open(&in, o->baseline, err);
+
+	if (ret)
+		return ret;
+	ret = analyse(&in, rc, &pc, &ops, base, err);
+	vnx_input_close(&in);
+	return ret;
+}
+
 static int replay_input(const struct opts *o, struct vnx_input *in,
 			const struct vnx_reader_conf *rc, struct vnx_err *err)
 {
+	struct vnx_pipeline base = { 0 };
 	struct vnx_pipeline_conf pc = { .sma_ns = o->view.sma_ns,
 					.stage_ns = o->stage_ns,
 					.vms = o->vms.v,
@@ -61,21 +98,17 @@ static int replay_input(const struct opts *o, struct vnx_input *in,
 					.to_ns = o->to_ns,
 					.throughput = o->view.throughput.v,
 					.n_throughput = o->view.throughput.n };
-	const struct vnx_reader_ops *ops = vnx_reader_find(in, err);
+	const struct vnx_reader_ops *ops;
 	struct vnx_pipeline p;
-	struct vnx_reader *r;
-	int ret;
+	int ret = parse_offset(o, &pc.placement, err);
 
-	if (!ops)
-		return -EINVAL;
-	ret = parse_offset(o, &pc.placement, err);
-	if (ret)
-		return ret;
-	ret = ops->open(&r, in, rc, err);
-	if (ret)
-		return ret;
-	ret = vnx_pipeline_run(ops, r, &pc, &p, err);
-	ops->close(r);
+	if (!ret && o->baseline) {
+		ret = read_baseline(o, rc, &base, err);
+		pc.baseline = base.dg;
+	}
+	if (!ret)
+		ret = analyse(in, rc, &pc, &ops, &p, err);
+	vnx_pipeline_fini(&base);
 	if (ret)
 		return ret;
 	if (p.run.warning[0])

@@ -112,6 +112,19 @@ const struct vnx_source_states *vnx_evidence_states(const struct vnx_evidence *e
 	return &ev->states;
 }
 
+const char *vnx_evidence_why(const struct vnx_source_states *states, enum vnx_metric metric)
+{
+	for (size_t i = 0; vnx_sources[i]; i++) {
+		if (!(vnx_sources[i]->metrics & VNX_BIT(metric)))
+			continue;
+		for (size_t j = 0; j < states->n; j++)
+			if (!strcmp(states->v[j].name, vnx_sources[i]->name))
+				return states->v[j].why[0] ? states->v[j].why : NULL;
+		return "the input holds no evidence of that kind";
+	}
+	return NULL;
+}
+
 void vnx_evidence_close(struct vnx_evidence *ev)
 {
 	if (!ev)

@@ -24,9 +24,12 @@ struct vnx_readings {
 	struct vnx_holds *holds;
 };
 
+#define VNX_BIT(metric) (1ULL << (metric))
+
 struct vnx_source_ops {
 	const char *name;    /* as --without takes it */
 	const char *summary; /* what it measures, for a person */
+	uint64_t metrics;    /* VNX_BIT() of each that it hands out */
 	/* -errno with a sentence: not on this host. *src is freed by close(). */
 	int (*open)(void **src, struct vnx_err *err);
 	/*
@@ -57,6 +60,9 @@ struct vnx_source_states {
 };
 
 struct vnx_evidence;
+
+/* Why @metric is missing where @states are those of its run; NULL where its source measured. */
+const char *vnx_evidence_why(const struct vnx_source_states *states, enum vnx_metric metric);
 
 /* @off: names that --without gave, n_off of them. -EINVAL with a sentence for no source's name. */
 int vnx_evidence_open(struct vnx_evidence **out, const char *const *off, size_t n_off,

@@ -101,6 +101,7 @@ static void holder_close(void *src)
 const struct vnx_source_ops vnx_source_holder = {
 	.name = "holder",
 	.summary = "who had the CPU while vhost workers and vCPUs waited for it; guests' kicks",
+	.metrics = VNX_BIT(VNX_TX_KICK) | VNX_BIT(VNX_RX_KICK),
 	.open = holder_open,
 	.read = holder_read,
 	.close = holder_close,

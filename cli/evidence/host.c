@@ -223,6 +223,8 @@ static int host_read(void *src, const struct vnx_scene *scene, const struct vnx_
 const struct vnx_source_ops vnx_source_host = {
 	.name = "host",
 	.summary = "idle and stolen time of the host, interrupts on the workers' CPUs, KSM",
+	.metrics = VNX_BIT(VNX_HOST_IDLE) | VNX_BIT(VNX_HOST_STEAL) | VNX_BIT(VNX_WORKER_IRQ) |
+		   VNX_BIT(VNX_KSM_SCANNED),
 	.open = host_open,
 	.read = host_read,
 	.close = host_close,

@@ -243,6 +243,7 @@ static void quota_close(void *src)
 const struct vnx_source_ops vnx_source_quota = {
 	.name = "quota",
 	.summary = "how long CPU quotas of control groups held vhost workers and vCPUs back",
+	.metrics = VNX_BIT(VNX_VHOST_THROTTLED) | VNX_BIT(VNX_VCPU_THROTTLED),
 	.open = quota_open,
 	.read = quota_read,
 	.close = quota_close,

@@ -126,6 +126,9 @@ const struct vnx_source_ops vnx_source_sched = {
 	.name = "sched",
 	.summary =
 		"how long vhost workers and vCPUs ran and waited for a CPU, and where they may run",
+	.metrics = VNX_BIT(VNX_VHOST_RUN) | VNX_BIT(VNX_VHOST_RUNQ_WAIT) | VNX_BIT(VNX_VCPU_RUN) |
+		   VNX_BIT(VNX_VCPU_RUNQ_WAIT) | VNX_BIT(VNX_VHOST_CPUS) |
+		   VNX_BIT(VNX_VHOST_WITH_VCPU) | VNX_BIT(VNX_VHOST_TURN),
 	.open = sched_open,
 	.read = sched_read,
 	.close = sched_close,

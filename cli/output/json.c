@@ -204,8 +204,17 @@ static void put_evidence(struct vnx_json *j, const char *key, const struct vnx_e
 
 static void put_reasons(struct vnx_json *j, const struct vnx_degradation *d)
 {
-	/* Who holds the CPU is measured by no hook of this version. */
-	vnx_json_open(j, "offenders", '[', true);
+	vnx_json_open(j, "offenders", '[', false);
+	for (size_t i = 0; i < d->offenders.n; i++) {
+		const struct vnx_offender *o = &d->offenders.v[i];
+
+		vnx_json_open(j, NULL, '{', true);
+		vnx_json_text(j, "kind", o->is_vm ? "vm" : "process");
+		vnx_json_string(j, "name", o->name);
+		vnx_json_uint(j, "pid", o->pid);
+		vnx_json_real(j, "share", o->share);
+		vnx_json_close(j);
+	}
 	vnx_json_close(j);
 	put_evidence(j, "evidence", d->evidence.v, d->evidence.n);
 	put_evidence(j, "against", d->against.v, d->against.n);
@@ -226,6 +235,10 @@ static void put_reasons(struct vnx_json *j, const struct vnx_degradation *d)
 	}
 	vnx_json_close(j);
 	vnx_json_string(j, "advice", d->advice);
+	vnx_json_string(j, "finding", d->finding);
+	vnx_json_real(j, "score", d->score);
+	vnx_json_bool(j, "from_baseline", d->from_baseline);
+	put_evidence(j, "levels", d->levels.v, d->levels.n);
 }
 
 static void put_degradation(struct vnx_json *j, const struct vnx_degradation *d)

@@ -199,9 +199,9 @@ static void put_meanwhile(struct vnx_layout *l, const struct vnx_vm_finding *vm,
 
 	if (!vnx_pick_episode(vm, bin_s, &ep))
 		return;
-	for (size_t i = 0; i < ep.first->evidence.n && i < ep.last->evidence.n; i++) {
-		const struct vnx_evidence *b = &ep.first->evidence.v[i];
-		const struct vnx_evidence *a = &ep.last->evidence.v[i];
+	for (size_t i = 0; i < ep.first->levels.n && i < ep.last->levels.n; i++) {
+		const struct vnx_evidence *b = &ep.first->levels.v[i];
+		const struct vnx_evidence *a = &ep.last->levels.v[i];
 
 		if (b->metric != a->metric || !vnx_metric_is_call(b->metric))
 			continue;
@@ -213,6 +213,39 @@ static void put_meanwhile(struct vnx_layout *l, const struct vnx_vm_finding *vm,
 	}
 	if (*list)
 		put_label(l, "meanwhile", vnx_layout_format(l, "%s calls/s", list));
+}
+
+/* What decided each cause, and who is to blame; falls of one finding are told once. */
+static void put_findings(struct vnx_layout *l, const struct vnx_vm_finding *vm)
+{
+	const char *last = "";
+
+	for (size_t i = 0; i < vm->degradations.n; i++) {
+		const struct vnx_degradation *d = &vm->degradations.v[i];
+		const char *who = "";
+		char share[VNX_UNIT_LEN], start[VNX_UNIT_LEN];
+
+		for (size_t k = 0; k < d->offenders.n; k++) {
+			const struct vnx_offender *o = &d->offenders.v[k];
+
+			who = vnx_layout_format(
+				l, "%s%s%s %s (pid" VNX_NBSP "%u) for %s", who, *who ? ", " : "",
+				o->is_vm ? "VM" : "process", vnx_layout_safe(l, o->name), o->pid,
+				vnx_layout_glue(l, vnx_percent_format(o->share, share)));
+		}
+		if (!d->finding || !*d->finding || !strcmp(d->finding, last))
+			continue;
+		last = d->finding;
+		vnx_seconds_format(d->start_s, start);
+		put_label(l, "why",
+			  vnx_layout_format(l, "%s%s%s%s%s", vnx_layout_safe(l, d->finding),
+					    *who ? " The CPU was held by " : "", who,
+					    *who ? " of that." : "",
+					    vm->degradations.n > 1
+						    ? vnx_layout_format(l, " (fall at %s)",
+									vnx_layout_glue(l, start))
+						    : ""));
+	}
 }
 
 static bool told_before(const struct vnx_vm_finding *vm, size_t i, const char *what)
@@ -271,6 +304,7 @@ static void put_degradations(struct vnx_layout *l, const struct vnx_vm_finding *
 			"before", "after", "change", "cause");
 	for (size_t i = 0; i < vm->degradations.n; i++)
 		put_degradation(l, &vm->degradations.v[i]);
+	put_findings(l, vm);
 	put_meanwhile(l, vm, bin_s);
 	put_missing(l, vm, verbose);
 	put_advice(l, vm);

@@ -95,7 +95,7 @@ static void study_is_degraded(void **state)
 	assert_true(isnan(d->end_s) && d->change < -0.2 && d->change > -0.45 && d->p <= 0.01);
 	assert_true(fabs(d->change - (d->after_bps - d->before_bps) / d->before_bps) < 1e-12);
 	assert_int_equal(d->cause, VNX_CAUSE_UNKNOWN);
-	assert_true(*d->advice && d->missing.n == 3);
+	assert_true(*d->advice && d->missing.n >= 3);
 	assert_string_equal(d->missing.v[0].what, "vhost_runq_wait");
 	assert_non_null(strstr(d->missing.v[0].how, "/proc/148/schedstat"));
 	for (size_t i = 1; i < f->degradations.n; i++) /* levels join up */

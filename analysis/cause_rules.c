@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The causes, a rule each. Every number is set against the VM's own before the fall (or an
+ * earlier run's), never against an absolute one: hosts and kernels differ by far more than ill
+ * and well do. A score is 1 where what must hold was clearly measured, 0 where it was not, and
+ * rises between two bounds that were set on the tuning half of the fault suite (tests/lab).
+ */
+#include "analysis/diagnose_parts.h"
+
+#include <math.h>
+
+/* 0 below @lo, 1 above @hi, a straight line between; what was not measured is 0. */
+static double ramp(double x, double lo, double hi)
+{
+	return isnan(x) || x <= lo ? 0 : x >= hi ? 1 : (x - lo) / (hi - lo);
+}
+
+static double rise(const struct vnx_judge *j, enum vnx_metric m)
+{
+	return j->a[m] - j->b[m];
+}
+
+/* NaN counts as nothing. */
+static double or0(double x)
+{
+	return isnan(x) ? 0 : x;
+}
+
+static double packets(const double *level)
+{
+	return or0(level[VNX_TX_PACKETS]) + or0(level[VNX_RX_PACKETS]);
+}
+
+/* More of @m per packet than before. */
+static double rise_per_packet(const struct vnx_judge *j, enum vnx_metric m)
+{
+	double a = packets(j->a), b = packets(j->b);
+
+	return a > 0 ? j->a[m] / a - (b > 0 ? or0(j->b[m]) / b : 0) : NAN;
+}
+
+static double drop_share(const struct vnx_judge *j)
+{
+	return fmax(or0(rise_per_packet(j, VNX_QDISC_DROPS)),
+		    or0(rise_per_packet(j, VNX_UPLINK_DROPS)));
+}
+
+/* Measurement */
+
+static bool bin_is_bad(const struct vnx_case *c, size_t i)
+{
+	return (c->conf->lost && c->conf->lost[i]) || !isfinite(c->f->series[VNX_THROUGHPUT][i]);
+}
+
+/* Something was lost or not measured right where the fall starts. */
+static bool start_is_torn(const struct vnx_judge *j)
+{
+	size_t last = j->at + j->c->conf->min_bins;
+
+	for (size_t i = j->at ? j->at - 1 : 0; i < last && i < j->c->grid->n; i++)
+		if (bin_is_bad(j->c, i))
+			return true;
+	return false;
+}
+
+/*
+ * A loss at the start of a level that is well measured afterwards does not explain the
+ * level: busy hosts lose events, and fall, for one reason. A stepped clock moves the load
+ * generator's times against ours, the tap's are ours.
+ */
+static double artefact_score(const struct vnx_judge *j)
+{
+	size_t good = 0;
+
+	if (j->c->conf->clock_stepped && !j->c->tap)
+		return 1;
+	if (!start_is_torn(j))
+		return 0;
+	for (size_t i = j->at; i < j->next; i++)
+		good += !bin_is_bad(j->c, i);
+	/* else the share of the level that the loss could have touched */
+	return good < VNX_JUDGE_BINS ? 1 : 1 - (double)good / (double)(j->next - j->at);
+}
+
+static char *artefact_finding(const struct vnx_judge *j)
+{
+	return strdup(j->c->conf->clock_stepped && !j->c->tap
+			      ? "A clock was stepped during the run."
+			      : "Events or bins were lost right where this fall starts.");
+}
+
+static char *artefact_advice(const struct vnx_judge *j)
+{
+	return strdup(j->c->conf->clock_stepped
+			      ? "Measure again: a clock was stepped during the run, so the load's "
+				"times cannot be trusted."
+			      : "Measure again: events or bins were lost right where this fall "
+				"starts.");
+}
+
+/* CPU */
+
+/* How much of the worker's new waiting a quota, or its own vCPU, accounts for. */
+static double quota_part(const struct vnx_judge *j)
+{
+	double wait = rise(j, VNX_VHOST_RUNQ_WAIT), quota = or0(rise(j, VNX_VHOST_THROTTLED));
+
+	if (quota <= 0.01)
+		return 0;
+	return wait > 0 ? fmin(1, quota / wait) : 1;
+}
+
+static double own_part(const struct vnx_judge *j)
+{
+	double all = j->worker.own + j->worker.other + j->worker.idle;
+
+	return j->worker.known && all > 0.005 ? j->worker.own / all : 0;
+}
+
+static double throttled_score(const struct vnx_judge *j)
+{
+	double wait = rise(j, VNX_VHOST_RUNQ_WAIT);
+	bool pinned = j->a[VNX_VHOST_WITH_VCPU] > 0.5;
+	double quota = ramp(rise(j, VNX_VHOST_THROTTLED), 0.02, 0.1);
+	double core = pinned || (own_part(j) > 0.6 && j->a[VNX_VHOST_CPUS] < 1.5)
+			      ? ramp(wait, 0.02, 0.08)
+			      : 0;
+
+	return fmax(quota, core);
+}
+
+static double contention_score(const struct vnx_judge *j)
+{
+	double wait = rise(j, VNX_VHOST_RUNQ_WAIT);
+	double demand = j->a[VNX_VHOST_RUNQ_WAIT] + j->a[VNX_VHOST_RUN];
+	double starved = demand > 0 ? j->a[VNX_VHOST_RUNQ_WAIT] / demand : 0;
+	double s = ramp(wait, 0.02, 0.08) * ramp(starved, 0.05, 0.15);
+
+	return s * (1 - ramp(quota_part(j), 0.3, 0.7)) * (1 - throttled_score(j));
+}
+
+static double vcpu_score(const struct vnx_judge *j)
+{
+	double wait = ramp(rise(j, VNX_VCPU_RUNQ_WAIT), 0.05, 0.15);
+	double quota = ramp(rise(j, VNX_VCPU_THROTTLED), 0.02, 0.1);
+
+	return fmax(wait, quota) * (1 - fmax(contention_score(j), throttled_score(j)));
+}
+
+static double saturated_score(const struct vnx_judge *j)
+{
+	double run = j->a[VNX_VHOST_RUN], wait = or0(j->a[VNX_VHOST_RUNQ_WAIT]);
+	double more = rise(j, VNX_VHOST_RUN);
+
+	/* As often as it runs all it can, it was not so before. */
+	return ramp(run + wait, 0.85, 0.95) * ramp(run, 0.6, 0.75) * ramp(more, 0.02, 0.08) *
+	       (1 - fmax(contention_score(j), throttled_score(j)));
+}
+
+/* Path */
+
+static double link_score(const struct vnx_judge *j)
+{
+	double held = ramp(rise(j, VNX_QDISC_OVERLIMITS), 1, 20);
+	double full = ramp(j->a[VNX_UPLINK_USE], 0.85, 0.95) *
+		      ramp(rise(j, VNX_UPLINK_USE) + 0.05, 0, 0.05);
+	double queued = ramp(rise(j, VNX_QDISC_BACKLOG), 20e3, 100e3);
+
+	return fmax(fmax(held, full), fmax(queued, ramp(drop_share(j), 2e-5, 5e-4)));
+}
+
+static double loss_share(const struct vnx_judge *j)
+{
+	return fmax(fmax(or0(rise_per_packet(j, VNX_LOAD_OOO)),
+			 or0(rise_per_packet(j, VNX_LOAD_RETRANS))),
+		    or0(rise_per_packet(j, VNX_LOAD_LOST)));
+}
+
+static double path_score(const struct vnx_judge *j)
+{
+	double taps =
+		fmax(or0(rise_per_packet(j, VNX_TX_DROPS)), or0(rise_per_packet(j, VNX_RX_DROPS)));
+
+	return ramp(loss_share(j), 1e-4, 1e-3) * (1 - link_score(j)) * (1 - ramp(taps, 1e-5, 1e-4));
+}
+
+/* Ends */
+
+static bool receives_here(const struct vnx_judge *j)
+{
+	return !isnan(j->a[VNX_LOAD_RECVQ]) && isnan(j->a[VNX_LOAD_BUSY]);
+}
+
+static double receiver_score(const struct vnx_judge *j)
+{
+	double window = ramp(rise(j, VNX_LOAD_RWND), 0.05, 0.2);
+	double queue = 0, stopped = 0;
+
+	if (receives_here(j)) {
+		double was = fmax(or0(j->b[VNX_LOAD_RECVQ]), 16e3);
+
+		queue = ramp(j->a[VNX_LOAD_RECVQ] / was, 1.5, 4);
+		stopped = ramp(rise(j, VNX_LOAD_STOPPED), 0.05, 0.2);
+	}
+	return fmax(window, fmax(queue, stopped));
+}
+
+static double storm_score(const struct vnx_judge *j)
+{
+	enum vnx_metric kick = isnan(j->a[VNX_TX_KICK]) ? VNX_HANDLE_TX : VNX_TX_KICK;
+	double more = j->b[kick] > 0 ? j->a[kick] / j->b[kick] : NAN;
+	double was = j->b[kick] > 0 ? j->b[VNX_TX_BYTES] / j->b[kick] : NAN;
+	double is = j->a[kick] > 0 ? j->a[VNX_TX_BYTES] / j->a[kick] : NAN;
+
+	return ramp(more, 1.3, 2) * ramp(was / is, 2, 4) * (1 - saturated_score(j));
+}
+
+static double emulated_score(const struct vnx_judge *j)
+{
+	enum vnx_backend b = j->c->f->vm.backend;
+
+	if (b != VNX_BACKEND_QEMU && b != VNX_BACKEND_EMULATED)
+		return 0;
+	/* It cannot be what changed within a run; but it is dear enough to be told. */
+	return j->c->baseline && vnx_backend_has_worker(j->c->baseline->backend) ? 1 : 0.55;
+}
+
+/* All other places were looked at, and nothing is the matter there. */
+static bool all_measured(const struct vnx_judge *j)
+{
+	return !j->c->tap && !isnan(j->a[VNX_VHOST_RUNQ_WAIT]) &&
+	       !isnan(j->a[VNX_VCPU_RUNQ_WAIT]) && !isnan(j->a[VNX_QDISC_DROPS]) &&
+	       (receives_here(j) || !isnan(j->a[VNX_LOAD_BUSY]));
+}
+
+static double sender_score(const struct vnx_judge *j)
+{
+	double here =
+		fmax(ramp(-rise(j, VNX_LOAD_BUSY), 0.1, 0.3),
+		     isnan(j->a[VNX_LOAD_BUSY]) ? 0 : ramp(rise(j, VNX_LOAD_STOPPED), 0.05, 0.2));
+	double others = 0, there;
+
+	for (size_t i = 0; i < VNX_CAUSE_MAX; i++)
+		others = fmax(others, j->score[i]);
+	if (!isnan(j->a[VNX_LOAD_BUSY]))
+		return here * (1 - others);
+	/* The worker has less to do, by about as much as throughput fell. */
+	there = ramp(-rise(j, VNX_VHOST_RUN) / fmax(or0(j->b[VNX_VHOST_RUN]), 1e-9), 0.02, 0.1);
+	return all_measured(j) ? 0.8 * there * (1 - others) : 0;
+}
+
+/* Words */
+
+static double percent(double share)
+{
+	return 100 * or0(share);
+}
+
+static char *contention_finding(const struct vnx_judge *j)
+{
+	return vnx_asprintf("The vhost thread could run but had no CPU for %.0f %% of the time, "
+			    "%.0f %% before; it ran for %.0f %%, %.0f %% before.",
+			    percent(j->a[VNX_VHOST_RUNQ_WAIT]), percent(j->b[VNX_VHOST_RUNQ_WAIT]),
+			    percent(j->a[VNX_VHOST_RUN]), percent(j->b[VNX_VHOST_RUN]));
+}
+
+static char *contention_advice(const struct vnx_judge *j)
+{
+	return strdup("Give the vhost thread a CPU of its own (taskset, libvirt's emulatorpin), or "
+		      "move or limit those that hold it: they are named as offenders.");
+}
+
+static char *throttled_finding(const struct vnx_judge *j)
+{
+	if (ramp(rise(j, VNX_VHOST_THROTTLED), 0.02, 0.1) > 0)
+		return vnx_asprintf("A CPU quota held the vhost thread's control group back for "
+				    "%.0f %% of the time, %.0f %% before.",
+				    percent(j->a[VNX_VHOST_THROTTLED]),
+				    percent(j->b[VNX_VHOST_THROTTLED]));
+	return vnx_asprintf("The vhost thread may run only on the CPU of its own vCPU: it waited "
+			    "for %.0f %% of the time, %.0f %% before.",
+			    percent(j->a[VNX_VHOST_RUNQ_WAIT]), percent(j->b[VNX_VHOST_RUNQ_WAIT]));
+}
+
+static char *throttled_advice(const struct vnx_judge *j)
+{
+	if (ramp(rise(j, VNX_VHOST_THROTTLED), 0.02, 0.1) > 0)
+		return strdup("Raise or lift the quota (cpu.max of the VM's control group; "
+			      "libvirt: cputune period, quota, emulator_quota).");
+	return strdup("Let the vhost thread use another CPU than its own vCPU (taskset -p; "
+		      "libvirt: emulatorpin apart from vcpupin).");
+}
+
+static char *vcpu_finding(const struct vnx_judge *j)
+{
+	if (rise(j, VNX_VCPU_THROTTLED) > 0.02)
+		return vnx_asprintf("A CPU quota held the vCPUs back for %.0f %% of the time, "
+				    "%.0f %% before; the vhost thread waited for %.0f %%.",
+				    percent(j->a[VNX_VCPU_THROTTLED]),
+				    percent(j->b[VNX_VCPU_THROTTLED]),
+				    percent(j->a[VNX_VHOST_RUNQ_WAIT]));
+	return vnx_asprintf("The vCPUs could run but had no CPU for %.0f %% of the time, %.0f %% "
+			    "before; the vhost thread waited for %.0f %%, %.0f %% before.",
+			    percent(j->a[VNX_VCPU_RUNQ_WAIT]), percent(j->b[VNX_VCPU_RUNQ_WAIT]),
+			    percent(j->a[VNX_VHOST_RUNQ_WAIT]), percent(j->b[VNX_VHOST_RUNQ_WAIT]));
+}
+
+static char *vcpu_advice(const struct vnx_judge *j)
+{
+	if (rise(j, VNX_VCPU_THROTTLED) > 0.02)
+		return strdup(
+			"Raise or lift the quota of the vCPUs (libvirt: cputune vcpu_quota).");
+	return strdup("Give the vCPUs CPUs of their own (vcpupin), or move or limit those that "
+		      "hold them: they are named as offenders.");
+}
+
+static char *saturated_finding(const struct vnx_judge *j)
+{
+	return vnx_asprintf("The vhost thread ran for %.0f %% of the time, %.0f %% before, and "
+			    "handled %.0f packets/s, %.0f before.",
+			    percent(j->a[VNX_VHOST_RUN]), percent(j->b[VNX_VHOST_RUN]),
+			    packets(j->a), packets(j->b));
+}
+
+static char *saturated_advice(const struct vnx_judge *j)
+{
+	return strdup("One worker is not enough: give the card more queues (queues=N, mq=on; "
+		      "ethtool -L in the guest), or fewer, larger packets.");
+}
+
+static char *storm_finding(const struct vnx_judge *j)
+{
+	enum vnx_metric kick = isnan(j->a[VNX_TX_KICK]) ? VNX_HANDLE_TX : VNX_TX_KICK;
+
+	return vnx_asprintf("The guest rang %.0f times a second with %.0f bytes each, before it "
+			    "was %.0f times with %.0f bytes.",
+			    j->a[kick], j->a[VNX_TX_BYTES] / j->a[kick], j->b[kick],
+			    j->b[VNX_TX_BYTES] / j->b[kick]);
+}
+
+static char *storm_advice(const struct vnx_judge *j)
+{
+	return strdup("Look in the guest for the program that sends tiny packets: let it collect "
+		      "them (no TCP_NODELAY, larger writes, UDP_SEGMENT).");
+}
+
+static char *link_finding(const struct vnx_judge *j)
+{
+	if (j->a[VNX_UPLINK_USE] > 0.85)
+		return vnx_asprintf("The uplink is %.0f %% full, %.0f %% before; %.0f packets/s "
+				    "were dropped.",
+				    percent(j->a[VNX_UPLINK_USE]), percent(j->b[VNX_UPLINK_USE]),
+				    or0(j->a[VNX_QDISC_DROPS]) + or0(j->a[VNX_UPLINK_DROPS]));
+	return vnx_asprintf("Queues at the tap or the uplink dropped %.1f packets/s (%.1f before), "
+			    "a shaper held back %.0f times a second (%.0f before), %.0f kB waited.",
+			    or0(j->a[VNX_QDISC_DROPS]), or0(j->b[VNX_QDISC_DROPS]),
+			    or0(j->a[VNX_QDISC_OVERLIMITS]), or0(j->b[VNX_QDISC_OVERLIMITS]),
+			    or0(j->a[VNX_QDISC_BACKLOG]) / 1e3);
+}
+
+static char *link_advice(const struct vnx_judge *j)
+{
+	return strdup("tc -s qdisc and ethtool -S on the tap and the uplink show which queue: "
+		      "raise or remove the shaper, or get a faster link.");
+}
+
+static char *path_finding(const struct vnx_judge *j)
+{
+	return vnx_asprintf("%.2f %% of the packets had to be sent again or came out of order, "
+			    "more than before; no queue of this host dropped any.",
+			    percent(loss_share(j)));
+}
+
+static char *path_advice(const struct vnx_judge *j)
+{
+	return strdup("Look beyond the host: the switch port's error counters, cables, and the far "
+		      "host's own drops (nstat, ethtool -S there).");
+}
+
+static char *receiver_finding(const struct vnx_judge *j)
+{
+	if (receives_here(j) && rise(j, VNX_LOAD_STOPPED) > 0.05)
+		return vnx_asprintf("The receiving program was stopped for %.0f %% of the time.",
+				    percent(j->a[VNX_LOAD_STOPPED]));
+	if (receives_here(j))
+		return vnx_asprintf("%.0f kB lay unread in the receiving program's sockets, "
+				    "%.0f kB before.",
+				    j->a[VNX_LOAD_RECVQ] / 1e3, or0(j->b[VNX_LOAD_RECVQ]) / 1e3);
+	return vnx_asprintf("The receiver's window held the sender back for %.0f %% of the time, "
+			    "%.0f %% before.",
+			    percent(j->a[VNX_LOAD_RWND]), percent(j->b[VNX_LOAD_RWND]));
+}
+
+static char *receiver_advice(const struct vnx_judge *j)
+{
+	return strdup("The network delivers more than the receiver reads: look at the CPU, the "
+		      "disk and the buffers of the receiving program.");
+}
+
+static char *sender_finding(const struct vnx_judge *j)
+{
+	if (!isnan(j->a[VNX_LOAD_BUSY]))
+		return vnx_asprintf("The sending program had something to send for %.0f %% of the "
+				    "time, %.0f %% before.",
+				    percent(j->a[VNX_LOAD_BUSY]), percent(j->b[VNX_LOAD_BUSY]));
+	return vnx_asprintf(
+		"The vhost thread had less to do (%.0f %% of a CPU, %.0f %% before) and "
+		"did not wait for a CPU; no queue dropped, nothing was lost, the "
+		"receiver kept up.",
+		percent(j->a[VNX_VHOST_RUN]), percent(j->b[VNX_VHOST_RUN]));
+}
+
+static char *sender_advice(const struct vnx_judge *j)
+{
+	return strdup("Look at the sender itself: its program, its CPUs and its disk; the path "
+		      "behind it is not the limit.");
+}
+
+static char *emulated_finding(const struct vnx_judge *j)
+{
+	const struct vnx_vm *vm = &j->c->f->vm;
+
+	return vnx_asprintf("The card (%s) has no vhost worker: QEMU itself carries every packet.",
+			    vm->nic && *vm->nic ? vm->nic : "model not known");
+}
+
+static char *emulated_advice(const struct vnx_judge *j)
+{
+	const struct vnx_vm *vm = &j->c->f->vm;
+
+	if (vm->backend == VNX_BACKEND_QEMU)
+		return strdup("Switch vhost on for this card (vhost=on; libvirt: driver name "
+			      "'vhost'): now QEMU itself carries every packet.");
+	return vnx_asprintf("Replace the emulated card (%s) by virtio-net with vhost=on: now QEMU "
+			    "itself carries every packet, register by register.",
+			    vm->nic && *vm->nic ? vm->nic : "model not known");
+}
+
+#define END VNX_LOST
+
+const struct vnx_cause_rule vnx_cause_rules[] = {
+	{ VNX_CAUSE_MEASUREMENT_ARTEFACT,
+	  artefact_score,
+	  { END },
+	  { END },
+	  artefact_finding,
+	  artefact_advice },
+	{ VNX_CAUSE_THROTTLED,
+	  throttled_score,
+	  { VNX_VHOST_THROTTLED, VNX_VHOST_RUNQ_WAIT, VNX_VHOST_CPUS, VNX_VHOST_WITH_VCPU,
+	    VNX_VHOST_RUN, END },
+	  { END },
+	  throttled_finding,
+	  throttled_advice },
+	{ VNX_CAUSE_CPU_CONTENTION,
+	  contention_score,
+	  { VNX_VHOST_RUNQ_WAIT, VNX_VHOST_RUN, VNX_VCPU_RUNQ_WAIT, VNX_VHOST_TURN, VNX_HOST_IDLE,
+	    END },
+	  { VNX_HOST_IDLE, VNX_VHOST_THROTTLED, VNX_QDISC_DROPS, VNX_LOAD_RECVQ, END },
+	  contention_finding,
+	  contention_advice },
+	{ VNX_CAUSE_VCPU_STARVED,
+	  vcpu_score,
+	  { VNX_VCPU_RUNQ_WAIT, VNX_VCPU_THROTTLED, VNX_VCPU_RUN, VNX_VHOST_RUNQ_WAIT, END },
+	  { VNX_HOST_IDLE, VNX_QDISC_DROPS, VNX_LOAD_RECVQ, END },
+	  vcpu_finding,
+	  vcpu_advice },
+	{ VNX_CAUSE_VHOST_SATURATED,
+	  saturated_score,
+	  { VNX_VHOST_RUN, VNX_VHOST_RUNQ_WAIT, VNX_TX_PACKETS, VNX_RX_PACKETS, VNX_TX_KICK, END },
+	  { VNX_QDISC_DROPS, VNX_LOAD_RECVQ, END },
+	  saturated_finding,
+	  saturated_advice },
+	{ VNX_CAUSE_EMULATED_BACKEND,
+	  emulated_score,
+	  { VNX_VCPU_ENTER, VNX_VCPU_RUN, END },
+	  { END },
+	  emulated_finding,
+	  emulated_advice },
+	{ VNX_CAUSE_LINK_LIMITED,
+	  link_score,
+	  { VNX_QDISC_DROPS, VNX_QDISC_OVERLIMITS, VNX_QDISC_BACKLOG, VNX_UPLINK_USE,
+	    VNX_UPLINK_DROPS, VNX_LOAD_OOO, END },
+	  { VNX_LOAD_RECVQ, END },
+	  link_finding,
+	  link_advice },
+	{ VNX_CAUSE_RECEIVER_LIMITED,
+	  receiver_score,
+	  { VNX_LOAD_RECVQ, VNX_LOAD_STOPPED, VNX_LOAD_RWND, VNX_LOAD_RUN, VNX_LOAD_WAIT, END },
+	  { VNX_QDISC_DROPS, VNX_LOAD_OOO, VNX_LOAD_RETRANS, END },
+	  receiver_finding,
+	  receiver_advice },
+	{ VNX_CAUSE_NOTIFICATION_STORM,
+	  storm_score,
+	  { VNX_TX_KICK, VNX_HANDLE_TX, VNX_TX_BYTES, VNX_TX_PACKETS, VNX_VHOST_RUN, END },
+	  { END },
+	  storm_finding,
+	  storm_advice },
+	{ VNX_CAUSE_PATH_LOSS,
+	  path_score,
+	  { VNX_LOAD_OOO, VNX_LOAD_RETRANS, VNX_LOAD_LOST, VNX_QDISC_DROPS, VNX_TX_DROPS,
+	    VNX_RX_DROPS, END },
+	  { VNX_QDISC_DROPS, END },
+	  path_finding,
+	  path_advice },
+	/* Last: it asks what became of the others. */
+	{ VNX_CAUSE_SENDER_LIMITED,
+	  sender_score,
+	  { VNX_LOAD_BUSY, VNX_VHOST_RUN, VNX_VHOST_RUNQ_WAIT, VNX_VCPU_RUNQ_WAIT, VNX_TX_PACKETS,
+	    VNX_QDISC_DROPS, VNX_LOAD_RECVQ, END },
+	  { VNX_LOAD_RECVQ, VNX_QDISC_DROPS, END },
+	  sender_finding,
+	  sender_advice },
+};
+const size_t vnx_n_cause_rules = VNX_ARRAY_SIZE(vnx_cause_rules);
