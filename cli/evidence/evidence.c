@@ -5,6 +5,7 @@ const struct vnx_source_ops *const vnx_sources[] = {
 	&vnx_source_sched,
 	&vnx_source_quota,
 	&vnx_source_host,
+	&vnx_source_net,
 	NULL,
 };
 
