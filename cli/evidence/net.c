@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the interfaces on the VMs' path and their queueing disciplines dropped, held back and
+ * carried, by rtnetlink.
+ *
+ * Disciplines are had by a dump of all alone: a request for one is answered to everybody who
+ * listens to changes (net/sched/sch_api.c, qdisc_notify), and no filter by interface is known
+ * to the kernel's dump.
+ *
+ * The backlog of a CPU (/proc/net/softnet_stat) is not read: it is the host's and no path's,
+ * and what it drops is already among the drops of the interface that the packet came from.
+ */
+#include "cli/evidence/net.h"
+
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "cli/clock.h"
+
+/* As many interfaces are asked for one by one; of more, all of the host's at once. */
+#define ONE_BY_ONE_MAX 64
+/* Reading may take 1/1000 of a CPU, unless news would be older than this. */
+#define READ_SHARE 1000
+#define READ_MAX_NS (5 * VNX_NSEC_PER_SEC)
+/* The kernel fills no larger batches (net/netlink/af_netlink.c). */
+#define BATCH_SIZE 32768
+
+struct net {
+	struct mnl_socket *sock;
+	unsigned seq;
+	bool interrupted; /* interfaces came or went during the dump: some may be missing */
+	bool no_qdiscs;   /* a kernel without traffic control */
+	uint64_t links_due_ns, queues_due_ns;
+	struct vnx_net_ports ports;
+};
+
+static void net_close(void *src)
+{
+	struct net *n = src;
+
+	if (n->sock)
+		mnl_socket_close(n->sock);
+	free(n->ports.v);
+	free(n);
+}
+
+static int net_open(void **src, struct vnx_err *err)
+{
+	struct net *n = calloc(1, sizeof(*n));
+	int ret;
+
+	if (!n)
+		return -ENOMEM;
+	n->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	if (!n->sock || mnl_socket_bind(n->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
+		ret = -errno;
+		net_close(n);
+		return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-netlink",
+				   "cannot open a netlink socket: %s", strerror(-ret));
+	}
+	*src = n;
+	return 0;
+}
+
+/* An interface that came or went is no reason to drop the rest, as mnl_cb_run() would. */
+static void allow_interrupt(struct net *n, char *buf, size_t len)
+{
+	struct nlmsghdr *nlh = (struct nlmsghdr *)buf;
+	int left = (int)len;
+
+	while (mnl_nlmsg_ok(nlh, left)) {
+		n->interrupted |= nlh->nlmsg_flags & NLM_F_DUMP_INTR;
+		nlh->nlmsg_flags &= ~NLM_F_DUMP_INTR;
+		nlh = mnl_nlmsg_next(nlh, &left);
+	}
+}
+
+/*
+ * Sends the request in @buf, of BATCH_SIZE, and has its answer parsed. The kernel fills the
+ * first batch while it takes the request, each further one while the one before is received.
+ */
+static int ask(struct net *n, char *buf, mnl_cb_t parse)
+{
+	struct vnx_net_answer answer = { .ports = &n->ports };
+	struct nlmsghdr *nlh = (struct nlmsghdr *)buf;
+	unsigned port = mnl_socket_get_portid(n->sock), seq = ++n->seq;
+	bool dump = (nlh->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+	uint64_t before = vnx_clock_mono(), after;
+	int ret = MNL_CB_OK;
+
+	nlh->nlmsg_seq = seq;
+	if (mnl_socket_sendto(n->sock, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	after = vnx_clock_mono();
+	do {
+		ssize_t len;
+
+		answer.t_ns = before + (after - before) / 2;
+		before = vnx_clock_mono();
+		len = mnl_socket_recvfrom(n->sock, buf, BATCH_SIZE);
+		after = vnx_clock_mono();
+		if (len < 0)
+			return -errno;
+		allow_interrupt(n, buf, (size_t)len);
+		ret = mnl_cb_run(buf, (size_t)len, seq, port, parse, &answer);
+	} while (dump && ret == MNL_CB_OK);
+	if (ret < 0) {
+		ret = -errno;
+		/* What is left of this answer must not be taken for the next one. */
+		while (recv(mnl_socket_get_fd(n->sock), buf, BATCH_SIZE, MSG_DONTWAIT) > 0)
+			;
+		return ret;
+	}
+	return 0;
+}
+
+/* @ifindex 0: of all interfaces. */
+static int ask_links(struct net *n, uint32_t ifindex)
+{
+	char buf[BATCH_SIZE];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct if_stats_msg *msg;
+
+	nlh->nlmsg_type = RTM_GETSTATS;
+	nlh->nlmsg_flags = NLM_F_REQUEST | (ifindex ? 0 : NLM_F_DUMP);
+	msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
+	msg->ifindex = ifindex;
+	msg->filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64);
+	return ask(n, buf, vnx_net_parse_link);
+}
+
+static int ask_queues(struct net *n)
+{
+	char buf[BATCH_SIZE];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+
+	nlh->nlmsg_type = RTM_GETQDISC;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct tcmsg));
+	return ask(n, buf, vnx_net_parse_queues);
+}
+
+static int read_links(struct net *n, const struct vnx_readings *out)
+{
+	int ret = 0;
+
+	n->interrupted = false;
+	for (size_t i = 0; i < n->ports.n; i++)
+		n->ports.v[i].link.t_ns = 0;
+	if (n->ports.n > ONE_BY_ONE_MAX)
+		ret = ask_links(n, 0);
+	for (size_t i = 0; i < n->ports.n && n->ports.n <= ONE_BY_ONE_MAX && !ret; i++) {
+		ret = ask_links(n, n->ports.v[i].ifindex);
+		/* Gone, or never in our network namespace. */
+		if (ret == -ENODEV)
+			ret = 0;
+	}
+	for (size_t i = 0; i < n->ports.n && !ret; i++)
+		ret = vnx_net_emit_link(&n->ports.v[i], !n->interrupted, out);
+	return ret;
+}
+
+static int read_queues(struct net *n, const struct vnx_readings *out)
+{
+	int ret;
+
+	n->interrupted = false;
+	for (size_t i = 0; i < n->ports.n; i++)
+		n->ports.v[i].queues = (struct vnx_net_queues){ 0 };
+	ret = n->ports.n && !n->no_qdiscs ? ask_queues(n) : 0;
+	if (ret == -EOPNOTSUPP) {
+		n->no_qdiscs = true;
+		ret = 0;
+	}
+	for (size_t i = 0; i < n->ports.n && !ret; i++)
+		ret = vnx_net_emit_queues(&n->ports.v[i], !n->interrupted, out);
+	return ret;
+}
+
+static uint64_t own_thread_ns(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts))
+		return 0;
+	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* One of the two readings, if it is its turn; what it cost decides when the next one is. */
+static int read_when_due(struct net *n, int (*read)(struct net *, const struct vnx_readings *),
+			 uint64_t *due_ns, uint64_t now_ns, const struct vnx_readings *out)
+{
+	uint64_t begun_ns = own_thread_ns(), pause_ns;
+	int ret;
+
+	if (now_ns < *due_ns)
+		return 0;
+	ret = read(n, out);
+	pause_ns = (own_thread_ns() - begun_ns) * READ_SHARE;
+	*due_ns = now_ns + (pause_ns < READ_MAX_NS ? pause_ns : READ_MAX_NS);
+	return ret;
+}
+
+static int net_read(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
+		    struct vnx_err *err)
+{
+	struct net *n = src;
+	int ret = vnx_net_ports_sync(&n->ports, scene->vms);
+
+	if (!ret)
+		ret = read_when_due(n, read_links, &n->links_due_ns, scene->now_ns, out);
+	if (!ret)
+		ret = read_when_due(n, read_queues, &n->queues_due_ns, scene->now_ns, out);
+	if (!ret || ret == -ENOMEM)
+		return ret;
+	return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-netlink",
+			   "the interfaces' counters could not be read any more: %s",
+			   strerror(-ret));
+}
+
+const struct vnx_source_ops vnx_source_net = {
+	.name = "net",
+	.summary = "what taps, queueing disciplines and uplinks dropped, held back and carried",
+	.metrics = VNX_BIT(VNX_TX_DROPS) | VNX_BIT(VNX_RX_DROPS) | VNX_BIT(VNX_QDISC_DROPS) |
+		   VNX_BIT(VNX_QDISC_BACKLOG) | VNX_BIT(VNX_QDISC_OVERLIMITS) |
+		   VNX_BIT(VNX_UPLINK_USE) | VNX_BIT(VNX_UPLINK_DROPS),
+	.open = net_open,
+	.read = net_read,
+	.close = net_close,
+};
