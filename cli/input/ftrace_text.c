@@ -42,17 +42,18 @@ static void take_comment(struct vnx_text_worker *w, const char *p)
 {
 	static const char entries[] = "# entries-in-buffer/entries-written: ";
 	static const char latency[] = "# latency: ", started[] = "##### CPU ";
-	uint32_t cpu, us;
+	const char *q;
+	uint32_t number;
 
 	if (!strncmp(p, entries, sizeof(entries) - 1) && vnx_text_digit(p[sizeof(entries) - 1]))
 		take_entries(w, p + sizeof(entries) - 1);
 	else if (!strncmp(p, latency, sizeof(latency) - 1) &&
-		 (p = vnx_text_u32(p + sizeof(latency) - 1, &us)) && !strncmp(p, " us, #", 6))
-		take_latency(w, p + 6, us);
+		 (q = vnx_text_u32(p + sizeof(latency) - 1, &number)) && !strncmp(q, " us, #", 6))
+		take_latency(w, q + 6, number);
 	else if (!strncmp(p, started, sizeof(started) - 1) &&
-		 (p = vnx_text_u32(p + sizeof(started) - 1, &cpu)) &&
-		 !strncmp(p, " buffer started", 15))
-		vnx_text_lost(w, cpu, VNX_TEXT_STARTED, 0);
+		 (q = vnx_text_u32(p + sizeof(started) - 1, &number)) &&
+		 !strncmp(q, " buffer started", 15))
+		vnx_text_lost(w, number, VNX_TEXT_STARTED, 0);
 }
 
 /*
