@@ -18,6 +18,10 @@ static const struct vnx_clock_cost costs[] = {
 	  "it counts cycles: seconds are as good as the conversion, and nothing can be "
 	  "aligned by time stamps",
 	  .no_stamps = true },
+	{ VNX_CLOCK_SINCE_START,
+	  "it counts whole microseconds from the start of the trace, a moment that is not told: "
+	  "nothing can be aligned by time stamps",
+	  .no_stamps = true },
 	{ "perf", "it runs near CLOCK_MONOTONIC but drifts from it: alignment by time stamps gets "
 		  "worse with the length of the trace" },
 	{ "uptime", "it moves by whole jiffies (1 to 10 ms) and not while suspended" },

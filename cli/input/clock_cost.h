@@ -7,6 +7,9 @@
 
 #include "analysis/util.h"
 
+/* ftrace's latency format: microseconds since the trace began, a moment that it does not tell. */
+#define VNX_CLOCK_SINCE_START "since-start"
+
 struct vnx_clock_cost {
 	const char *clock;
 	const char *cost; /* one sentence without its full stop */

@@ -24,18 +24,36 @@ static void take_entries(struct vnx_text_worker *w, const char *p)
 	vnx_text_unlock(w->text);
 }
 
+/*
+ * "# latency: 16 us, #12/34, CPU#0 |" of print_trace_header(). Not 0: a tracer of latencies
+ * kept the worst one alone.
+ */
+static void take_latency(struct vnx_text_worker *w, const char *entries, uint32_t us)
+{
+	if (vnx_text_digit(*entries))
+		take_entries(w, entries);
+	if (us)
+		vnx_trace_warn(w->trace,
+			       "it tells of one latency of %" PRIu32 " us, not of calls over time",
+			       us);
+}
+
 static void take_comment(struct vnx_text_worker *w, const char *p)
 {
 	static const char entries[] = "# entries-in-buffer/entries-written: ";
-	static const char started[] = "##### CPU ";
-	uint32_t cpu;
+	static const char latency[] = "# latency: ", started[] = "##### CPU ";
+	const char *q;
+	uint32_t number;
 
 	if (!strncmp(p, entries, sizeof(entries) - 1) && vnx_text_digit(p[sizeof(entries) - 1]))
 		take_entries(w, p + sizeof(entries) - 1);
+	else if (!strncmp(p, latency, sizeof(latency) - 1) &&
+		 (q = vnx_text_u32(p + sizeof(latency) - 1, &number)) && !strncmp(q, " us, #", 6))
+		take_latency(w, q + 6, number);
 	else if (!strncmp(p, started, sizeof(started) - 1) &&
-		 (p = vnx_text_u32(p + sizeof(started) - 1, &cpu)) &&
-		 !strncmp(p, " buffer started", 15))
-		vnx_text_lost(w, cpu, VNX_TEXT_STARTED, 0);
+		 (q = vnx_text_u32(p + sizeof(started) - 1, &number)) &&
+		 !strncmp(q, " buffer started", 15))
+		vnx_text_lost(w, number, VNX_TEXT_STARTED, 0);
 }
 
 /*
@@ -182,6 +200,10 @@ static void take_graph(struct vnx_text_worker *w, struct vnx_ftrace_line *l, con
 		vnx_text_flaw(w, VNX_TEXT_NO_TIME, line);
 		return;
 	}
+	if (w->relative != (l->kind == VNX_FTRACE_GRAPH_RELATIVE)) {
+		vnx_text_flaw(w, VNX_TEXT_CLOCK, line);
+		return;
+	}
 	vnx_text_event(w, l->cpu, l->t_ns);
 	if (!vnx_ftrace_is_call(p) && strncmp(p, "/* ", 3))
 		return;
@@ -191,7 +213,7 @@ static void take_graph(struct vnx_text_worker *w, struct vnx_ftrace_line *l, con
 	}
 	/* print_graph_proc() of the kernel: a name of 7 may be cut, and "vhost-1" would lie. */
 	if (l->thread.comm_len >= 7) {
-		w->short_names = true;
+		w->short_names = 7;
 		l->thread.comm = NULL;
 	}
 	if (*p == '/')
@@ -220,13 +242,30 @@ static void take_other(struct vnx_text_worker *w, const char *line)
 	}
 }
 
+/* Latency format; false: the line is left out. */
+static bool take_relative(struct vnx_text_worker *w, struct vnx_ftrace_line *l, const char *line)
+{
+	if (l->kind == VNX_FTRACE_TICKS) {
+		vnx_text_flaw(w, VNX_TEXT_TICKS, line);
+		return false;
+	}
+	if (w->relative != (l->kind == VNX_FTRACE_RELATIVE)) {
+		vnx_text_flaw(w, VNX_TEXT_CLOCK, line);
+		return false;
+	}
+	/* It may be cut, and then "vhost-14" would lie. */
+	if (l->thread.comm_len >= VNX_FTRACE_LATENCY_COMM) {
+		w->short_names = VNX_FTRACE_LATENCY_COMM;
+		l->thread.comm = NULL;
+	}
+	return true;
+}
+
 static void take_context(struct vnx_text_worker *w, struct vnx_ftrace_line *l, const char *line)
 {
-	if (__builtin_expect(l->kind != VNX_FTRACE_CONTEXT, 0)) {
-		vnx_text_flaw(w, l->kind == VNX_FTRACE_TICKS ? VNX_TEXT_TICKS : VNX_TEXT_RELATIVE,
-			      line);
+	if (__builtin_expect(l->kind != VNX_FTRACE_CONTEXT || w->relative, 0) &&
+	    !take_relative(w, l, line))
 		return;
-	}
 	/* trace-cmd does not repeat the buffer's name behind a line that tells of a loss. */
 	if (__builtin_expect(w->private[0], 0)) {
 		if (!l->buffer && l->cpu == w->private[1])
@@ -255,6 +294,18 @@ static void decode(struct vnx_text_worker *w, const char *p, const char *end)
 	}
 }
 
+/* The first event decides. */
+static bool is_relative(const char *p, const char *end)
+{
+	struct vnx_ftrace_line l;
+
+	for (; p < end; p = (const char *)memchr(p, '\n', (size_t)(end - p)) + 1)
+		if (vnx_ftrace_context(p, &l) ||
+		    (vnx_ftrace_graph(p, &l) && l.kind != VNX_FTRACE_GRAPH_NO_TIME))
+			return l.kind == VNX_FTRACE_RELATIVE || l.kind == VNX_FTRACE_GRAPH_RELATIVE;
+	return false;
+}
+
 /* ---- the reader ---- */
 
 static int probe_line(const char *p)
@@ -278,16 +329,17 @@ static int ftrace_text_probe(const char *path, const unsigned char *head, size_t
 	return vnx_text_probe(head, len, probe_line);
 }
 
-static const struct vnx_text_format format = {
+const struct vnx_text_format vnx_ftrace_text_format = {
 	.decode = decode,
 	.words = words,
 	.capture = "ftrace",
+	.relative = is_relative,
 };
 
 static int ftrace_text_open(struct vnx_reader **out, struct vnx_input *in,
 			    const struct vnx_reader_conf *conf, struct vnx_err *err)
 {
-	return vnx_text_open(out, in, conf, &format, err);
+	return vnx_text_open(out, in, conf, &vnx_ftrace_text_format, err);
 }
 
 const struct vnx_reader_ops vnx_reader_ftrace_text = {

@@ -8,8 +8,9 @@
 enum vnx_ftrace_kind {
 	VNX_FTRACE_CONTEXT,
 	VNX_FTRACE_TICKS,    /* the stamp is a count */
-	VNX_FTRACE_RELATIVE, /* latency format of `trace` */
+	VNX_FTRACE_RELATIVE, /* latency format of `trace`: t_ns counts from an untold start */
 	VNX_FTRACE_GRAPH,
+	VNX_FTRACE_GRAPH_RELATIVE,
 	VNX_FTRACE_GRAPH_NO_TIME,
 };
 
@@ -22,6 +23,8 @@ struct vnx_ftrace_line {
 	struct vnx_text_thread thread;
 	const char *rest; /* what happened */
 };
+
+#define VNX_FTRACE_LATENCY_COMM 8 /* characters that lat_print_generic() leaves of a name */
 
 /* "COMM-PID [CPU] FLAGS TS: ...": false where the line is none. */
 bool vnx_ftrace_context(const char *p, struct vnx_ftrace_line *l);

@@ -50,6 +50,15 @@ static const char *parse_cpu(const char *p, uint32_t *cpu)
 	return *p == ' ' || *p == ':' || *p == '\n' ? NULL : p;
 }
 
+/* What was read as a number is of microseconds; false: of no trace's. */
+static bool take_micros(struct vnx_ftrace_line *l)
+{
+	if (l->t_ns > INT64_MAX / 1000)
+		return false;
+	l->t_ns *= 1000;
+	return true;
+}
+
 static const char *parse_stamp(const char *p, struct vnx_ftrace_line *l)
 {
 	bool whole;
@@ -59,6 +68,8 @@ static const char *parse_stamp(const char *p, struct vnx_ftrace_line *l)
 		return NULL;
 	l->kind = whole ? VNX_FTRACE_TICKS : VNX_FTRACE_CONTEXT;
 	if (whole && p[0] == 'u' && p[1] == 's') {
+		if (!take_micros(l))
+			return NULL;
 		l->kind = VNX_FTRACE_RELATIVE;
 		p += 2;
 		p = vnx_text_blanks(p + (*p && strchr("!+#*@$", *p) != NULL));
@@ -121,6 +132,21 @@ static bool search_context(const char *line, const char *nl, struct vnx_ftrace_l
 	return false;
 }
 
+/* "%8.8s-%-7d %3d": as in latency format, where the dash of the pid is the one at 8. */
+static bool latency_context(const char *p, struct vnx_ftrace_line *l)
+{
+	const char *dash = p + VNX_FTRACE_LATENCY_COMM;
+
+	if (*dash != '-' || !vnx_text_digit(dash[1]))
+		return false;
+	l->rest = parse_columns(dash + 1, l);
+	if (!l->rest || l->kind != VNX_FTRACE_RELATIVE)
+		return false;
+	l->buffer = 0;
+	vnx_text_trim(&l->thread, p, dash);
+	return true;
+}
+
 bool vnx_ftrace_context(const char *p, struct vnx_ftrace_line *l)
 {
 	const char *nl = memchr(p, '\n', COMM_WIDTH + 1);
@@ -136,7 +162,7 @@ bool vnx_ftrace_context(const char *p, struct vnx_ftrace_line *l)
 			return true;
 		}
 	}
-	return search_context(p, rawmemchr(p, '\n'), l);
+	return latency_context(p, l) || search_context(p, rawmemchr(p, '\n'), l);
 }
 
 /* ---- function_graph ---- */
@@ -157,6 +183,19 @@ static bool parse_proc(const char *p, const char *end, struct vnx_ftrace_line *l
 	return stop == end;
 }
 
+/* " d..1. | " of print_graph_lat_fmt(): letters, dots and digits, then a bar. @p: there are none. */
+static const char *skip_latency_flags(const char *p)
+{
+	const char *from = vnx_text_blanks(p), *q = from;
+
+	while (vnx_text_name_chars[(unsigned char)*q] || *q == '#')
+		q++;
+	if (q - from < 4 || q - from > FLAGS_MAX || vnx_text_digit(*from))
+		return p;
+	q = vnx_text_blanks(q);
+	return *q == '|' ? q + 1 : p;
+}
+
 bool vnx_ftrace_graph(const char *p, struct vnx_ftrace_line *l)
 {
 	const char *q;
@@ -165,11 +204,19 @@ bool vnx_ftrace_graph(const char *p, struct vnx_ftrace_line *l)
 	p = vnx_text_blanks(p);
 	q = vnx_text_time(p, &l->t_ns, &whole);
 	l->kind = VNX_FTRACE_GRAPH_NO_TIME;
-	if (q && !whole) {
+	if (q)
 		q = vnx_text_blanks(q);
+	if (q && whole && q[0] == 'u' && q[1] == 's' && q[2] == ' ') {
+		q = vnx_text_blanks(q + 2);
+		l->kind = VNX_FTRACE_GRAPH_RELATIVE;
+		if (!take_micros(l))
+			return false;
+	} else if (q && !whole) {
+		l->kind = VNX_FTRACE_GRAPH;
+	}
+	if (l->kind != VNX_FTRACE_GRAPH_NO_TIME) {
 		if (*q != '|')
 			return false;
-		l->kind = VNX_FTRACE_GRAPH;
 		p = vnx_text_blanks(q + 1);
 	}
 	p = vnx_text_u32(p, &l->cpu);
@@ -180,7 +227,7 @@ bool vnx_ftrace_graph(const char *p, struct vnx_ftrace_line *l)
 	l->thread.tgid = 0;
 	q = memchr(p, '|', (size_t)((const char *)rawmemchr(p, '\n') - p));
 	l->has_thread = q && parse_proc(p, q, l);
-	l->rest = l->has_thread ? q + 1 : p;
+	l->rest = skip_latency_flags(l->has_thread ? q + 1 : p);
 	return q != NULL;
 }
 

@@ -13,9 +13,10 @@
 #define SECTION_LEN 16
 #define FEATURE_MAX (16u << 20)
 
-#define HINT_UNNAMED                                                                     \
-	"If it is a copy, copy it whole. End perf record with Ctrl-C; or record into a " \
-	"pipe, whose names come first: perf record -o - ... > FILE"
+#define HINT_UNNAMED                                                                      \
+	"If it is a copy, copy it whole. Else name them by their numbers, which the host " \
+	"tells as long as it runs (cat /sys/kernel/tracing/events/kvm/kvm_entry/id): "     \
+	"--hook vcpu_enter=tp:unnamed:idNUMBER. Next time end perf record with Ctrl-C"
 
 struct vnx_reader {
 	struct perf_data pd;
@@ -196,9 +197,8 @@ static int open_file(struct perf_data *pd, struct vnx_err *err)
 		ret = load_features(pd, h + 72, data.offset + data.size);
 	if (ret)
 		return failed(pd, ret, err);
-	if (!data.size)
-		vnx_trace_warn(pd->trace, "perf record was not ended properly");
-	else if (!is_within(pd, &data))
+	pd->unfinished = !data.size;
+	if (data.size && !is_within(pd, &data))
 		vnx_trace_warn(pd->trace, "it ends at %" PRIu64 " of at least %" PRIu64 " bytes",
 			       pd->in->size, data.offset + data.size);
 	return failed(pd,
@@ -344,14 +344,6 @@ static const char *clock_name(const struct perf_data *pd)
 	return "perf";
 }
 
-static bool is_unnamed(const struct perf_data *pd)
-{
-	for (size_t i = 0; i < pd->attrs.n; i++)
-		if (pd->attrs.v[i].type == PERF_TYPE_TRACEPOINT && !pd->attrs.v[i].event[0])
-			return true;
-	return false;
-}
-
 static int perf_data_run(struct vnx_reader *r, struct vnx_run *run, struct vnx_err *err)
 {
 	struct perf_data *pd = &r->pd;
@@ -362,7 +354,7 @@ static int perf_data_run(struct vnx_reader *r, struct vnx_run *run, struct vnx_e
 					 .has_realtime = pd->has_realtime,
 					 .realtime_minus_mono_ns = pd->realtime_minus_clock_ns };
 
-	if (is_unnamed(pd))
+	if (pd->nameless)
 		vnx_err_hint(err, HINT_UNNAMED);
 	return vnx_trace_run(pd->trace, &facts, run, err);
 }

@@ -73,6 +73,7 @@ struct perf_attr {
 	uint16_t fixed_len;                        /* up to the first part of varying length */
 	uint16_t trailer_len, time_back, cpu_back; /* of other records; from their ends */
 	bool described;                            /* by its format, not by its name alone */
+	bool numbered;                             /* its name is not told: "unnamed:idNUMBER" */
 	bool is_probe, is_return;
 	uint16_t field_at, field_len; /* __probe_ip or the marker's text, in the raw data */
 	enum perf_use use;
@@ -223,6 +224,8 @@ struct perf_data {
 	struct vnx_input *in;
 	const struct vnx_reader_conf *conf;
 	bool swap, pipe, frozen;
+	bool unfinished; /* perf record was killed: no length, no sections behind the data */
+	bool nameless;   /* tracepoints are known by their numbers only */
 	struct perf_attrs attrs;
 	struct perf_ids ids;
 	uint16_t id_places[PERF_ID_PLACES];

@@ -6,6 +6,7 @@
 #include "cli/input/perf_data.h"
 
 #define ATTRS_MAX 4096
+#define NUMBERS_TOLD 8
 #define IDS_MAX (1u << 18) /* 512 events on 512 CPUs */
 
 /* Offsets in struct perf_event_attr, and its oldest size (include/uapi/linux/perf_event.h). */
@@ -284,27 +285,58 @@ static void check_attr(struct perf_data *pd, struct perf_attr *a)
 		refuse(pd, a, "it was recorded twice; the first is counted");
 }
 
+/*
+ * perf writes names behind the samples; without them an event has the number that the kernel
+ * gave it (events/SYSTEM/NAME/id in tracefs), which the user may know: "tp:unnamed:idNUMBER".
+ */
+static void name_by_number(struct perf_attr *a)
+{
+	snprintf(a->system, sizeof(a->system), "unnamed");
+	snprintf(a->event, sizeof(a->event), "id%" PRIu64, a->config);
+	a->numbered = true;
+}
+
+/* One sentence: it may be all that is said of the file. */
+static void tell_nameless(struct perf_data *pd)
+{
+	char list[128] = "";
+	size_t n = 0, len = 0;
+
+	for (size_t i = 0; i < pd->attrs.n; i++) {
+		const struct perf_attr *a = &pd->attrs.v[i];
+
+		if (!a->numbered || a->source >= 0)
+			continue;
+		if (n++ < NUMBERS_TOLD)
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%" PRIu64,
+						n > 1 ? ", " : "", a->config & UINT32_MAX);
+	}
+	if (n > NUMBERS_TOLD)
+		snprintf(list + len, sizeof(list) - len, " and %zu more", n - NUMBERS_TOLD);
+	pd->nameless = n > 0;
+	if (n)
+		vnx_trace_warn(pd->trace,
+			       "%sthe names of its tracepoints %s are not in it, perf record "
+			       "writes them at its end",
+			       pd->unfinished ? "perf record was not ended properly: " : "", list);
+	else if (pd->unfinished)
+		vnx_trace_warn(pd->trace, "perf record was not ended properly");
+}
+
 void vnx_perf_freeze(struct perf_data *pd)
 {
-	size_t nameless = 0;
-
 	pd->frozen = true;
 	for (size_t i = 0; i < pd->attrs.n; i++) {
 		struct perf_attr *a = &pd->attrs.v[i];
 
 		if (a->type != PERF_TYPE_TRACEPOINT)
 			continue;
-		nameless += !a->event[0];
-		if (a->event[0])
-			choose_use(pd, a);
+		if (!a->event[0])
+			name_by_number(a);
+		choose_use(pd, a);
 		check_attr(pd, a);
 	}
-	if (nameless)
-		vnx_trace_warn(
-			pd->trace,
-			"the names of %zu of its tracepoints are not in it, perf record writes "
-			"them at its end",
-			nameless);
+	tell_nameless(pd);
 }
 
 /* ---- afterwards ---- */

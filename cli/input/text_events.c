@@ -362,11 +362,6 @@ static const struct {
 			     "counter or x86-tsc",
 			     "Record with a clock that tells time: `echo mono > trace_clock` in "
 			     "tracefs, or `trace-cmd record -C mono`" },
-	[VNX_TEXT_RELATIVE] = { "no-times",
-				"%s is in latency format: its microseconds count from a start "
-				"that is not told",
-				"`echo 0 > options/latency-format` in tracefs before `trace` is "
-				"read prints times" },
 };
 
 static const char *const warnings[VNX_TEXT_FLAWS] = {
@@ -376,22 +371,24 @@ static const char *const warnings[VNX_TEXT_FLAWS] = {
 	[VNX_TEXT_NO_TIME] = "of the function_graph tracer without absolute times",
 	[VNX_TEXT_NO_THREAD] = "of the function_graph tracer without threads",
 	[VNX_TEXT_TICKS] = "stamped by a clock that does not count time",
-	[VNX_TEXT_RELATIVE] = "in latency format, without absolute times",
-	[VNX_TEXT_PERIOD] = "estimates, of several events each,",
+	[VNX_TEXT_CLOCK] = "stamped otherwise than the first one (in latency format or not)",
+	[VNX_TEXT_PERIOD] = "of several events at once",
 };
 
 static void warn_flaws(struct vnx_reader *x)
 {
+	const char *of = x->bytes && x->bytes->unpacked ? " of the unpacked text" : "";
+
 	for (int i = 0; i < VNX_TEXT_FLAWS; i++)
 		if (x->flaws[i] == 1)
 			vnx_trace_warn(x->trace,
-				       "one line, at byte %" PRIu64 ", is %s and left out",
-				       x->flaw_at[i], warnings[i]);
+				       "one line, at byte %" PRIu64 "%s, is %s and left out",
+				       x->flaw_at[i], of, warnings[i]);
 		else if (x->flaws[i])
 			vnx_trace_warn(x->trace,
 				       "%" PRIu64 " lines, the first at byte %" PRIu64
-				       ", are %s and left out",
-				       x->flaws[i], x->flaw_at[i], warnings[i]);
+				       "%s, are %s and left out",
+				       x->flaws[i], x->flaw_at[i], of, warnings[i]);
 }
 
 /* Nothing to count, for a reason that has its own remedy. */
@@ -413,21 +410,27 @@ static int refuse(const struct vnx_reader *x, uint64_t events, bool counted, str
 int vnx_text_tell(struct vnx_reader *x, struct vnx_err *err)
 {
 	const char *const *functions = vnx_trace_functions(x->trace);
-	bool counted = false, short_names = false;
+	unsigned short_names = 0;
+	bool counted = false;
 	uint64_t events = 0, seen = 0;
 
 	for (unsigned i = 0; i < x->n_workers; i++) {
 		events += x->workers[i].events;
 		counted |= x->workers[i].shard->n_slots > 0;
 		seen |= x->workers[i].functions;
-		short_names |= x->workers[i].short_names;
+		if (x->workers[i].short_names)
+			short_names = x->workers[i].short_names;
 	}
 	for (unsigned i = 0; functions[i] && i < 64; i++)
 		if (seen & 1ULL << i)
 			vnx_trace_saw_symbol(x->trace, functions[i]);
 	warn_flaws(x);
-	if (short_names)
-		vnx_trace_warn(x->trace, "the function_graph tracer cuts the names of threads to 7 "
-					 "characters: the VM of some is not told by theirs");
+	/* A trace.dat has the names in full beside its text. */
+	if (short_names && !x->bytes)
+		vnx_trace_warn(x->trace,
+			       "%s cuts the names of threads to %u characters: the VM of some is "
+			       "not told by theirs",
+			       x->relative ? "the latency format" : "the function_graph tracer",
+			       short_names);
 	return refuse(x, events, counted, err);
 }

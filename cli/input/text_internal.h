@@ -11,6 +11,7 @@ struct vnx_reader {
 	struct vnx_input *in;
 	const struct vnx_reader_conf *conf;
 	const struct vnx_text_format *format;
+	const struct vnx_text_bytes *bytes; /* or NULL: all of in */
 	struct vnx_trace *trace;
 	struct vnx_text_names names;
 	struct vnx_text_worker *workers;
@@ -21,7 +22,7 @@ struct vnx_reader {
 	char *carry;               /* the begun line behind the last block */
 	size_t carried;
 	uint64_t offset, blocks; /* of the input that blocks had; how many */
-	bool skipping, ended;
+	bool skipping, ended, relative;
 
 	pthread_mutex_t lock; /* of all from here on */
 	pthread_cond_t turn;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 
+#include "cli/input/clock_cost.h"
 #include "cli/input/text_internal.h"
 
 /* A line that fits into no block is left out; a worker holds one block. Fuzzing has small ones. */
@@ -44,6 +45,11 @@ static bool only_blanks(const char *p, size_t len)
 	return true;
 }
 
+static ssize_t read_bytes(struct vnx_reader *x, void *buf, size_t len)
+{
+	return x->bytes ? x->bytes->read(x->bytes->arg, buf, len) : vnx_input_read(x->in, buf, len);
+}
+
 /* What follows the last line end of @w's bytes: the next block begins with it. */
 static int keep_rest(struct vnx_reader *x, const struct vnx_text_worker *w, size_t len, bool end)
 {
@@ -53,7 +59,7 @@ static int keep_rest(struct vnx_reader *x, const struct vnx_text_worker *w, size
 	x->carried = 0;
 	if (end) {
 		/* A pipe's writer may have been stopped anywhere: nobody's fault. */
-		if (x->in->seekable && !only_blanks(rest, n))
+		if (x->in->seekable && !(x->bytes && x->bytes->cut) && !only_blanks(rest, n))
 			left_out(x, VNX_TEXT_CUT, w->offset + w->len);
 		return 0;
 	}
@@ -88,7 +94,7 @@ static int read_block(struct vnx_reader *x, struct vnx_text_worker *w)
 	if (x->ended)
 		return 0;
 	memcpy(w->buf, x->carry, len);
-	got = vnx_input_read(x->in, w->buf + len, x->block - len);
+	got = read_bytes(x, w->buf + len, x->block - len);
 	if (got < 0)
 		return (int)got;
 	x->ended = (size_t)got < x->block - len;
@@ -102,6 +108,9 @@ static int read_block(struct vnx_reader *x, struct vnx_text_worker *w)
 	}
 	nl = memrchr(w->buf, '\n', len);
 	w->len = nl ? (size_t)(nl - w->buf) + 1 : 0;
+	if (!x->blocks && x->format->relative)
+		x->relative = x->format->relative(w->buf, w->buf + w->len);
+	w->relative = x->relative;
 	w->block = ++x->blocks;
 	if (!x->skipping)
 		keep_rest(x, w, len, x->ended);
@@ -305,12 +314,13 @@ static int new_worker(struct vnx_reader *x, struct vnx_text_worker *w)
 
 static int decode_all(struct vnx_reader *x)
 {
-	size_t blocks = x->in->seekable ? (size_t)(x->in->size / VNX_TEXT_BLOCK + 1) : SIZE_MAX;
+	uint64_t size = x->bytes ? x->bytes->size : x->in->size;
+	size_t blocks = x->in->seekable ? (size_t)(size / VNX_TEXT_BLOCK + 1) : SIZE_MAX;
 	int ret = 0;
 
 	/* Small files need no more than they have; files of tracefs call themselves empty. */
 	x->block = blocks > 1 || VNX_TEXT_BLOCK < SMALL_BLOCK ? VNX_TEXT_BLOCK : SMALL_BLOCK;
-	while (x->block <= x->in->size && blocks == 1)
+	while (x->block <= size && blocks == 1)
 		x->block *= 2;
 	x->n_workers = vnx_trace_workers(blocks);
 	x->workers = calloc(x->n_workers, sizeof(*x->workers));
@@ -368,40 +378,76 @@ static int failed(const struct vnx_reader *x, int ret, struct vnx_err *err)
 			   x->in->path, strerror(-ret));
 }
 
-int vnx_text_open(struct vnx_reader **out, struct vnx_input *in, const struct vnx_reader_conf *conf,
-		  const struct vnx_text_format *format, struct vnx_err *err)
+static struct vnx_reader *new_reader(struct vnx_input *in, const struct vnx_reader_conf *conf,
+				     const struct vnx_text_format *format, struct vnx_err *err)
 {
 	struct vnx_reader *x = calloc(1, sizeof(*x));
-	int ret;
 
-	*out = NULL;
-	if (!x)
-		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
+	if (!x) {
+		vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
+		return NULL;
+	}
 	x->in = in;
 	x->conf = conf;
 	x->format = format;
 	pthread_mutex_init(&x->lock, NULL);
 	pthread_mutex_init(&x->read_lock, NULL);
 	pthread_cond_init(&x->turn, NULL);
-	ret = vnx_trace_new(&x->trace, in, conf, err);
+	return x;
+}
+
+static int read_all(struct vnx_reader *x, struct vnx_err *err)
+{
+	int ret = vnx_text_names_fill(&x->names, x->trace, x->conf, x->format->words, err);
+
 	if (ret)
-		goto out;
-	ret = vnx_text_names_fill(&x->names, x->trace, conf, format->words, err);
-	if (ret)
-		goto out;
+		return ret;
 	ret = decode_all(x);
 	if (!ret)
 		ret = close_losses(x);
-	if (ret)
-		ret = failed(x, ret, err);
-	else
-		ret = vnx_text_tell(x, err);
-out:
+	if (x->relative)
+		snprintf(x->facts.clock, sizeof(x->facts.clock), "%s", VNX_CLOCK_SINCE_START);
+	ret = ret ? failed(x, ret, err) : vnx_text_tell(x, err);
 	free_workers(x);
+	return ret;
+}
+
+int vnx_text_open(struct vnx_reader **out, struct vnx_input *in, const struct vnx_reader_conf *conf,
+		  const struct vnx_text_format *format, struct vnx_err *err)
+{
+	struct vnx_reader *x = new_reader(in, conf, format, err);
+	int ret;
+
+	*out = NULL;
+	if (!x)
+		return -ENOMEM;
+	ret = vnx_trace_new(&x->trace, in, conf, err);
+	if (!ret)
+		ret = read_all(x, err);
 	if (ret)
 		vnx_text_close(x);
 	else
 		*out = x;
+	return ret;
+}
+
+int vnx_text_into(struct vnx_trace *t, struct vnx_input *in, const struct vnx_reader_conf *conf,
+		  const struct vnx_text_format *format, const struct vnx_text_bytes *bytes,
+		  const char **clock, struct vnx_err *err)
+{
+	struct vnx_reader *x = new_reader(in, conf, format, err);
+	int ret;
+
+	if (!x)
+		return -ENOMEM;
+	x->trace = t;
+	x->bytes = bytes;
+	x->offset = bytes->offset;
+	ret = read_all(x, err);
+	if (x->relative)
+		*clock = VNX_CLOCK_SINCE_START;
+	x->trace = NULL;
+	vnx_text_close(x);
 	return ret;
 }
 

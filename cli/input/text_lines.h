@@ -22,7 +22,7 @@ enum vnx_text_flaw {
 	VNX_TEXT_NO_TIME,   /* function_graph without absolute times */
 	VNX_TEXT_NO_THREAD, /* function_graph that does not tell whose call it is */
 	VNX_TEXT_TICKS,     /* stamps of a clock that counts something else than time */
-	VNX_TEXT_RELATIVE,  /* latency format: microseconds from a start that is not told */
+	VNX_TEXT_CLOCK,     /* latency format among absolute times, or the other way round */
 	VNX_TEXT_PERIOD,    /* a sample that stands for several events */
 	VNX_TEXT_FLAWS
 };
@@ -120,7 +120,8 @@ struct vnx_text_worker {
 	struct vnx_text_losses losses;
 	uint64_t flaws[VNX_TEXT_FLAWS], flaw_at[VNX_TEXT_FLAWS]; /* of the block */
 	uint64_t functions; /* bit i: vnx_trace_functions()[i] was seen */
-	bool short_names;
+	bool relative;       /* stamps count from a start that is not told: "since-start" */
+	uint8_t short_names; /* names of threads are cut to so many characters, 0: they are not */
 	uint32_t nameless[VNX_TEXT_NAMELESS]; /* threads counted whose name was forgotten */
 	unsigned n_nameless;
 	uint32_t private[2]; /* the format's own */
@@ -132,6 +133,19 @@ struct vnx_text_format {
 	/* Names that mean something to the reader: vnx_text_name.probe is the place in here. */
 	const char *const *words;
 	const char *capture; /* what recorded it */
+	/* Asked of the first block: do stamps count from a start that is not told? May be NULL. */
+	bool (*relative)(const char *p, const char *end);
+};
+
+/* Text that is a part of something else. */
+struct vnx_text_bytes {
+	/* Up to @len next bytes, fewer at the end only; -errno. One thread at a time. */
+	ssize_t (*read)(void *arg, void *buf, size_t len);
+	void *arg;
+	uint64_t size;   /* at most */
+	uint64_t offset; /* in the file, of the first byte, where not unpacked */
+	bool unpacked;   /* offsets are of what was unpacked */
+	bool cut;        /* the end is known not to be the writer's */
 };
 
 /* What the text tells of the machine; "" and 0 where it does not. Decoders lock. */
@@ -149,6 +163,14 @@ struct vnx_text_facts *vnx_text_facts(struct vnx_reader *text);
 /* Reads and decodes all of @in. */
 int vnx_text_open(struct vnx_reader **out, struct vnx_input *in, const struct vnx_reader_conf *conf,
 		  const struct vnx_text_format *format, struct vnx_err *err) VNX_MUST_CHECK;
+/*
+ * Reads and decodes @bytes into @t, which stays the caller's and tells the run; it may know
+ * threads by name already. *clock is set where the text tells of its own ("since-start").
+ */
+int vnx_text_into(struct vnx_trace *t, struct vnx_input *in, const struct vnx_reader_conf *conf,
+		  const struct vnx_text_format *format, const struct vnx_text_bytes *bytes,
+		  const char **clock, struct vnx_err *err) VNX_MUST_CHECK;
+extern const struct vnx_text_format vnx_ftrace_text_format;
 int vnx_text_run(struct vnx_reader *text, struct vnx_run *run, struct vnx_err *err) VNX_MUST_CHECK;
 int vnx_text_next(struct vnx_reader *text, struct vnx_sample *s, struct vnx_err *err);
 void vnx_text_close(struct vnx_reader *text);

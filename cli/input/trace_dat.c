@@ -39,31 +39,33 @@ static int check_clock(const struct dat *d)
 		d->in->path, d->clock);
 }
 
-static int check_data(struct dat *d)
+static bool has_pages(const struct dat *d)
 {
 	for (size_t i = 0; i < d->buffers.n; i++)
 		if (d->buffers.v[i].cpus.n)
-			return 0;
-	if (d->latency) {
-		vnx_err_hint(d->err, "Record calls instead: trace-cmd record -C mono -p function "
-				     "-l handle_tx -l handle_rx -l kvm_vcpu_halt -e kvm:kvm_entry");
-		return vnx_err_set(
-			d->err, -ENODATA, VNX_EXIT_FAILED, "no-events",
-			"%s has the text of a latency tracer, which tells of one moment, "
-			"not of calls over time",
-			d->in->path);
-	}
-	return 0;
+			return true;
+	return false;
 }
 
-static int read_all(struct dat *d)
+static int decode(struct dat *d, struct vnx_input *in, const struct vnx_reader_conf *conf)
+{
+	bool pages = has_pages(d);
+
+	if (d->text.end && !pages)
+		return dat_decode_text(d, in, conf);
+	if (d->text.end)
+		vnx_trace_warn(d->t,
+			       "it has the text of a latency tracer beside its events: that is "
+			       "left out");
+	return dat_decode(d);
+}
+
+static int read_all(struct dat *d, struct vnx_input *in, const struct vnx_reader_conf *conf)
 {
 	int ret = dat_read_headers(d);
 
 	if (!ret)
-		ret = check_data(d);
-	if (!ret)
-		ret = dat_decode(d);
+		ret = decode(d, in, conf);
 	if (!ret)
 		ret = check_clock(d);
 	if (ret == -ENOMEM)
@@ -102,7 +104,7 @@ static int trace_dat_open(struct vnx_reader **out, struct vnx_input *in,
 		r->dat.bin_ns = conf->bin_ns;
 		r->dat.n_layers = 1;
 		snprintf(r->dat.clock, sizeof(r->dat.clock), "local");
-		ret = read_all(&r->dat);
+		ret = read_all(&r->dat, in, conf);
 		r->dat.err = NULL;
 	}
 	if (ret) {

@@ -121,9 +121,13 @@ struct dat {
 	int8_t called[DAT_FUNCTIONS]; /* source of each function's entry, -1 */
 	/* options */
 	char clock[32], kernel[128], host[128], capture[64];
-	bool has_date, latency;
+	bool has_date;
 	int64_t date_us, offset_ns;
 	uint32_t tsc_mult, tsc_shift;
+	struct {
+		uint64_t at, end; /* in the file; end 0: there is none */
+		bool packed, cut; /* cut: the file ends in it */
+	} text;
 	struct {
 		struct dat_stat *v;
 		size_t n, cap;
@@ -162,6 +166,8 @@ int dat_stream_plain(struct dat_stream *s, const struct dat *d, uint64_t at, uin
 int dat_stream_block(struct dat_stream *s, const struct dat *d, uint64_t at, uint64_t end);
 int dat_stream_chunks(struct dat_stream *s, const struct dat *d, uint64_t at, uint64_t end);
 void dat_stream_close(struct dat_stream *s);
+/* Where in the file the next byte stands, of a plain one. */
+uint64_t dat_stream_at(const struct dat_stream *s);
 /* Up to @len bytes: fewer at the end, where s->error says whether it is the proper one. */
 size_t dat_stream_read(struct dat_stream *s, void *buf, size_t len);
 /* Exactly @len bytes: 0 or the stream's error. */
@@ -289,6 +295,15 @@ struct dat_page {
 uint64_t dat_time(const struct dat *d, uint64_t raw);
 /* Counts the events of @len bytes at @data; the page's header is read already. */
 void dat_page_decode(struct dat_page *page, const uint8_t *data, size_t len);
+
+/* ---- the text of latency tracers ---- */
+
+/* It stands there in the file; a v7 section at @at, its head before it, is checked. */
+void dat_take_text(struct dat *d, uint64_t at, uint64_t end, bool packed);
+void dat_take_text_section(struct dat *d, uint64_t at);
+/* Reads it in place of pages; the clock of the trace is then the text's. */
+int dat_decode_text(struct dat *d, struct vnx_input *in,
+		    const struct vnx_reader_conf *conf) VNX_MUST_CHECK;
 
 /* ---- all of it ---- */
 

@@ -315,7 +315,7 @@ static int v6_data(struct dat *d, struct dat_stream *s, struct instances *instan
 	if (ret)
 		return ret == -ENOMEM ? ret : dat_unusable(d, "it %s in its options", ended(ret));
 	if (!strncmp(kind, "latency", 7)) {
-		d->latency = true;
+		dat_take_text(d, dat_stream_at(s), d->in->size, false);
 		return 0;
 	}
 	if (strncmp(kind, "flyrecord", 9))
@@ -487,7 +487,8 @@ static int v7_option(struct dat *d, struct sections *sections, unsigned id, cons
 	case DAT_OPT_BUFFER:
 		return v7_buffer(d, data, len);
 	case DAT_OPT_BUFFER_TEXT:
-		d->latency = true;
+		if (len >= 8)
+			dat_take_text_section(d, dat_u64(data, d->swap));
 		return 0;
 	case DAT_OPT_HEADER_INFO:
 	case DAT_OPT_FTRACE_EVENTS:

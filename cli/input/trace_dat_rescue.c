@@ -115,10 +115,12 @@ int dat_rescue(struct dat *d, uint64_t at)
 
 		at += SECTION_HEAD;
 		left = d->in->size - at;
-		if (id > DAT_SECTIONS_MAX || (!size && id != DAT_OPT_BUFFER))
+		if (id > DAT_SECTIONS_MAX || (!size && id != DAT_OPT_BUFFER && id != DAT_OPT_BUFFER_TEXT))
 			break;
 		if (id == DAT_OPT_BUFFER && size)
 			ret = rescue_buffer(d, at, size, flags & SECTION_PACKED);
+		if (id == DAT_OPT_BUFFER_TEXT && !d->text.end)
+			dat_take_text_section(d, at - SECTION_HEAD);
 		if (size >= left)
 			break;
 		at += size; /* none: a buffer without events */

@@ -58,6 +58,11 @@ int dat_stream_plain(struct dat_stream *s, const struct dat *d, uint64_t at, uin
 	return stream_open(s, d, at, end);
 }
 
+uint64_t dat_stream_at(const struct dat_stream *s)
+{
+	return s->at - (s->buf_len - s->buf_at);
+}
+
 /* Bytes as they stand in the file, straight to @buf where there are many. */
 static size_t read_raw(struct dat_stream *s, void *buf, size_t len)
 {

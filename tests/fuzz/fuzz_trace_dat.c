@@ -55,6 +55,15 @@ static void some_events(struct gen *g, unsigned n)
 	}
 }
 
+static const char latency_text[] =
+	"# tracer: irqsoff\n#\n# irqsoff latency trace v1.1.5 on 6.1.0\n"
+	"# latency: 16 us, #5/9, CPU#0 | (M:preempt VP:0, KP:0, SP:0 HP:0 #P:2)\n"
+	"vhost-14-148       1d..1. 20176us!: handle_tx <-vhost_worker\n"
+	"CPU 0/KV-150       0d..2. 20409us#: kvm_entry: vcpu 0, rip 0xffffffff81000000\n"
+	"CPU:1 [LOST 12 EVENTS]\n"
+	"vhost-14-148       1d..1. 920176us : handle_rx <-vhost_worker\n"
+	"   920180 us |   1)  vhost-14-148   |  d..1. |   0.250 us    |  handle_tx();\n";
+
 /* A new file of everything that the generator can make. */
 static size_t fresh(uint8_t *data, size_t max_size)
 {
@@ -74,7 +83,7 @@ static size_t fresh(uint8_t *data, size_t max_size)
 	g.cmdlines = GEN_CMDLINES;
 	g.date = any(2) ? "0x1234567" : NULL;
 	g.offset = any(4) ? NULL : "-5000000000";
-	g.latency = !any(20);
+	g.latency = any(10) ? NULL : latency_text;
 	g.tsc_mult = any(8) ? 0 : 1000 + any(1u << 24);
 	g.tsc_shift = any(40);
 	if (any(2))

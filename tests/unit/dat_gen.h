@@ -84,7 +84,7 @@ struct gen {
 	unsigned commit_size, page_size, chunk_pages;
 	enum gen_codec codec;
 	bool no_strings; /* no strings section */
-	bool latency;
+	const char *latency; /* the text of a latency tracer, in place of pages */
 	const char *kallsyms, *cmdlines, *clock, *date, *offset, *uname;
 	uint32_t tsc_mult, tsc_shift; /* an option where mult is not 0 */
 	struct {
@@ -527,7 +527,7 @@ static inline void gen_v6(struct gen *g, struct gen_bytes *b)
 	gen_num(b, 0, 2);
 	if (g->latency) {
 		gen_put(b, "latency  ", 10);
-		gen_put(b, "# tracer: irqsoff\n", 18);
+		gen_put(b, g->latency, strlen(g->latency));
 		return;
 	}
 	for (unsigned i = 0; i < g->n_buffers; i++) {
@@ -652,6 +652,24 @@ static inline size_t gen_v7_options(struct gen_bytes *b, struct gen_bytes *optio
 	return b->n - 8;
 }
 
+/* The text's section; pieces of it as chunks of pages are. */
+static inline void gen_v7_text(const struct gen *g, struct gen_bytes *b, struct gen_bytes *option)
+{
+	size_t at = b->n, body = gen_section(b, 22, g->codec != GEN_PLAIN), n = strlen(g->latency);
+	size_t page = g->page_size;
+
+	gen_num(option, at, 8);
+	gen_str(option, "");
+	gen_str(option, "local");
+	if (g->codec == GEN_PLAIN)
+		gen_put(b, g->latency, n);
+	else
+		gen_num(b, (n + page - 1) / page, 4);
+	for (size_t i = 0; i < n && g->codec; i += page)
+		gen_packed(g, b, g->latency + i, n - i < page ? n - i : page);
+	gen_set(b, body - 8, b->n - body, 8);
+}
+
 static inline void gen_v7(struct gen *g, struct gen_bytes *b)
 {
 	static const char *const packer[] = { "none", "zlib", "zstd" };
@@ -678,7 +696,13 @@ static inline void gen_v7(struct gen *g, struct gen_bytes *b)
 		gen_option(&options, 4, g->clock, strlen(g->clock) + 1);
 	gen_set(b, first, b->n, 8);
 	next = gen_v7_options(b, &options);
-	for (unsigned i = 0; i < g->n_buffers; i++) {
+	if (g->latency) {
+		gen_v7_text(g, b, &option);
+		gen_option(&options, 22, option.v, option.n);
+		free(option.v);
+		option = (struct gen_bytes){ .big = g->big };
+	}
+	for (unsigned i = 0; i < g->n_buffers && !g->latency; i++) {
 		gen_v7_buffer(g, b, i, &option);
 		gen_option(&options, 3, option.v, option.n);
 		free(option.v);

@@ -260,10 +260,6 @@ static void test_refused(void **state)
 	refused("# tracer: nop\n#\n      vhost-1441-1460    [003] d..2.     123456789012: "
 		"p_handle_tx_0: (handle_tx+0x0/0x6b0)\n",
 		"no-times", "trace_clock");
-	refused("# tracer: nop\n#\n# nop latency trace v1.1.5 on 6.18.0\n"
-		"vhost-14-1460     3d..2. 9542us!: handle_tx <-vhost_worker\n"
-		"vhost-14-1460     3d..2. 9944us : handle_tx <-vhost_worker\n",
-		"no-times", "latency-format");
 	refused("# tracer: nop\n#\n", "no-events", "");
 	refused("", "no-events", "");
 	refused("# tracer: nop\nx\n 0) y | z\n\1\2\3\n", "no-events", "");

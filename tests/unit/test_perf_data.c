@@ -339,13 +339,46 @@ static void test_unfinished(void **state)
 	assert_true(read_file() < 0);
 	assert_int_equal(err.exit, VNX_EXIT_FAILED);
 	assert_non_null(strstr(err.message, "not ended properly"));
+	assert_non_null(strstr(err.message, "1501, 1502, 1200, 1201"));
 	assert_non_null(strstr(err.hint, "Ctrl-C"));
+	assert_non_null(strstr(err.hint, "tp:unnamed:id"));
 	/* Where names come before samples, all up to the end of the file counts. */
 	make((struct shape){ .unfinished = true, .early_names = true }, NULL);
 	assert_int_equal(read_file(), 0);
 	assert_non_null(strstr(run.warning, "not ended properly"));
 	run.warning[0] = '\0';
 	assert_counts();
+}
+
+/* The user tells what the numbers are; what he does not tell is said to be unknown. */
+static void test_unfinished_named_by_number(void **state)
+{
+	static const struct vnx_hook_override over[] = { { VNX_HANDLE_TX, "tp:unnamed:id1501" },
+							 { VNX_VCPU_ENTER, "tp:unnamed:id1200" },
+							 { VNX_VCPU_HALT, "tp:unnamed:id1201" },
+							 { VNX_HANDLE_RX, "tp:unnamed:id1502" } };
+
+	for (int pack = 0; pack < 2; pack++) {
+		make((struct shape){ .unfinished = true, .pack = pack }, NULL);
+		hooks = over;
+		n_hooks = 1;
+		assert_int_equal(read_file(), 0);
+		assert_int_equal(counts[VNX_HANDLE_TX], TX);
+		assert_int_equal(counts[VNX_HANDLE_RX], 0);
+		assert_int_equal(counts[VNX_VCPU_ENTER], 0);
+		assert_non_null(strstr(run.warning, "tracepoints 1502, 1200, 1201 are not in it"));
+		hooks = over;
+		n_hooks = 4;
+		assert_int_equal(read_file(), 0);
+		assert_non_null(strstr(run.warning, "not ended properly"));
+		assert_null(strstr(run.warning, "tracepoints"));
+		run.warning[0] = '\0';
+		assert_int_equal(counts[VNX_HANDLE_TX], TX);
+		assert_int_equal(counts[VNX_HANDLE_RX], RX);
+		assert_int_equal(counts[VNX_VCPU_ENTER], ENTER);
+		assert_int_equal(counts[VNX_VCPU_HALT], HALT);
+		assert_string_equal(run.hooks.v[0].hook, "tp:unnamed:id1501");
+	}
 }
 
 static void test_unusable(void **state)
@@ -465,6 +498,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_time_from_nowhere, teardown),
 		cmocka_unit_test_teardown(test_unknown_event, teardown),
 		cmocka_unit_test_teardown(test_unfinished, teardown),
+		cmocka_unit_test_teardown(test_unfinished_named_by_number, teardown),
 		cmocka_unit_test_teardown(test_unusable, teardown),
 		cmocka_unit_test_teardown(test_every_prefix, teardown),
 		cmocka_unit_test_teardown(test_every_corruption, teardown),

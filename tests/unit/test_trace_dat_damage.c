@@ -27,11 +27,6 @@ static void test_refused(void **state)
 	struct got got;
 
 	make(&g, 0, false, 8);
-	g.latency = true;
-	got = read_gen(&g);
-	assert_refused(&got, "latency");
-
-	make(&g, 0, false, 8);
 	gen_workload(&g, 0, 1);
 	g.kallsyms = "";
 	got = read_gen(&g);
