@@ -372,7 +372,7 @@ static const char *const warnings[VNX_TEXT_FLAWS] = {
 	[VNX_TEXT_NO_THREAD] = "of the function_graph tracer without threads",
 	[VNX_TEXT_TICKS] = "stamped by a clock that does not count time",
 	[VNX_TEXT_CLOCK] = "stamped otherwise than the first one (in latency format or not)",
-	[VNX_TEXT_PERIOD] = "of several events at once",
+	[VNX_TEXT_PERIOD] = "estimates, of several events each,",
 };
 
 static void warn_flaws(struct vnx_reader *x)
