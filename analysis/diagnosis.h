@@ -57,6 +57,8 @@ struct vnx_missing {
  */
 struct vnx_degradation {
 	double start_s, start_uncertainty_s;  /* from the first bin */
+	double detected_s; /* from the first bin: when it could first be told; NaN: not known */
+	double ramp_s;     /* how long a gradual fall took; 0: a step */
 	double end_s;                         /* NaN: lasts to the end */
 	double before_bps, after_bps, change; /* change: (after - before) / before, negative */
 	double p;

@@ -14,9 +14,9 @@ static const double phis[] = { 0, 0.2, 0.4, 0.6, 0.8 };
 static double cv = 0.2;
 
 struct tally {
-	unsigned day, online;           /* flags in runs of 24 h; low alarms of the online detector */
-	unsigned short_60, short_120;   /* runs of 60 and 120 s with a flag */
-	double slowest_s;               /* analysis of 24 h */
+	unsigned day, online;         /* flags in runs of 24 h; low alarms of the online detector */
+	unsigned short_60, short_120; /* runs of 60 and 120 s with a flag */
+	double slowest_s;             /* analysis of 24 h */
 };
 
 static unsigned falls_in(const double *x, size_t n)
