@@ -45,6 +45,7 @@ struct vnx_ramp {
 	size_t from, to;      /* it goes down from the begin of one bin to that of the other */
 	double uncertainty;   /* of `from`, in bins (about 95 %) */
 	double before, after; /* level before and after */
+	bool doubtful;        /* a step is about as likely: take the step, started no earlier */
 };
 
 struct vnx_ramps {

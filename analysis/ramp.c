@@ -11,10 +11,9 @@
  * where n is the effective number of bins under the noise's AR(1), a staircase of k steps has
  * p = 2k + 1 parameters (places and levels), a ramp 4. Squares are weighted by one over the
  * level, as noise grows with it (see segment.c). A ramp it is when the gain is at least
- * GAIN_MIN ("very strong" of Kass & Raftery 1995) and the ramp also fits no worse than the
- * steps in plain squares: saved parameters alone must not make a ramp of a staircase whose
- * levels noise has blurred, since levels are what load schedules and faults usually make.
- * The pair i, j of the largest gain goes first, then what is left on either side of it.
+ * GAIN_MIN, so that noise that has blurred the levels does not make a ramp of a staircase:
+ * levels are what load schedules and most faults make. Of several that qualify the best by
+ * one common noise goes first, then what is left on either side of it.
  */
 #include "analysis/change.h"
 
@@ -22,11 +21,12 @@
 
 #include <math.h>
 
-#define GAIN_MIN 10.0
+#define GAIN_MIN 4.0
+#define RAMP_PARAMETERS 4
+#define HOLDS 0.98 /* for 95 %: the end and the noise are estimated too */
 #define RUN_MAX 16 /* changes looked at together */
 #define GRID 160   /* places of start and end that are tried at first; then finer around the best */
 #define PHI_MAX 0.9 /* of levels that a slope may have left in */
-#define WORSE 1.0   /* SSE_ramp may be so many times SSE_steps */
 
 /* The valid bins in [lo, hi), and sums over the first k of them of the weighted moments. */
 struct window {
@@ -211,7 +211,7 @@ static double start_halfwidth(const struct window *w, const struct fit *best, si
 			exp(-w->n_eff / 2 * log(fmax(sse, w->floor) / fmax(best->sse, w->floor)));
 		total += lik[from];
 	}
-	for (in = lik[best->from]; in < 0.95 * total && width < n;) {
+	for (in = lik[best->from]; in < HOLDS * total && width < n;) {
 		width++;
 		in += best->from + width <= n ? lik[best->from + width] : 0;
 		in += best->from >= width ? lik[best->from - width] : 0;
@@ -234,70 +234,117 @@ static void window_bounds(const struct vnx_changes *c, size_t n, size_t i, size_
 		*hi = c->v[j].at + reach;
 }
 
-/* Gain of one ramp over the steps i..j; *out filled. Negative: steps. -ENOMEM in *err. */
-static double ramp_gain(const double *y, size_t n, const struct vnx_changes *c, size_t i, size_t j,
-			size_t min_bins, struct vnx_ramp *out, int *err)
+/* One ramp instead of changes i..j. */
+struct candidate {
+	struct vnx_ramp ramp;
+	double gain;  /* against the steps, by the noise of its own window; negative: none */
+	double saved; /* squares */
+	double noise; /* long-run variance */
+	double costs; /* parameters saved, times log n */
+};
+
+/* Fills *out. -ENOMEM. */
+static int candidate_fill(const double *y, size_t n, const struct vnx_changes *c, size_t i,
+			  size_t j, size_t min_bins, struct candidate *out)
 {
-	double gain = -1, sse, share, k = (double)(j - i + 1);
+	double sse, phi;
 	size_t lo, hi;
 	struct window w;
 	struct fit f;
+	int err;
 
+	*out = (struct candidate){ .gain = -1 };
 	window_bounds(c, n, i, j, &lo, &hi);
 	if (hi - lo < 4 * min_bins)
-		return -1;
-	*err = window_init(&w, y, lo, hi);
-	if (*err)
+		return 0;
+	err = window_init(&w, y, lo, hi);
+	if (err)
 		goto out;
 	sse = steps_fill(&w, y, c, i, j);
 	f = ramp_search(&w, min_bins);
-	if (!(w.n > 8) || !isfinite(f.sse) || f.sse > WORSE * sse + w.floor ||
-	    f.change * (c->v[i].after - c->v[i].before) <= 0)
+	if (!(w.n > 8) || !isfinite(f.sse) || f.change >= 0)
 		goto out;
-	share = fmin(noise_phi(&w, &f, y, c, i, j), PHI_MAX);
-	w.n_eff = fmax((double)w.n * (1 - share) / (1 + share), 4);
-	gain = w.n_eff * log(fmax(sse, w.floor) / fmax(f.sse, w.floor)) +
-	       (2 * k + 1 - 4) * log(w.n_eff);
-	*out = (struct vnx_ramp){ .first = i,
-				  .last = j,
-				  .from = lo + f.from,
-				  .to = lo + f.to,
-				  .before = f.level * w.scale,
-				  .after = (f.level + f.change) * w.scale };
-	if (gain >= GAIN_MIN)
-		out->uncertainty = 0.5 + start_halfwidth(&w, &f, min_bins);
+	phi = fmin(noise_phi(&w, &f, y, c, i, j), PHI_MAX);
+	w.n_eff = fmax((double)w.n * (1 - phi) / (1 + phi), 4);
+	sse = fmax(sse, w.floor);
+	f.sse = fmax(f.sse, w.floor);
+	out->costs = (2 * (double)(j - i + 1) + 1 - RAMP_PARAMETERS) * log(w.n_eff);
+	out->gain = w.n_eff * log(sse / f.sse) + out->costs;
+	out->saved = (sse - f.sse) * w.scale;
+	out->noise = fmin(sse, f.sse) * w.scale / w.n_eff;
+	out->ramp = (struct vnx_ramp){ .first = i,
+				       .last = j,
+				       .from = lo + f.from,
+				       .to = lo + f.to,
+				       .before = f.level * w.scale,
+				       .after = (f.level + f.change) * w.scale };
+	if (out->gain > 0)
+		out->ramp.uncertainty = 0.5 + start_halfwidth(&w, &f, min_bins);
 out:
 	window_fini(&w);
-	return gain;
+	return err;
+}
+
+/*
+ * The best ramp within the run of changes a..b; gain under GAIN_MIN: none. Candidates are
+ * ranked by one noise for all: a short stretch that happens to be quiet is no reason.
+ */
+static int run_best(const double *y, size_t n, const struct vnx_changes *c, size_t a, size_t b,
+		    size_t min_bins, struct candidate *best)
+{
+	double noise, rank, most = -INFINITY;
+	struct candidate k;
+	int err;
+
+	*best = (struct candidate){ .gain = -1 };
+	err = candidate_fill(y, n, c, a, b < a + RUN_MAX ? b : a + RUN_MAX - 1, min_bins, &k);
+	noise = k.noise;
+	for (size_t i = a; !err && i <= b; i++) {
+		for (size_t j = i; !err && j <= b && j < i + RUN_MAX; j++) {
+			err = candidate_fill(y, n, c, i, j, min_bins, &k);
+			rank = (noise > 0 ? k.saved / noise : 0) + k.costs;
+			if (k.gain >= GAIN_MIN && rank > most) {
+				most = rank;
+				*best = k;
+			}
+		}
+	}
+	return err;
+}
+
+/* Steps among a..b that are as likely short ramps: their start may be as early as that. */
+static int doubts_add(const double *y, size_t n, const struct vnx_changes *c, size_t a, size_t b,
+		      size_t min_bins, struct vnx_ramps *out)
+{
+	struct candidate k;
+	int err = 0;
+
+	for (size_t i = a; !err && i <= b; i++) {
+		err = candidate_fill(y, n, c, i, i, min_bins, &k);
+		k.ramp.doubtful = true;
+		if (!err && k.gain > 0)
+			err = vnx_vec_push(out, k.ramp);
+	}
+	return err;
 }
 
 /* Ramps among changes a..b, all of one direction, in order of time. */
 static int run_split(const double *y, size_t n, const struct vnx_changes *c, size_t a, size_t b,
 		     size_t min_bins, struct vnx_ramps *out)
 {
-	struct vnx_ramp best, r;
-	double best_gain = 0, gain;
-	int err = 0;
+	struct candidate best;
+	int err = run_best(y, n, c, a, b, min_bins, &best);
 
-	for (size_t i = a; i <= b; i++) {
-		for (size_t j = i; j <= b && j < i + RUN_MAX; j++) {
-			gain = ramp_gain(y, n, c, i, j, min_bins, &r, &err);
-			if (err)
-				return err;
-			if (gain >= GAIN_MIN && gain > best_gain) {
-				best_gain = gain;
-				best = r;
-			}
-		}
-	}
-	if (!(best_gain > 0))
-		return 0;
-	if (best.first > a)
-		err = run_split(y, n, c, a, best.first - 1, min_bins, out);
+	if (err)
+		return err;
+	if (best.gain < GAIN_MIN)
+		return doubts_add(y, n, c, a, b, min_bins, out);
+	if (best.ramp.first > a)
+		err = run_split(y, n, c, a, best.ramp.first - 1, min_bins, out);
 	if (!err)
-		err = vnx_vec_push(out, best);
-	if (!err && best.last < b)
-		err = run_split(y, n, c, best.last + 1, b, min_bins, out);
+		err = vnx_vec_push(out, best.ramp);
+	if (!err && best.ramp.last < b)
+		err = run_split(y, n, c, best.ramp.last + 1, b, min_bins, out);
 	return err;
 }
 
