@@ -254,8 +254,7 @@ static struct fall fall_of(const struct vnx_case *c, size_t i, const struct vnx_
 	if (!ramp)
 		return f;
 	if (ramp->doubtful) { /* it may have begun as early as the ramp would have */
-		f.uncertainty = fmax(f.uncertainty,
-				     (double)ch->at - (double)ramp->from + ramp->uncertainty);
+		f.uncertainty = fmax(f.uncertainty, (double)ch->at - (double)ramp->from);
 		return f;
 	}
 	f.last = ramp->last;
