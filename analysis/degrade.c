@@ -78,18 +78,31 @@ static const struct alarm *alarm_of(const struct vnx_case *c, const struct alarm
 
 /*
  * Of a load generator every fall counts, it says when it runs. A tap falls silent when a
- * flow ends, and its chatter while idle is no load.
+ * flow ends, and its chatter while idle is no load. @to: where the level after ends. Its
+ * first bin may still hold some of the flow, so its median counts where that is less.
  */
-static bool is_stop(const struct vnx_case *c, const struct vnx_change *ch)
+static bool is_stop(const struct vnx_case *c, const struct vnx_change *ch, size_t to)
 {
-	return c->tap && (ch->after < VNX_IDLE_SHARE * ch->before || ch->after < VNX_IDLE_BPS);
+	double after;
+
+	if (!c->tap)
+		return false;
+	after = vnx_median(c->f->series[VNX_THROUGHPUT] + ch->at, to - ch->at);
+	after = fmin(ch->after, after);
+	return after < VNX_IDLE_SHARE * ch->before || after < VNX_IDLE_BPS;
 }
 
-static bool is_fall(const struct vnx_case *c, const struct vnx_change *ch)
+static bool is_fall(const struct vnx_case *c, const struct vnx_change *ch, size_t to)
 {
 	if (!(ch->after < ch->before))
 		return false;
-	return !(c->tap && ch->before < VNX_IDLE_BPS) && !is_stop(c, ch);
+	return !(c->tap && ch->before < VNX_IDLE_BPS) && !is_stop(c, ch, to);
+}
+
+/* Where the level that change @i brings ends. */
+static size_t level_end(const struct vnx_case *c, size_t i)
+{
+	return i + 1 < c->changes.n ? c->changes.v[i + 1].at : c->grid->n;
 }
 
 /* Does the segmentation of bins [from, to) alone report this fall? 1, 0 or -ENOMEM. */
@@ -99,9 +112,11 @@ static int prefix_tells(const struct vnx_case *c, const struct fall *f, size_t f
 	struct vnx_changes seen = { 0 };
 	int ret = vnx_segment(c->f->series[VNX_THROUGHPUT] + from, to - from, &conf, &seen);
 
-	for (size_t i = 0; !ret && i < seen.n; i++)
-		ret = is_fall(c, &seen.v[i]) &&
-		      means_fall(c, f, from + seen.v[i].at, seen.v[i].uncertainty);
+	for (size_t i = 0; !ret && i < seen.n; i++) {
+		seen.v[i].at += from;
+		ret = is_fall(c, &seen.v[i], i + 1 < seen.n ? from + seen.v[i + 1].at : to) &&
+		      means_fall(c, f, seen.v[i].at, seen.v[i].uncertainty);
+	}
 	free(seen.v);
 	return ret;
 }
@@ -143,7 +158,8 @@ static double fall_end_s(const struct vnx_case *c, const struct fall *f)
 	for (size_t j = f->last + 1; j < c->changes.n; j++) {
 		const struct vnx_change *ch = &c->changes.v[j];
 
-		if (ch->after >= f->before - lack || (ch->after < ch->before && is_stop(c, ch)))
+		if (ch->after >= f->before - lack ||
+		    (ch->after < ch->before && is_stop(c, ch, level_end(c, j))))
 			return (double)ch->at * c->bin_s;
 	}
 	return NAN;
@@ -213,8 +229,7 @@ static void per_call_fill(struct vnx_degradation *d)
 static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarms *alarms)
 {
 	size_t from = f->first ? c->changes.v[f->first - 1].at : 0;
-	size_t to = f->last + 1 < c->changes.n ? c->changes.v[f->last + 1].at : c->grid->n;
-	size_t last = to - c->conf->min_bins, bins;
+	size_t to = level_end(c, f->last), last = to - c->conf->min_bins, bins;
 	const struct alarm *alarm = alarm_of(c, alarms, f);
 	struct vnx_degradation d = {
 		.start_s = (double)f->at * c->bin_s,
@@ -262,7 +277,7 @@ static struct fall fall_of(const struct vnx_case *c, size_t i, const struct vnx_
 	f.down = ramp->to;
 	f.uncertainty = ramp->uncertainty;
 	f.before = ramp->before;
-	f.after = ramp->after;
+	f.after = fmax(ramp->after, 0);
 	for (size_t k = i; k <= ramp->last; k++)
 		f.p = fmin(f.p, c->changes.v[k].p);
 	return f;
@@ -272,7 +287,7 @@ static struct fall fall_of(const struct vnx_case *c, size_t i, const struct vnx_
 static bool ramp_counts(const struct vnx_case *c, const struct vnx_ramp *r)
 {
 	for (size_t i = r->first; i <= r->last; i++)
-		if (!is_fall(c, &c->changes.v[i]))
+		if (!is_fall(c, &c->changes.v[i], level_end(c, i)))
 			return false;
 	return true;
 }
@@ -291,7 +306,7 @@ static int falls_add(struct vnx_case *c, const struct alarms *alarms, const stru
 		if (ramp && !ramp_counts(c, ramp))
 			ramp = NULL;
 		f = fall_of(c, i, ramp);
-		if (is_fall(c, &c->changes.v[i]))
+		if (is_fall(c, &c->changes.v[i], level_end(c, i)))
 			err = fall_add(c, &f, alarms);
 		i = f.last;
 	}

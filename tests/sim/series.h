@@ -10,6 +10,7 @@
 #include "tests/unit/sim.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #define BIN_NS 500000000ULL
@@ -32,14 +33,17 @@ static inline double sim_t3(struct sim *s)
 	return z / sqrt(sq / 3);
 }
 
-/* One innovation of unit variance. */
+/*
+ * One innovation of unit variance, at most six of them: a shock that stops the traffic for
+ * seconds, as Student's would now and then, is a fall.
+ */
 static inline double innovation(struct sim *s, enum noise kind)
 {
 	double z;
 
 	switch (kind) {
 	case NOISE_T3:
-		return sim_t3(s) / sqrt(3.0);
+		return fmin(fmax(sim_t3(s) / sqrt(3.0), -6), 6);
 	case NOISE_CONTAMINATED:
 		z = sim_normal(s);
 		return (sim_uniform(s) < 0.01 ? 5 * z : z) / sqrt(1.24);
