@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How often a healthy series is called ill: false_alarms [DAYS [CV]]. One run of 24 h, and
- * the same day in runs of 60 and 120 s, through the whole analysis; and the online detector
- * alone over the day.
+ * How often a healthy series is called ill:
+ *
+ *	false_alarms [DAYS [CV [NOISE [AR [P]]]]]
+ *
+ * One run of 24 h, and the same day in runs of 60 and 120 s, through the whole analysis; the
+ * online detector alone over the day; and a watch that looks anew with every bin, at @P (0: no
+ * watch). NOISE and AR are the rows of the table to begin with, from 0.
  */
 #include "tests/sim/series.h"
 
