@@ -76,6 +76,7 @@ int vnx_case_compare(struct vnx_case *c)
 				     .before_bps = c->baseline->mean_bps,
 				     .bytes_per_call_before = NAN,
 				     .bytes_per_call_after = NAN,
+				     .detected_s = NAN,
 				     .from_baseline = true,
 				     .cause = VNX_CAUSE_UNKNOWN };
 	struct vnx_degradation *first;

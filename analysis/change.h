@@ -39,6 +39,27 @@ struct vnx_change_conf {
 int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
 		struct vnx_changes *out) VNX_MUST_CHECK;
 
+/* A gradual fall, which segmentation cut into one or more steps. */
+struct vnx_ramp {
+	size_t first, last;   /* the changes it stands for */
+	size_t from, to;      /* it goes down from the begin of one bin to that of the other */
+	double uncertainty;   /* of `from`, in bins (about 95 %) */
+	double before, after; /* level before and after */
+	bool doubtful;        /* a step is about as likely: take the step, started no earlier */
+};
+
+struct vnx_ramps {
+	struct vnx_ramp *v;
+	size_t n, cap;
+};
+
+/*
+ * Falls among the changes @c of y[n] that a straight decline explains better than steps do.
+ * Appends to @out in order of time; -ENOMEM.
+ */
+int vnx_ramps_find(const double *y, size_t n, const struct vnx_changes *c, size_t min_bins,
+		   struct vnx_ramps *out) VNX_MUST_CHECK;
+
 /*
  * Online detector, fed bin by bin. The threshold follows the measured lag-1
  * autocorrelation so that the false-alarm rate holds.

@@ -9,66 +9,157 @@
 
 #define RECOVERED_LOSS 0.25 /* a level that lacks at most this share of the loss has recovered */
 
-/* Low alarms of the online detector over the whole series. */
-static int alarms_find(const struct vnx_case *c, struct vnx_changes *out)
+#define EXACT_BINS 60 /* how long after its start a fall's detection is looked for bin by bin */
+#define LOOK_BACK 600 /* bins before a fall that its detection is judged by */
+
+/* A low alarm of the online detector. */
+struct alarm {
+	struct vnx_change change;
+	size_t raised; /* with this bin */
+};
+
+struct alarms {
+	struct alarm *v;
+	size_t n, cap;
+};
+
+/* A fall to be reported: one change, or several that are one ramp. */
+struct fall {
+	size_t first, last; /* of the changes */
+	size_t at;          /* first bin */
+	size_t down;        /* first bin of the level after */
+	double uncertainty; /* bins */
+	double before, after, p;
+};
+
+static struct vnx_change_conf change_conf(const struct vnx_case *c)
 {
-	const struct vnx_change_conf conf = { c->conf->min_bins, c->conf->min_effect, VNX_P_MAX };
+	return (struct vnx_change_conf){ c->conf->min_bins, c->conf->min_effect, VNX_P_MAX };
+}
+
+/* Low alarms of the online detector over the whole series. */
+static int alarms_find(const struct vnx_case *c, struct alarms *out)
+{
+	const struct vnx_change_conf conf = change_conf(c);
 	double per_bin = c->conf->false_alarms_per_day * c->bin_s / 86400;
 	const double *y = c->f->series[VNX_THROUGHPUT];
 	struct vnx_cusum *cusum = vnx_cusum_new(&conf, fmin(per_bin, 0.5));
-	struct vnx_change alarm;
+	struct alarm a;
 	int err = 0;
 
 	if (!cusum)
 		return -ENOMEM;
-	for (size_t i = 0; !err && i < c->grid->n; i++)
-		if (vnx_cusum_push(cusum, y[i], &alarm) && alarm.after < alarm.before)
-			err = vnx_vec_push(out, alarm);
+	for (a.raised = 0; !err && a.raised < c->grid->n; a.raised++)
+		if (vnx_cusum_push(cusum, y[a.raised], &a.change) &&
+		    a.change.after < a.change.before)
+			err = vnx_vec_push(out, a);
 	vnx_cusum_free(cusum);
 	return err;
 }
 
-/* Both detectors place the fall at one time, as far as each knows it. */
-static bool alarm_agrees(const struct vnx_changes *alarms, const struct vnx_change *fall,
-			 size_t min_bins)
+/* Does a change seen at @at, known to @uncertainty, mean this fall? */
+static bool means_fall(const struct vnx_case *c, const struct fall *f, size_t at,
+		       double uncertainty)
 {
-	for (size_t i = 0; i < alarms->n; i++) {
-		const struct vnx_change *a = &alarms->v[i];
-		double apart = fabs((double)a->at - (double)fall->at);
+	double slack = uncertainty + f->uncertainty + (double)c->conf->min_bins;
 
-		if (apart <= a->uncertainty + fall->uncertainty + (double)min_bins)
-			return true;
-	}
-	return false;
+	return (double)at >= (double)f->at - slack && (double)at <= (double)f->down + slack;
+}
+
+/* The first alarm that means this fall; NULL: none. */
+static const struct alarm *alarm_of(const struct vnx_case *c, const struct alarms *alarms,
+				    const struct fall *f)
+{
+	for (size_t i = 0; i < alarms->n; i++)
+		if (means_fall(c, f, alarms->v[i].change.at, alarms->v[i].change.uncertainty))
+			return &alarms->v[i];
+	return NULL;
 }
 
 /*
  * Of a load generator every fall counts, it says when it runs. A tap falls silent when a
- * flow ends, and its chatter while idle is no load.
+ * flow ends, and its chatter while idle is no load. @to: where the level after ends. Its
+ * first bin may still hold some of the flow, so its median counts where that is less.
  */
-static bool is_stop(const struct vnx_case *c, const struct vnx_change *ch)
+static bool is_stop(const struct vnx_case *c, const struct vnx_change *ch, size_t to)
 {
-	return c->tap && (ch->after < VNX_IDLE_SHARE * ch->before || ch->after < VNX_IDLE_BPS);
+	double after;
+
+	if (!c->tap)
+		return false;
+	after = vnx_median(c->f->series[VNX_THROUGHPUT] + ch->at, to - ch->at);
+	after = fmin(ch->after, after);
+	return after < VNX_IDLE_SHARE * ch->before || after < VNX_IDLE_BPS;
 }
 
-static bool is_fall(const struct vnx_case *c, const struct vnx_change *ch)
+static bool is_fall(const struct vnx_case *c, const struct vnx_change *ch, size_t to)
 {
 	if (!(ch->after < ch->before))
 		return false;
-	return !(c->tap && ch->before < VNX_IDLE_BPS) && !is_stop(c, ch);
+	return !(c->tap && ch->before < VNX_IDLE_BPS) && !is_stop(c, ch, to);
 }
 
-/* First bin after which fall @i is over; NaN: never seen. */
-static double fall_end_s(const struct vnx_case *c, size_t i)
+/* Where the level that change @i brings ends. */
+static size_t level_end(const struct vnx_case *c, size_t i)
 {
-	const struct vnx_change *fall = &c->changes.v[i];
-	double loss = fall->before - fall->after;
-	double lack = fmax(c->conf->min_effect * fall->before, RECOVERED_LOSS * loss);
+	return i + 1 < c->changes.n ? c->changes.v[i + 1].at : c->grid->n;
+}
 
-	for (size_t j = i + 1; j < c->changes.n; j++) {
+/* Does the segmentation of bins [from, to) alone report this fall? 1, 0 or -ENOMEM. */
+static int prefix_tells(const struct vnx_case *c, const struct fall *f, size_t from, size_t to)
+{
+	const struct vnx_change_conf conf = change_conf(c);
+	struct vnx_changes seen = { 0 };
+	int ret = vnx_segment(c->f->series[VNX_THROUGHPUT] + from, to - from, &conf, &seen);
+
+	for (size_t i = 0; !ret && i < seen.n; i++) {
+		seen.v[i].at += from;
+		ret = is_fall(c, &seen.v[i], i + 1 < seen.n ? from + seen.v[i + 1].at : to) &&
+		      means_fall(c, f, seen.v[i].at, seen.v[i].uncertainty);
+	}
+	free(seen.v);
+	return ret;
+}
+
+/*
+ * Bins that had to be seen before this fall could be told, by the segmentation of all bins up
+ * to then or by @alarm; 0: not known. A longer prefix may lose what a shorter one told, so
+ * there is nothing to bisect: every prefix is tried for EXACT_BINS from the start, then every
+ * eighth part further, which finds it late by that at most. LOOK_BACK bins before the fall
+ * stand for all before.
+ */
+static int detected_after(const struct vnx_case *c, const struct fall *f, const struct alarm *alarm,
+			  size_t *out)
+{
+	size_t from = f->at > LOOK_BACK ? f->at - LOOK_BACK : 0;
+	size_t end = alarm ? alarm->raised : c->grid->n;
+	int ret;
+
+	*out = alarm ? alarm->raised + 1 : 0;
+	for (size_t to = f->at + 1; to <= end;) {
+		ret = prefix_tells(c, f, from, to);
+		if (ret < 0)
+			return ret;
+		if (ret) {
+			*out = to;
+			return 0;
+		}
+		to += to - f->at < EXACT_BINS ? 1 : (to - f->at) / 8;
+	}
+	return 0;
+}
+
+/* First bin after which the fall is over; NaN: never seen. */
+static double fall_end_s(const struct vnx_case *c, const struct fall *f)
+{
+	double loss = f->before - f->after;
+	double lack = fmax(c->conf->min_effect * f->before, RECOVERED_LOSS * loss);
+
+	for (size_t j = f->last + 1; j < c->changes.n; j++) {
 		const struct vnx_change *ch = &c->changes.v[j];
 
-		if (ch->after >= fall->before - lack || (ch->after < ch->before && is_stop(c, ch)))
+		if (ch->after >= f->before - lack ||
+		    (ch->after < ch->before && is_stop(c, ch, level_end(c, j))))
 			return (double)ch->at * c->bin_s;
 	}
 	return NAN;
@@ -82,8 +173,9 @@ double vnx_case_level(const struct vnx_case *c, enum vnx_metric m, size_t from, 
 	return vnx_metric_is_mean(m) ? mean : mean / c->bin_s;
 }
 
+/* Levels of the other series in [from, at) and, the fall being over, in [down, to). */
 static int evidence_collect(const struct vnx_case *c, struct vnx_degradation *d, size_t from,
-			    size_t at, size_t to)
+			    size_t at, size_t down, size_t to)
 {
 	for (int m = 0; m < VNX_METRIC_MAX; m++) {
 		struct vnx_evidence e = { .metric = (enum vnx_metric)m };
@@ -92,7 +184,7 @@ static int evidence_collect(const struct vnx_case *c, struct vnx_degradation *d,
 		    !vnx_metric_can_move(&c->f->vm, e.metric))
 			continue;
 		e.before = vnx_case_level(c, e.metric, from, at);
-		e.after = vnx_case_level(c, e.metric, at, to);
+		e.after = vnx_case_level(c, e.metric, down, to);
 		if (isnan(e.before) && isnan(e.after))
 			continue;
 		if (vnx_vec_push(&d->evidence, e))
@@ -127,46 +219,109 @@ static void per_call_fill(struct vnx_degradation *d)
 		d->bytes_per_call_after = bytes->after / calls->after;
 }
 
-static int fall_add(struct vnx_case *c, size_t i, const struct vnx_changes *alarms)
+static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarms *alarms)
 {
-	const struct vnx_change *ch = &c->changes.v[i];
-	size_t from = i ? c->changes.v[i - 1].at : 0;
-	size_t to = i + 1 < c->changes.n ? c->changes.v[i + 1].at : c->grid->n;
+	size_t from = f->first ? c->changes.v[f->first - 1].at : 0;
+	size_t to = level_end(c, f->last), last = to - c->conf->min_bins, bins;
+	const struct alarm *alarm = alarm_of(c, alarms, f);
 	struct vnx_degradation d = {
-		.start_s = (double)ch->at * c->bin_s,
-		.start_uncertainty_s = ch->uncertainty * c->bin_s,
-		.end_s = fall_end_s(c, i),
-		.before_bps = ch->before,
-		.after_bps = ch->after,
-		.change = (ch->after - ch->before) / ch->before,
-		.p = ch->p,
-		.online = alarm_agrees(alarms, ch, c->conf->min_bins),
+		.start_s = (double)f->at * c->bin_s,
+		.start_uncertainty_s = f->uncertainty * c->bin_s,
+		.ramp_s = (double)(f->down - f->at) * c->bin_s,
+		.end_s = fall_end_s(c, f),
+		.before_bps = f->before,
+		.after_bps = f->after,
+		.change = (f->after - f->before) / f->before,
+		.p = f->p,
+		.online = alarm != NULL,
 		.cause = VNX_CAUSE_UNKNOWN,
 	};
 	struct vnx_degradation *slot;
 
+	if (detected_after(c, f, alarm, &bins))
+		return -ENOMEM;
+	d.detected_s = bins ? (double)bins * c->bin_s : NAN;
 	if (vnx_vec_push(&c->f->degradations, d))
 		return -ENOMEM;
 	/* from here on it is the diagnosis' to free, whatever fails */
 	slot = &c->f->degradations.v[c->f->degradations.n - 1];
-	if (evidence_collect(c, slot, from, ch->at, to))
+	/* a ramp that lasts to the end has no level after: its last bins are the nearest to one */
+	if (evidence_collect(c, slot, from, f->at,
+			     f->down < last || f->down == f->at ? f->down : last, to))
 		return -ENOMEM;
 	per_call_fill(slot);
-	return vnx_case_explain(c, slot, from, ch->at, to);
+	return vnx_case_explain(c, slot, from, f->at, to);
+}
+
+/* The fall that change @i is or begins; @ramp: the ramp that takes it in, or NULL. */
+static struct fall fall_of(const struct vnx_case *c, size_t i, const struct vnx_ramp *ramp)
+{
+	const struct vnx_change *ch = &c->changes.v[i];
+	struct fall f = { i, i, ch->at, ch->at, ch->uncertainty, ch->before, ch->after, ch->p };
+
+	if (!ramp)
+		return f;
+	if (ramp->doubtful) { /* it may have begun as early as the ramp would have */
+		f.uncertainty = fmax(f.uncertainty, (double)ch->at - (double)ramp->from);
+		return f;
+	}
+	f.last = ramp->last;
+	f.at = ramp->from;
+	f.down = ramp->to;
+	f.uncertainty = ramp->uncertainty;
+	f.before = ramp->before;
+	f.after = fmax(ramp->after, 0);
+	for (size_t k = i; k <= ramp->last; k++)
+		f.p = fmin(f.p, c->changes.v[k].p);
+	return f;
+}
+
+/* A ramp in which traffic stops or begins from idle is left to its steps. */
+static bool ramp_counts(const struct vnx_case *c, const struct vnx_ramp *r)
+{
+	for (size_t i = r->first; i <= r->last; i++)
+		if (!is_fall(c, &c->changes.v[i], level_end(c, i)))
+			return false;
+	return true;
+}
+
+static int falls_add(struct vnx_case *c, const struct alarms *alarms, const struct vnx_ramps *ramps)
+{
+	size_t next = 0;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < c->changes.n; i++) {
+		const struct vnx_ramp *ramp = NULL;
+		struct fall f;
+
+		if (next < ramps->n && ramps->v[next].first == i)
+			ramp = &ramps->v[next++];
+		if (ramp && !ramp_counts(c, ramp))
+			ramp = NULL;
+		f = fall_of(c, i, ramp);
+		if (is_fall(c, &c->changes.v[i], level_end(c, i)))
+			err = fall_add(c, &f, alarms);
+		i = f.last;
+	}
+	return err;
 }
 
 int vnx_case_degrade(struct vnx_case *c)
 {
-	const struct vnx_change_conf conf = { c->conf->min_bins, c->conf->min_effect, VNX_P_MAX };
-	struct vnx_changes alarms = { 0 };
+	const struct vnx_change_conf conf = change_conf(c);
+	const double *y = c->f->series[VNX_THROUGHPUT];
+	struct alarms alarms = { 0 };
+	struct vnx_ramps ramps = { 0 };
 	int err;
 
-	err = vnx_segment(c->f->series[VNX_THROUGHPUT], c->grid->n, &conf, &c->changes);
+	err = vnx_segment(y, c->grid->n, &conf, &c->changes);
+	if (!err)
+		err = vnx_ramps_find(y, c->grid->n, &c->changes, c->conf->min_bins, &ramps);
 	if (!err)
 		err = alarms_find(c, &alarms);
-	for (size_t i = 0; !err && i < c->changes.n; i++)
-		if (is_fall(c, &c->changes.v[i]))
-			err = fall_add(c, i, &alarms);
+	if (!err)
+		err = falls_add(c, &alarms, &ramps);
 	free(alarms.v);
+	free(ramps.v);
 	return err;
 }

@@ -59,13 +59,16 @@ struct vnx_offender {
 
 /*
  * A significant fall of the level of throughput. Falls that follow each other are each one
- * of their own, `before` being the level just before the fall. It ends with the first bin of
- * the level that lacks at most a quarter of the loss (or min_effect of `before`, if that is
+ * of their own, `before` being the level just before the fall, unless a straight decline
+ * explains them better (analysis/ramp.c): that is one, from its begin. It ends with the first bin
+ * of the level that lacks at most a quarter of the loss (or min_effect of `before`, if that is
  * more), or at which the traffic stops.
  */
 struct vnx_degradation {
-	double start_s, start_uncertainty_s;  /* from the first bin */
-	double end_s;                         /* NaN: lasts to the end */
+	double start_s, start_uncertainty_s; /* from the first bin */
+	double detected_s; /* from the first bin: when it could first be told; NaN: not known */
+	double ramp_s;     /* how long a gradual fall took; 0: a step */
+	double end_s;      /* NaN: lasts to the end */
 	double before_bps, after_bps, change; /* change: (after - before) / before, negative */
 	double p;
 	bool online; /* the online detector saw it too */

@@ -11,6 +11,8 @@
 
 #include <float.h>
 #include <math.h>
+#define MATHLIB_STANDALONE
+#include <Rmath.h>
 
 /*
  * Penalty of one change, in units of the noise's long-run variance times log n. 2 is the
@@ -22,10 +24,11 @@
 #define PHI_MAX 0.95
 #define PHI_GUESS_MAX 0.8 /* more than that is levels, not noise, before they are told apart */
 #define NU 4.0            /* degrees of freedom of the innovations when placing a change */
-#define SCALE_PRIOR 5.0   /* bins' worth of the whole series' scale in each segment's */
+#define SCALE_PRIOR 8.0   /* bins' worth of the whole series' scale in each segment's */
 #define PLACE_ROUNDS 2
 #define SEARCH_ROUNDS 5
 #define HUBER 2.5
+#define SHORT 20 /* bins: a level shorter than that must show that it is one */
 
 /* Above this the search is over means of several bins; the placing is over bins again. */
 #define EXACT_MAX 8192
@@ -303,10 +306,42 @@ static double variance_df(size_t n, double phi)
 }
 
 /*
+ * phi is estimated, and one that is too low makes wandering look like levels: tests take it
+ * half a standard error higher (of an AR(1): Bartlett 1946).
+ */
+static double phi_cautious(const struct series *s)
+{
+	return fmin(s->phi + 0.5 * sqrt((1 - s->phi * s->phi) / (double)s->n), PHI_MAX);
+}
+
+/*
+ * p of the shorter of two neighbours as a level that lasts, if it is shorter than SHORT. A
+ * single shock decays as phi^i and leaves no innovation but its first; a level of d leaves
+ * (1 - phi) d in every bin. So the first bin does not count, outliers count as CLIP, and the
+ * rest must stand out from the longer neighbour's level.
+ */
+static double lasting_p(const struct series *s, const size_t *b, double var)
+{
+	size_t na = b[1] - b[0], nb = b[2] - b[1], from = na < nb ? b[0] : b[1];
+	size_t n = na < nb ? na : nb;
+	double level = vnx_mean(s->root + (na < nb ? b[1] : b[0]), na < nb ? nb : na);
+	double scale = sqrt(var * (1 - s->phi * s->phi)), sum = 0;
+
+	if (n >= SHORT || !(scale > 0))
+		return 0;
+	for (size_t i = from + 1; i < from + n; i++) {
+		double e = (s->root[i] - level) - s->phi * (s->root[i - 1] - level);
+
+		sum += fmin(fmax(e, -CLIP * scale), CLIP * scale);
+	}
+	return 2 * pnorm(-fabs(sum) / scale / sqrt((double)n - 1), 0, 1, 1, 0);
+}
+
+/*
  * The search has chosen the place among all between the two neighbours: Bonferroni over as
  * many places as there are independent values. A few bins say little of their own variance
- * (three bins at 0 have none), so some of the pooled one is mixed in. Tested are the roots,
- * as segmented: their spread does not follow the level.
+ * (three bins at 0 have none), so some of the pooled one is mixed in, with its degrees of
+ * freedom. Tested are the roots, as segmented: their spread does not follow the level.
  */
 static struct verdict bound_test(const struct series *s, const size_t *b)
 {
@@ -315,15 +350,16 @@ static struct verdict bound_test(const struct series *s, const size_t *b)
 	struct verdict v = { .before = vnx_mean(s->y + b[0], na),
 			     .after = vnx_mean(s->y + b[1], nb) };
 	double fa = (double)na - 1, fb = (double)nb - 1, sa = vnx_sd(ra, na), sb = vnx_sd(rb, nb);
-	double pool = (fa * sa * sa + fb * sb * sb) / (fa + fb), p;
+	double pool = (fa * sa * sa + fb * sb * sb) / (fa + fb), p, phi = phi_cautious(s);
 
 	p = vnx_welch_p_moments(
 		vnx_mean(ra, na), (fa * sa * sa + SCALE_PRIOR * pool) / (fa + SCALE_PRIOR),
-		vnx_mean_neff(na, s->phi), variance_df(na, s->phi), vnx_mean(rb, nb),
-		(fb * sb * sb + SCALE_PRIOR * pool) / (fb + SCALE_PRIOR), vnx_mean_neff(nb, s->phi),
-		variance_df(nb, s->phi));
+		vnx_mean_neff(na, phi), variance_df(na, phi) + SCALE_PRIOR, vnx_mean(rb, nb),
+		(fb * sb * sb + SCALE_PRIOR * pool) / (fb + SCALE_PRIOR), vnx_mean_neff(nb, phi),
+		variance_df(nb, phi) + SCALE_PRIOR);
 	v.effect = v.after == v.before ? 0 : fabs(v.after - v.before) / fabs(v.before);
 	v.p = isnan(p) ? 1 : fmin(1, p * vnx_mean_neff(na + nb, s->phi));
+	v.p = fmax(v.p, lasting_p(s, b, pool));
 	return v;
 }
 

@@ -254,6 +254,8 @@ static void put_degradation(struct vnx_json *j, const struct vnx_degradation *d)
 	put_reasons(j, d);
 	vnx_json_real(j, "p", d->p);
 	vnx_json_bool(j, "online", d->online);
+	vnx_json_real(j, "detected_s", d->detected_s);
+	vnx_json_real(j, "ramp_s", d->ramp_s);
 	vnx_json_real(j, "bytes_per_call_before", d->bytes_per_call_before);
 	vnx_json_real(j, "bytes_per_call_after", d->bytes_per_call_after);
 	vnx_json_close(j);

@@ -310,6 +310,107 @@ static void slow_ramp_is_a_fall(void **state)
 	free(c.v);
 }
 
+/* What the first step of a series is taken for. */
+static struct vnx_ramps ramps_of(const double *x, size_t n)
+{
+	struct vnx_changes c = segment(x, n);
+	struct vnx_ramps r = { 0 };
+
+	assert_true(c.n > 0);
+	assert_int_equal(vnx_ramps_find(x, n, &c, conf.min_bins, &r), 0);
+	free(c.v);
+	return r;
+}
+
+static void clean_ramp_is_found_exactly(void **state)
+{
+	struct vnx_ramps r;
+	double x[240];
+
+	for (int i = 0; i < 240; i++)
+		x[i] = 1e8 * (1 - 0.5 * fmin(fmax((i + 0.5 - 70) / 60, 0), 1));
+	x[100] = NAN;
+	r = ramps_of(x, 240);
+	assert_int_equal(r.n, 1);
+	assert_false(r.v[0].doubtful);
+	assert_true(r.v[0].from >= 69 && r.v[0].from <= 71);
+	assert_true(r.v[0].to >= 129 && r.v[0].to <= 131);
+	assert_true(fabs(r.v[0].before - 1e8) < 1e6 && fabs(r.v[0].after - 5e7) < 1e6);
+	free(r.v);
+	/* upward it is no fall */
+	for (int i = 0; i < 240; i++)
+		x[i] = 1e8 * (1 + 0.5 * fmin(fmax((i + 0.5 - 70) / 60, 0), 1));
+	r = ramps_of(x, 240);
+	assert_int_equal(r.n, 0);
+}
+
+/* A decline is one fall that begins where it does; a step and stairs of 25 s are no decline. */
+static void decline_is_one_fall_and_stairs_are_several(void **state)
+{
+	unsigned one = 0, covered = 0, stairs = 0, steps = 0, runs = 60;
+	double x[240];
+
+	for (unsigned seed = 1; seed <= runs; seed++) {
+		struct sim s = sim_seed(seed);
+		size_t len = 20 * (1 + seed % 6);
+		struct vnx_ramps r;
+		struct vnx_changes c;
+
+		sim_ar1(&s, x, 240, 0.3, 0);
+		for (size_t i = 0; i < 240; i++)
+			x[i] = 1e8 * (1 + 0.1 * x[i]) *
+			       (1 - 0.5 * fmin(fmax(((double)i + 0.5 - 60) / (double)len, 0), 1));
+		c = segment(x, 240);
+		r = ramps_of(x, 240);
+		one += r.n == 1 && !r.v[0].doubtful && r.v[0].first == 0 && r.v[0].last == c.n - 1;
+		covered += r.n && fabs((double)r.v[0].from - 60) <= r.v[0].uncertainty;
+		free(r.v);
+		free(c.v);
+		sim_ar1(&s, x, 240, 0.3, 0);
+		for (size_t i = 0; i < 240; i++)
+			x[i] = 1e8 * (1 + 0.1 * x[i]) * (1 - 0.2 * fmin((double)(i / 50), 3));
+		r = ramps_of(x, 240);
+		for (size_t i = 0; i < r.n; i++)
+			stairs += !r.v[i].doubtful;
+		free(r.v);
+		sim_ar1(&s, x, 240, 0.3, 0);
+		for (size_t i = 0; i < 240; i++)
+			x[i] = 1e8 * (1 + 0.1 * x[i]) * (i < 100 ? 1 : 0.6);
+		r = ramps_of(x, 240);
+		for (size_t i = 0; i < r.n; i++)
+			steps += !r.v[i].doubtful;
+		free(r.v);
+	}
+	print_message("declines of 10 to 60 s: one fall in %u of %u, start covered in %u; ramps in "
+		      "stairs %u, in steps %u\n",
+		      one, runs, covered, stairs, steps);
+	assert_true(one * 10 >= 8 * runs && covered * 10 >= 8 * runs);
+	assert_true(stairs <= 2 && steps <= 2);
+}
+
+/* One shock of eight scales that dies away as the noise does is no level; one that stays is. */
+static void shock_that_decays_is_no_level(void **state)
+{
+	unsigned shocks = 0, levels = 0;
+	double x[240];
+
+	for (unsigned seed = 1; seed <= 40; seed++) {
+		struct sim s = sim_seed(seed);
+		double v = 0;
+
+		for (int i = 0; i < 240; i++) {
+			v = 0.5 * v + sqrt(0.75) * sim_normal(&s) - (i == 120 ? 8 : 0);
+			x[i] = 1e8 * (1 + 0.1 * v);
+		}
+		shocks += count_changes(x, 240) > 0;
+		for (int i = 120; i < 132; i++)
+			x[i] += 8e7 * pow(0.5, i - 120) - 5e7;
+		levels += count_changes(x, 240) > 0;
+	}
+	print_message("shocks taken for levels: %u of 40; levels found: %u\n", shocks, levels);
+	assert_true(shocks <= 2 && levels >= 36);
+}
+
 static void long_series_are_folded(void **state)
 {
 	size_t n = 3 * EXACT_MAX + 17, at = 2 * EXACT_MAX + 5;
@@ -456,6 +557,9 @@ int main(void)
 		cmocka_unit_test(first_fall_is_found_within_3_s),
 		cmocka_unit_test(uncertainty_holds),
 		cmocka_unit_test(slow_ramp_is_a_fall),
+		cmocka_unit_test(clean_ramp_is_found_exactly),
+		cmocka_unit_test(decline_is_one_fall_and_stairs_are_several),
+		cmocka_unit_test(shock_that_decays_is_no_level),
 		cmocka_unit_test(long_series_are_folded),
 		cmocka_unit_test(false_alarms_are_as_promised),
 		cmocka_unit_test(online_sees_a_fall),
