@@ -101,9 +101,9 @@ def others_ticks(qemu_pid):
 class Suite(Runner):
     """The lab host, its guests, and the runs."""
 
-    def __init__(self, kernel, out):
+    def __init__(self, kernel, out, nice):
         super().__init__(out)
-        self.kernel = kernel
+        self.kernel, self.nice = kernel, nice
         self.baselines = {}     # load -> folder, of this boot
         self.port = 0
 
@@ -115,6 +115,8 @@ class Suite(Runner):
             return
         self.boot(host)
         self.baselines = {}
+        if self.nice:   # QEMU leads a session; where sessions are scheduled as groups, nice alone does nothing
+            Path(f"/proc/{self.qemu.pid}/autogroup").write_text(str(self.nice))
         self.machine.put(ROOT / "build" / "vnetdx")
         self.machine.put(Path(faults.__file__).with_name("lib.sh"))
         self.must("rm -rf /share/out; mkdir -p /tmp/at /sys/fs/cgroup/load; for p in 5221 5222 5223 5224; do "
@@ -259,6 +261,7 @@ def parse(argv):
     top.add_argument("--out", type=Path, default=ROOT / "build" / "lab" / "causes")
     top.add_argument("--again", action="store_true", help="also those recorded already")
     top.add_argument("--probe", default="", help="shell on the lab host while the fault lasts, its output into 'probe'")
+    top.add_argument("--nice", type=int, default=0, help="of the lab among this machine's sessions, e.g. -8")
     top.add_argument("--list", action="store_true", help="only say what would be run")
     return top.parse_args(argv)
 
@@ -266,7 +269,7 @@ def parse(argv):
 def main(argv=None):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args = parse(argv)
-    suite = Suite(args.kernel, args.out.resolve())
+    suite = Suite(args.kernel, args.out.resolve(), args.nice)
     todo = [r for r in planned(args)
             if args.again or not (suite.out / args.kernel / r.name() / "truth.json").exists()]
     if args.list:
