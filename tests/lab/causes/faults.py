@@ -108,21 +108,24 @@ WAYS = (
     Way("starved-hog", "vcpu_starved", "for i in $(seq $K); do hog_host 0; done",
         before="pin_worker 1; pin_vcpu 0", strength={"K": one_of(1, 2, 3)}),
     Way("starved-idle-class", "vcpu_starved",
-        "for t in $(vcpu_tids vm1); do chrt -i -p 0 $t; done; hog_host 0",
+        # an idle-class thread gets nothing beside a hog, so the hog pauses
+        "for t in $(vcpu_tids vm1); do chrt -i -p 0 $t; done; hog_host 0; duty $! $ON $OFF",
+        strength={"ON": uniform(20, 60), "OFF": uniform(20, 60)},
         before="pin_worker 1; pin_vcpu 0; echo 0 >/proc/sys/kernel/sched_autogroup_enabled",
         after="""for t in $(vcpu_tids vm1); do chrt -o -p 0 $t; done
         echo 1 >/proc/sys/kernel/sched_autogroup_enabled"""),
     Way("starved-nice", "vcpu_starved",
-        "for t in $(vcpu_tids vm1); do renice -n 19 -p $t; done; hog_host 0",
+        "for t in $(vcpu_tids vm1); do renice -n $NICE -p $t; done; hog_host 0",
+        strength={"NICE": uniform(2, 9)},
         before="pin_worker 1; pin_vcpu 0; echo 0 >/proc/sys/kernel/sched_autogroup_enabled",
-        after="""for t in $(vcpu_tids vm1); do renice -n -19 -p $t; done
+        after="""for t in $(vcpu_tids vm1); do renice -n -$NICE -p $t; done
         echo 1 >/proc/sys/kernel/sched_autogroup_enabled"""),
 
     # -- the guest has little to send
     Way("sender-on-off", "sender_limited", "duty_guest $ON $OFF",
         strength={"ON": uniform(20, 80), "OFF": uniform(60, 200)}),
     Way("sender-busy", "sender_limited", 'in_guest vm1 "i=0; while [ \\$i -lt $K ]; do yes >/dev/null & renice -n -$NICE -p \\$!; i=\\$((i + 1)); done; wait"',
-        strength={"K": uniform(2, 6), "NICE": uniform(5, 19)}),
+        strength={"K": one_of(1, 2, 3), "NICE": uniform(1, 6)}),
     Way("sender-rate", "sender_limited", whole=True, baseline=SEND, load=SEND + " -b ${MBITS}M",
         strength={"MBITS": log_uniform(5, 60)}),
     Way("sender-small", "sender_limited", whole=True, baseline=SEND, load=SEND + " -l $LEN",

@@ -150,8 +150,8 @@ calm() { # waits until the host is nearly idle, 10 s at most
 	say "not calm: $(busy) % busy"
 }
 
-# Who ran and who waited, for judging whether a fault is what it says: ns, of the worker and the vCPU.
-sched() {
-	echo "$1 $(now) worker $(for t in $(worker_tids vm1); do cat /proc/$t/schedstat; done | head -1)" \
-		"vcpu $(for t in $(vcpu_tids vm1); do cat /proc/$t/schedstat; done | head -1)" >>"$OUT/sched"
-}
+# Who ran and who waited, for judging whether a fault is what it says: time, then of the worker and of
+# the vCPU ns run and ns waited for a CPU.
+who() { workers=$(worker_tids vm1) vcpus=$(vcpu_tids vm1); }
+schedstat() { for tid in "$@"; do cat "/proc/$tid/schedstat"; done | awk '{ r += $1; w += $2 } END { print r + 0, w + 0 }'; }
+sched() { echo "$(now) $(schedstat $workers) $(schedstat $vcpus)" >>"$OUT/sched"; }

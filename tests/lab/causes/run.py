@@ -37,18 +37,22 @@ rm -rf /tmp/out; mkdir -p /tmp/out /tmp/at
 . /share/lib.sh
 cd $OUT
 {before}
+who
 vnetdx record -q --force {options} -o run.vdx -- sh -c 'echo $$ >/sys/fs/cgroup/load/cgroup.procs
 	cut -d" " -f1 /proc/uptime >/tmp/out/begun
 	exec ip netns exec peer {load}' 2>stderr &
 rec=$!
 until [ -s begun ]; do usleep 20000; kill -0 $rec 2>/dev/null || break; done
+usleep 2000000
+sched
 usleep {wait_us}
-sched 1
+sched
 now >injected
-{inject}
+{{ {inject}
+}} >>said
 now >>injected
 usleep {settle_us}
-sched 2
+sched
 {probe}
 wait $rec
 echo $? >status
@@ -58,7 +62,8 @@ FINISH = r'''
 OUT=/tmp/out
 . /share/lib.sh
 undo_all 2>/dev/null
-{after}
+{{ {after}
+}} >/dev/null 2>&1
 mkdir -p /share/out; cp -r /tmp/out/. /share/out/
 calm
 killall -0 vnetdx 2>/dev/null && echo "a vnetdx is left"
@@ -96,6 +101,16 @@ def others_ticks(qemu_pid):
     fields = [int(f) for f in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     mine = Path(f"/proc/{qemu_pid}/stat").read_text().rsplit(")", 1)[1].split()
     return sum(fields) - fields[3] - fields[4] - int(mine[11]) - int(mine[12])
+
+
+def shares(text):
+    """Of the worker and the vCPU, how much of the time they ran and waited, before the fault and in it."""
+    rows = [[float(n) for n in line.split()] for line in text.splitlines()]
+    if len(rows) != 3 or any(len(row) != 5 for row in rows):
+        return None
+    share = lambda i, a, b: round((b[i] - a[i]) / 1e9 / max(b[0] - a[0], .01), 2)
+    names = ("worker_run", "worker_wait", "vcpu_run", "vcpu_wait")
+    return {n: [share(i, rows[0], rows[1]), share(i, rows[1], rows[2])] for i, n in enumerate(names, 1)}
 
 
 class Suite(Runner):
@@ -153,7 +168,7 @@ class Suite(Runner):
         settle = max(0.1, min(4, run.length_s - run.inject_s - 3))
         script = prelude + RUN.format(
             before=run.way.before if inject is not None else "true", options=run.way.options,
-            load=load, wait_us=int((run.inject_s + FIRST_OUTPUT_S) * 1e6), inject=inject or "true",
+            load=load, wait_us=int((run.inject_s + FIRST_OUTPUT_S - 2) * 1e6), inject=inject or "true",
             settle_us=int(settle * 1e6), probe=probe or "true")
         argv = self.machine.exec_command(script, DEAF_S)
         before = others_ticks(self.qemu.pid), time.monotonic()
@@ -162,7 +177,7 @@ class Suite(Runner):
         said = proc.communicate()[0].decode(errors="replace")
         others = (others_ticks(self.qemu.pid) - before[0]) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - before[1])
         shutil.rmtree(self.machine.share / "out", ignore_errors=True)
-        done = self.host_exec(prelude + FINISH.format(after=run.way.after, guests=" ".join(self.guests)), 90)
+        done = self.host_exec(prelude + FINISH.format(after=run.way.after or "true", guests=" ".join(self.guests)), 90)
         if done.stdout.strip():
             say(f"{run.name()}: {done.stdout.strip()}")
             self.restart_vms()
@@ -171,7 +186,7 @@ class Suite(Runner):
             raise LabError(f"nothing recorded: {said.strip()} {done.stderr.strip()}")
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.machine.share / "out", folder)
-        (folder / "said").write_text(said + done.stderr)
+        (folder / "driver").write_text(said + done.stderr)
         return {"others_cpu": round(others, 2)}
 
     def restart_vms(self):
@@ -209,7 +224,8 @@ class Suite(Runner):
             "begun_s": float(text("begun")), "length_s": run.length_s,
             "offenders": [{**o, "pid": int(o["pid"])} for o in offenders],
             "baseline": os.path.relpath(baseline / "run.vdx", folder) if baseline else None,
-            "load": way.load, "notes": text("notes").split("\n")[:-1], **more,
+            "load": way.load, "notes": text("notes").split("\n")[:-1],
+            "sched": shares(text("sched")), **more,
         }
         (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n")
         return truth
