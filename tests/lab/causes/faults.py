@@ -66,7 +66,7 @@ WAYS = (
             tc qdisc change dev eth0 root tbf rate \\${r}mbit burst 256kb latency 50ms; done"
         """),
     Way("healthy-idle-class", "healthy", strength={"K": one_of(1, 2)}, before="""
-        for i in $(seq $K); do bg "exec chrt -i 0 yes >/dev/null"; done
+        for i in $(seq $K); do bg "echo 19 >/proc/self/autogroup; exec chrt -i 0 yes >/dev/null"; done
         """),
     Way("healthy-ticks", "healthy", strength={"MS": uniform(50, 300)}, **OTHERS, before="""
         in_guest vm2 "while :; do usleep ${MS}000; done"
@@ -95,11 +95,12 @@ WAYS = (
     Way("saturated-udp-out", "vhost_saturated",
         'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -u -b 0 -l $LEN -P $P -t 40"',
         strength={"LEN": uniform(200, 1200), "P": uniform(1, 4)}),
-    Way("saturated-streams", "vhost_saturated",
-        'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -P $P -t 40"', strength={"P": uniform(4, 16)}),
-    Way("saturated-udp-in", "vhost_saturated",
-        'bg "ip netns exec peer iperf3 -c 10.77.0.11 -p 5203 -u -b 0 -l $LEN -t 40"',
-        strength={"LEN": uniform(16, 400)}, load=RECEIVE),
+    Way("saturated-rules", "vhost_saturated", "rules_on", before="rules $N", strength={"N": uniform(3000, 9000)}),
+    Way("saturated-rules-receive", "vhost_saturated", "rules_on", before="rules $N", load=RECEIVE,
+        strength={"N": uniform(3000, 9000)}),
+    Way("saturated-rules-udp", "vhost_saturated", before="rules $N; rules_on",
+        inject='in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -u -b 0 -l $LEN -t 40"',
+        strength={"N": uniform(300, 900), "LEN": uniform(200, 1200)}),
 
     # -- the guest's vCPU waits, the worker does not
     Way("starved-quota", "vcpu_starved", "quota vm1/vcpu $SHARE $PERIOD",
@@ -163,13 +164,13 @@ WAYS = (
     # -- loss where the host does not look
     Way("loss-to-guest", "path_loss", load=RECEIVE, strength={"PERCENT": log_uniform(.5, 5, 2)},
         inject="ip netns exec peer tc qdisc add dev eth0 root netem loss $PERCENT%"),
-    Way("loss-from-guest", "path_loss", strength={"ONE_IN": log_uniform(20, 400)}, inject="""
+    Way("loss-from-guest", "path_loss", strength={"ONE_IN": log_uniform(15, 120)}, inject="""
         ip netns exec peer tc qdisc add dev eth0 clsact
         ip netns exec peer tc filter add dev eth0 ingress matchall action ok random netrand drop $ONE_IN"""),
     Way("loss-far-to", "path_loss", load=RECEIVE, strength={"MS": uniform(1, 8), "PERCENT": log_uniform(.1, 3, 2)},
         before="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000",
         inject="ip netns exec peer tc qdisc change dev eth0 root netem delay ${MS}ms limit 10000 loss $PERCENT%"),
-    Way("loss-far-from", "path_loss", strength={"MS": uniform(1, 8), "ONE_IN": log_uniform(30, 1000)},
+    Way("loss-far-from", "path_loss", strength={"MS": uniform(1, 8), "ONE_IN": log_uniform(20, 300)},
         before="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000",
         inject="""ip netns exec peer tc qdisc add dev eth0 clsact
         ip netns exec peer tc filter add dev eth0 ingress matchall action ok random netrand drop $ONE_IN"""),

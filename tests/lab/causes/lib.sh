@@ -85,6 +85,16 @@ vcpu_group() { # vm1's vCPUs into a threaded child, as libvirt does it
 	for tid in $(vcpu_tids vm1); do echo "$tid" >"$CG/vm1/vcpu/cgroup.threads"; done
 }
 
+# -- rules of the host that each packet of vm1 has to pass, in the context of its vhost worker
+
+rules() { # how many; in a chain of their own that nothing leads to yet
+	tc qdisc add dev tap1 clsact
+	awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "filter add dev tap1 ingress protocol ip chain 1 pref %d " \
+		"u32 match ip dst 192.0.%d.%d/32 action ok\n", 10 + i / 1000, i / 250 % 250, i % 250 + 1 }' >/tmp/rules
+	tc -batch /tmp/rules
+}
+rules_on() { tc filter add dev tap1 ingress protocol ip chain 0 pref 1 matchall action goto chain 1; }
+
 # -- on and off: STOP and CONT in turn
 
 duty() { # pids, ms on, ms off

@@ -10,14 +10,15 @@ measurement_artefact is no fall: naming it and finding nothing are both right. F
 every degradation is a false flag.
 """
 import argparse
-import csv
-import io
 import json
+import re
+import sqlite3
 import statistics
 import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from labkit.common import KERNELS, ROOT         # noqa: E402
 
 NO_EFFECT = 0.05        # a fall of the mean below this share is none
 WARM_UP_S = 1.5         # TCP's start, and the first interval
+INTERVAL = re.compile(r"(?:\[ *\d+\]|\[SUM\]) +([\d.]+)-([\d.]+) +sec .* ([\d.]+) ([KMG]?)bits/sec")
+UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
 SETTLE_S = 1.0          # after the injection is done
 NOT_FOUND, FALSE_FLAG = "not found", "false flag"
 SHORT = {"cpu_contention": "contend", "throttled": "throttl", "vhost_saturated": "satur", "vcpu_starved": "starved",
@@ -113,11 +116,16 @@ def vnetdx(program, *args):
     return subprocess.run([program, "replay", *map(str, args)], capture_output=True, text=True, check=False)
 
 
-def throughput(program, recording):
-    """(start in s from the first bin, bit/s) of vm1's bins."""
-    rows = csv.DictReader(io.StringIO(vnetdx(program, "--csv", recording).stdout))
-    return [(float(r["start_s"]), float(r["value"])) for r in rows
-            if r["vm"] == "vm1" and r["metric"] == "throughput" and r["value"]]
+def throughput(recording):
+    """(CLOCK_MONOTONIC in s, bit/s) of the middle of iperf3's intervals, by its own words."""
+    with closing(sqlite3.connect(f"file:{recording}?mode=ro", uri=True)) as db:
+        lines = db.execute("SELECT arrival_ns, text FROM load_line ORDER BY seq").fetchall()
+    found = [(at, INTERVAL.search(text)) for at, text in lines if "sender" not in text and "receiver" not in text]
+    found = [(at, m) for at, m in found if m]
+    if not found:
+        return []
+    zero = found[0][0] / 1e9 - float(found[0][1][2])
+    return [(zero + (float(m[1]) + float(m[2])) / 2, float(m[3]) * UNITS[m[4]]) for _, m in found]
 
 
 def mean_between(series, begin, end):
@@ -125,20 +133,19 @@ def mean_between(series, begin, end):
     return statistics.fmean(values) if values else None
 
 
-def measure(program, judged, first_bin_s):
+def measure(judged):
     """The change of the mean, by the load's own words and without vnetdx's opinion."""
     truth, folder = judged.truth, judged.folder
-    series = throughput(program, folder / "run.vdx")
-    begin = truth["begun_s"] - first_bin_s
-    end = begin + truth["length_s"] - judged.bin_s
-    if judged.injected:
-        judged.before_bps = mean_between(series, begin + WARM_UP_S, judged.injected[0] - judged.bin_s)
-        judged.after_bps = mean_between(series, judged.injected[1] + SETTLE_S, end)
+    series = throughput(folder / "run.vdx")
+    begin, end = truth["begun_s"] + WARM_UP_S, truth["begun_s"] + truth["length_s"]
+    if truth["injected_s"]:
+        judged.before_bps = mean_between(series, begin, truth["injected_s"][0])
+        judged.after_bps = mean_between(series, truth["injected_s"][1] + SETTLE_S, end)
     else:
-        judged.after_bps = mean_between(series, begin + WARM_UP_S, end)
+        judged.after_bps = mean_between(series, begin, end)
     if truth["baseline"]:
-        values = [v for _, v in throughput(program, folder / truth["baseline"]) if v > 0]
-        judged.before_bps = statistics.fmean(values[2:-1]) if len(values) > 4 else None
+        values = [v for _, v in throughput(folder / truth["baseline"])]
+        judged.before_bps = statistics.fmean(values[2:]) if len(values) > 2 else None
 
 
 def choose(judged, degradations):
@@ -170,7 +177,7 @@ def judge(program, folder, with_baseline):
     if truth["injected_s"]:
         judged.injected = tuple(t - first_bin_s for t in truth["injected_s"])
     choose(judged, vm["degradations"])
-    measure(program, judged, first_bin_s)
+    measure(judged)
     return judged
 
 
