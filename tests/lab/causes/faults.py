@@ -78,7 +78,9 @@ WAYS = (
     Way("contention-host", "cpu_contention", 'for i in $(seq $K); do hog_host ""; done',
         strength={"K": one_of(2, 3, 4, 6)}),
     Way("contention-pinned", "cpu_contention", "for i in $(seq $K); do hog_host 1; done",
-        before="pin_worker 1", strength={"K": one_of(1, 2, 3)}),
+        before="pin_worker 1", strength={"K": one_of(1, 2, 3), "GROUP_NICE": one_of(-3, -6, -9)}),
+    Way("contention-realtime", "cpu_contention", "hog_host 1 chrt -r 5; duty $! $ON $OFF",
+        before="pin_worker 1", strength={"ON": uniform(30, 80), "OFF": uniform(10, 40)}),
     Way("contention-receive", "cpu_contention", "hog_guests $K", load=RECEIVE, **HOGS),
 
     # -- a quota, or the own vCPU
@@ -92,9 +94,6 @@ WAYS = (
         before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(15, 60)}),
 
     # -- the worker has all it can get and it is not enough
-    Way("saturated-udp-out", "vhost_saturated",
-        'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -u -b 0 -l $LEN -P $P -t 40"',
-        strength={"LEN": uniform(200, 1200), "P": uniform(1, 4)}),
     Way("saturated-rules", "vhost_saturated", "rules_on", before="rules $N", strength={"N": uniform(3000, 9000)}),
     Way("saturated-rules-receive", "vhost_saturated", "rules_on", before="rules $N", load=RECEIVE,
         strength={"N": uniform(3000, 9000)}),
@@ -135,9 +134,9 @@ WAYS = (
     # -- many kicks, few bytes each
     Way("storm-tcp", "notification_storm",
         'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -N -l $LEN -t 40"', strength={"LEN": uniform(48, 96)}),
-    Way("storm-udp", "notification_storm",
-        'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -u -l 64 -b ${KBITS}K -t 40"',
-        strength={"KBITS": log_uniform(1000, 4000)}),
+    Way("storm-ping", "notification_storm",
+        'in_guest vm1 "i=0; while [ \\$i -lt $K ]; do ping -A -q -s 18 10.77.0.2 & i=\\$((i + 1)); done; wait"',
+        strength={"K": one_of(2, 3, 4, 6)}),
     Way("storm-whole", "notification_storm", whole=True, baseline=SEND, load=SEND + " -N -l $LEN",
         strength={"LEN": uniform(64, 200)}),
 

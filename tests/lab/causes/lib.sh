@@ -65,6 +65,7 @@ hog_host() { # CPU list or "", then a prefix such as chrt
 	cpus=$1; shift
 	setsid "$@" ${cpus:+taskset -c "$cpus"} yes </dev/null >/dev/null 2>&1 &
 	echo $! >>/tmp/at/pids
+	[ -z "$GROUP_NICE" ] || echo "$GROUP_NICE" >/proc/$!/autogroup # nice of a session against others
 	offender process yes $!
 }
 
