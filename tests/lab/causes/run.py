@@ -23,6 +23,7 @@ sys.dont_write_bytecode = True
 
 import faults                                                             # noqa: E402
 from labkit.common import CACHE, KERNELS, ROOT, LabCrash, LabError, say   # noqa: E402
+from labkit.machine import take_lock                                      # noqa: E402
 from labkit.scenario import GUEST_DEFAULTS, Runner, Watch, guest_start    # noqa: E402
 
 MAX_GUESTS = 4
@@ -128,6 +129,8 @@ class Suite(Runner):
         host = (self.kernel, 2, "", 3072)
         if self.booted == host and self.qemu and self.qemu.poll() is None:
             return
+        if self.lock is None:   # before the image is built: another tree's lab may build its own meanwhile
+            self.lock = take_lock()
         self.boot(host)
         self.baselines = {}
         if self.nice:   # QEMU leads a session; where sessions are scheduled as groups, nice alone does nothing
