@@ -94,12 +94,14 @@ WAYS = (
         before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(15, 60)}),
 
     # -- the worker has all it can get and it is not enough
-    Way("saturated-rules", "vhost_saturated", "rules_on", before="rules $N", strength={"N": uniform(3000, 9000)}),
-    Way("saturated-rules-receive", "vhost_saturated", "rules_on", before="rules $N", load=RECEIVE,
+    # one stream alone waits for its own completions and leaves the worker idle in between
+    Way("saturated-rules", "vhost_saturated", "rules_on", before="rules $N", load=SEND + " -P 4",
         strength={"N": uniform(3000, 9000)}),
+    Way("saturated-rules-receive", "vhost_saturated", "rules_on", before="rules $N", load=RECEIVE + " -P 4",
+        strength={"N": uniform(4000, 9000)}),
     Way("saturated-rules-udp", "vhost_saturated", before="rules $N; rules_on",
         inject='in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -u -b 0 -l $LEN -t 40"',
-        strength={"N": uniform(300, 900), "LEN": uniform(200, 1200)}),
+        strength={"N": uniform(1500, 3500), "LEN": uniform(200, 1200)}),
 
     # -- the guest's vCPU waits, the worker does not
     Way("starved-quota", "vcpu_starved", "quota vm1/vcpu $SHARE $PERIOD",
