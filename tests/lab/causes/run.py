@@ -192,6 +192,15 @@ class Suite(Runner):
         (folder / "driver").write_text(said + done.stderr)
         return {"others_cpu": round(others, 2)}
 
+    def reboot(self, run, why):
+        """Ends a lab whose kernel died and keeps what it said."""
+        self.stop()
+        self.reboots += 1
+        (self.out / self.kernel).mkdir(parents=True, exist_ok=True)
+        if self.machine.console.exists():
+            shutil.copy(self.machine.console, self.out / self.kernel / f"crash-{run.name()}.log")
+        say(f"lab reboot {self.reboots}, {run.name()} again: {why}")
+
     def restart_vms(self):
         self.host_exec("guest kill $(guest list)", 120)
         self.guests = {}
@@ -239,16 +248,13 @@ class Suite(Runner):
             try:
                 return self.do(run, probe)
             except LabCrash as crash:
-                self.stop()
-                self.reboots += 1
-                say(f"lab reboot {self.reboots}, {run.name()} again: {crash}")
+                self.reboot(run, crash)
             except LabError as error:
                 say(f"{run.name()} again: {error}")
                 try:
                     self.machine.check_alive()
-                except LabCrash:
-                    self.stop()
-                    self.reboots += 1
+                except LabCrash as crash:
+                    self.reboot(run, crash)
         return None
 
 
