@@ -103,7 +103,7 @@ $(B)/tests/%: tests/unit/%.c $(B)/libvnx.a $(LIBPERF) $(LIBAPI)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libvnx.a $(LIBPERF) $(LIBAPI) -lcmocka $(LDLIBS)
 
-.PHONY: unit check test clean deps help demo lab-shell lab-demo install golden-update format
+.PHONY: unit check test clean deps help demo lab-shell lab-demo lab-causes install golden-update format
 demo: ## install what is needed, build, diagnose: live on a KVM host, else a real recording
 	$(Q)tests/deps
 	$(Q)$(MAKE) -s all
@@ -129,6 +129,13 @@ lab-demo: ## watch a live diagnosis: boots a KVM host in emulation and injects a
 	$(Q)tests/deps --test
 	$(Q)$(MAKE) -s all
 	$(Q)tests/lab/demo
+
+lab-causes: ## N runs of each injected fault on each of KERNELS, and how vnetdx judges them
+	$(Q)tests/deps --test
+	$(Q)$(MAKE) -s all
+	$(Q)for k in $(or $(KERNELS),6.1 6.12); do \
+		tests/lab/lab causes --kernel $$k --runs $(or $(N),2) --seed $(or $(SEED),0) || exit; done
+	$(Q)tests/lab/causes/score.py
 
 install: all ## install to DESTDIR PREFIX
 	install -D -m 755 $(B)/vnetdx $(DESTDIR)$(PREFIX)/bin/vnetdx

@@ -20,7 +20,8 @@ HOST_PROGRAMS = {
     "kmod": "kmod", "qemu-system-x86_64": "qemu-system-x86", "iperf3": "iperf3",
     "trace-cmd": "trace-cmd", "perf": "linux-perf",
 }
-HOST_PROGRAMS_IF_THERE = ("bash", "tcpdump", "strace", "ethtool", "stdbuf", "sqlite3", "bpftool")
+HOST_PROGRAMS_IF_THERE = ("bash", "tcpdump", "strace", "ethtool", "stdbuf", "sqlite3", "bpftool",
+                          "chrt", "taskset")
 GUEST_PROGRAMS = {"iperf3": "iperf3"}
 
 # Libraries vnetdx may be linked with, so that a fresh build runs in the lab as it is.
@@ -42,13 +43,13 @@ HOST_MODULES = (
     "kvm_amd", "vhost_net", "tun", "tap", "bridge", "veth", "macvlan", "macvtap", "openvswitch",
     "vport-vxlan", "dummy", "ifb", "8021q", "bonding",
     "sch_netem", "sch_tbf", "sch_htb", "sch_fq", "sch_fq_codel", "sch_ingress", "act_mirred",
-    "act_police", "cls_u32", "cls_matchall", "cls_bpf", "act_bpf",
+    "act_police", "act_gact", "cls_u32", "cls_matchall", "cls_bpf", "act_bpf",
     "virtio_pci", "virtio_console", "virtio_blk", "virtio_net", "9p", "9pnet_virtio", "e1000",
     "msr", "configs", "nf_conntrack", "iptable_filter", "fuse", "overlay", "loop",
 )
 GUEST_MODULES = (
     "virtio_pci", "virtio_mmio", "virtio_console", "virtio_net", "e1000", "e1000e", "sch_tbf",
-    "sch_netem", "sch_fq",
+    "sch_netem", "sch_fq", "8139cp",
 )
 
 DEBIAN_OF_TOOL = {"apt-get": "apt", "dpkg-deb": "dpkg", "gcc": "gcc", "zstd": "zstd",

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The faults: one row a way to bring a cause about. Shell text runs on the lab host, see lib.sh.
+
+Strengths are drawn by the run's seed and reach the shell as variables. The VM judged is vm1.
+"""
+from dataclasses import dataclass, field
+from typing import Callable
+
+SEND = "iperf3 -c 10.77.0.11 -p $PORT -R -t $D -i 0.5 --forceflush"      # the guest sends
+RECEIVE = "iperf3 -c 10.77.0.11 -p $PORT -t $D -i 0.5 --forceflush"      # the guest receives
+
+
+def uniform(low, high, digits=0):
+    def draw(rng):
+        value = round(rng.uniform(low, high), digits)
+        return value if digits else int(value)
+    return draw
+
+
+def log_uniform(low, high, digits=0):
+    def draw(rng):
+        value = round(low * (high / low) ** rng.random(), digits)
+        return value if digits else int(value)
+    return draw
+
+
+def one_of(*values):
+    return lambda rng: rng.choice(values)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to bring a cause about."""
+    name: str
+    cause: str
+    inject: str = ""            # at the moment of the fault
+    before: str = ""            # before the recording, no fault yet
+    after: str = ""             # undo what lib.sh's undo_all does not
+    strength: dict = field(default_factory=dict)    # variable -> sampler
+    load: str = SEND
+    options: str = ""           # of vnetdx record
+    guests: Callable = lambda s: 1                  # how many are needed at least, by strength
+    nic: str = "virtio-vhost"   # of vm1
+    whole: bool = False         # ill from the first second
+    baseline: str = ""          # load of the healthy recording to compare with
+    kernels: tuple = ("6.1", "6.12")
+
+
+HOGS = dict(strength={"K": one_of(1, 2, 3)}, guests=lambda s: s["K"] + 1)
+OTHERS = dict(guests=lambda s: 2)
+
+WAYS = (
+    # -- healthy: what may vary without anything being ill
+    Way("healthy-plain", "healthy"),
+    Way("healthy-receive", "healthy", load=RECEIVE),
+    Way("healthy-talker", "healthy", strength={"MBITS": log_uniform(1, 8)}, **OTHERS, before="""
+        in_guest vm2 "iperf3 -c 10.77.0.2 -p 5222 -t 60 -b ${MBITS}M"
+        """),
+    Way("healthy-flows", "healthy", strength={"MBITS": log_uniform(1, 6), "S": uniform(1, 4)}, **OTHERS, before="""
+        in_guest vm2 "while :; do sleep $S; iperf3 -c 10.77.0.2 -p 5222 -t $S -b ${MBITS}M; done"
+        """),
+    Way("healthy-paced", "healthy", strength={"MBITS": log_uniform(20, 80)}, load=SEND + " -b ${MBITS}M"),
+    Way("healthy-rising", "healthy", strength={"MBITS": log_uniform(20, 50)}, before="""
+        guest exec -t 30 vm1 "modprobe sch_tbf; tc qdisc add dev eth0 root tbf rate ${MBITS}mbit burst 256kb latency 50ms"
+        in_guest vm1 "r=$MBITS; while :; do sleep 1; r=\\$((r * 108 / 100 + 1));
+            tc qdisc change dev eth0 root tbf rate \\${r}mbit burst 256kb latency 50ms; done"
+        """),
+    Way("healthy-idle-class", "healthy", strength={"K": one_of(1, 2)}, before="""
+        for i in $(seq $K); do bg "echo 19 >/proc/self/autogroup; exec chrt -i 0 yes >/dev/null"; done
+        """),
+    Way("healthy-ticks", "healthy", strength={"MS": uniform(50, 300)}, **OTHERS, before="""
+        in_guest vm2 "while :; do usleep ${MS}000; done"
+        bg "while :; do usleep ${MS}000; done"
+        """),
+
+    # -- others hold the CPU
+    Way("contention-guests", "cpu_contention", "hog_guests $K", **HOGS),
+    Way("contention-host", "cpu_contention", 'for i in $(seq $K); do hog_host ""; done',
+        strength={"K": one_of(2, 3, 4, 6)}),
+    Way("contention-pinned", "cpu_contention", "for i in $(seq $K); do hog_host 1; done",
+        before="pin_worker 1", strength={"K": one_of(1, 2, 3), "GROUP_NICE": one_of(-3, -6, -9)}),
+    Way("contention-realtime", "cpu_contention", "hog_host 1 chrt -r 5; duty $! $ON $OFF",
+        before="pin_worker 1", strength={"ON": uniform(30, 80), "OFF": uniform(10, 40)}),
+    Way("contention-receive", "cpu_contention", "hog_guests $K", load=RECEIVE, **HOGS),
+
+    # -- a quota, or the own vCPU
+    Way("throttled-vm", "throttled", "quota vm1 $SHARE 100000",
+        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(15, 70)}),
+    Way("throttled-period", "throttled", "quota vm1 $SHARE $PERIOD",
+        before="echo +cpu >$CG/cgroup.subtree_control",
+        strength={"SHARE": uniform(15, 60), "PERIOD": one_of(20000, 50000, 250000, 500000)}),
+    Way("throttled-own-core", "throttled", "pin_vcpu $CPU; pin_worker $CPU", strength={"CPU": one_of(0, 1)}),
+    Way("throttled-receive", "throttled", "quota vm1 $SHARE 100000", load=RECEIVE,
+        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(15, 60)}),
+
+    # -- the worker has all it can get and it is not enough
+    # one stream alone waits for its own completions and leaves the worker idle in between
+    Way("saturated-rules", "vhost_saturated", "rules_on", before="rules $N", load=SEND + " -P 4",
+        strength={"N": uniform(3000, 9000)}),
+    Way("saturated-rules-receive", "vhost_saturated", "rules_on", before="rules $N", load=RECEIVE + " -P 4",
+        strength={"N": uniform(4000, 9000)}),
+    Way("saturated-rules-udp", "vhost_saturated", before="rules $N; rules_on",
+        inject='in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -u -b 0 -l $LEN -t 40"',
+        strength={"N": uniform(1500, 3500), "LEN": uniform(200, 1200)}),
+
+    # -- the guest's vCPU waits, the worker does not
+    Way("starved-quota", "vcpu_starved", "quota vm1/vcpu $SHARE $PERIOD",
+        before="echo +cpu >$CG/cgroup.subtree_control; vcpu_group",
+        strength={"SHARE": uniform(10, 50), "PERIOD": one_of(20000, 50000, 100000)}),
+    Way("starved-hog", "vcpu_starved", "for i in $(seq $K); do hog_host 0; done",
+        before="pin_worker 1; pin_vcpu 0", strength={"K": one_of(1, 2, 3)}),
+    Way("starved-idle-class", "vcpu_starved",
+        # an idle-class thread gets nothing beside a hog, so the hog pauses
+        "for t in $(vcpu_tids vm1); do chrt -i -p 0 $t; done; hog_host 0; duty $! $ON $OFF",
+        strength={"ON": uniform(20, 60), "OFF": uniform(20, 60)},
+        before="pin_worker 1; pin_vcpu 0; echo 0 >/proc/sys/kernel/sched_autogroup_enabled",
+        after="""for t in $(vcpu_tids vm1); do chrt -o -p 0 $t; done
+        echo 1 >/proc/sys/kernel/sched_autogroup_enabled"""),
+    Way("starved-nice", "vcpu_starved",
+        "for t in $(vcpu_tids vm1); do renice -n $NICE -p $t; done; hog_host 0",
+        strength={"NICE": uniform(2, 9)},
+        before="pin_worker 1; pin_vcpu 0; echo 0 >/proc/sys/kernel/sched_autogroup_enabled",
+        after="""for t in $(vcpu_tids vm1); do renice -n -$NICE -p $t; done
+        echo 1 >/proc/sys/kernel/sched_autogroup_enabled"""),
+
+    # -- the guest has little to send
+    Way("sender-on-off", "sender_limited", "duty_guest $ON $OFF",
+        strength={"ON": uniform(20, 80), "OFF": uniform(60, 200)}),
+    Way("sender-busy", "sender_limited", 'in_guest vm1 "i=0; while [ \\$i -lt $K ]; do yes >/dev/null & renice -n -$NICE -p \\$!; i=\\$((i + 1)); done; wait"',
+        strength={"K": one_of(1, 2, 3), "NICE": uniform(1, 6)}),
+    Way("sender-rate", "sender_limited", whole=True, baseline=SEND, load=SEND + " -b ${MBITS}M",
+        strength={"MBITS": log_uniform(5, 60)}),
+    Way("sender-small", "sender_limited", whole=True, baseline=SEND, load=SEND + " -l $LEN",
+        strength={"LEN": uniform(64, 200)}),
+
+    # -- many kicks, few bytes each
+    Way("storm-tcp", "notification_storm",
+        'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -N -l $LEN -t 40"', strength={"LEN": uniform(48, 96)}),
+    Way("storm-ping", "notification_storm",
+        'in_guest vm1 "i=0; while [ \\$i -lt $K ]; do ping -A -q -s 18 10.77.0.2 & i=\\$((i + 1)); done; wait"',
+        strength={"K": one_of(2, 3, 4, 6)}),
+    Way("storm-whole", "notification_storm", whole=True, baseline=SEND, load=SEND + " -N -l $LEN",
+        strength={"LEN": uniform(64, 200)}),
+
+    # -- a link is full
+    Way("link-tap", "link_limited", load=RECEIVE, strength={"MBITS": log_uniform(15, 120)},
+        inject="tc qdisc add dev tap1 root tbf rate ${MBITS}mbit burst 128kb latency 20ms"),
+    Way("link-uplink", "link_limited", strength={"MBITS": log_uniform(15, 120)},
+        inject="tc qdisc add dev peer0 root tbf rate ${MBITS}mbit burst 128kb latency 20ms"),
+    Way("link-htb", "link_limited", strength={"MBITS": log_uniform(15, 120)}, inject="""
+        tc qdisc add dev peer0 root handle 1: htb default 1
+        tc class add dev peer0 parent 1: classid 1:1 htb rate ${MBITS}mbit burst 128kb"""),
+    Way("link-police", "link_limited", load=RECEIVE, strength={"MBITS": log_uniform(15, 120)}, inject="""
+        tc qdisc add dev peer0 clsact
+        tc filter add dev peer0 ingress matchall action police rate ${MBITS}mbit burst 256kb mtu 128kb drop"""),
+
+    # -- the receiver is slow
+    Way("receiver-on-off", "receiver_limited", "duty $(load_pid) $ON $OFF",
+        strength={"ON": uniform(20, 80), "OFF": uniform(60, 200)}),
+    Way("receiver-quota", "receiver_limited", "quota load $SHARE 50000",
+        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(2, 8)}),
+    Way("receiver-guest", "receiver_limited", "duty_guest $ON $OFF", load=RECEIVE,
+        strength={"ON": uniform(20, 80), "OFF": uniform(60, 200)}),
+
+    # -- loss where the host does not look
+    Way("loss-to-guest", "path_loss", load=RECEIVE, strength={"PERCENT": log_uniform(.5, 5, 2)},
+        inject="ip netns exec peer tc qdisc add dev eth0 root netem loss $PERCENT%"),
+    Way("loss-from-guest", "path_loss", strength={"ONE_IN": log_uniform(15, 120)}, inject="""
+        ip netns exec peer tc qdisc add dev eth0 clsact
+        ip netns exec peer tc filter add dev eth0 ingress matchall action ok random netrand drop $ONE_IN"""),
+    Way("loss-far-to", "path_loss", load=RECEIVE, strength={"MS": uniform(1, 8), "PERCENT": log_uniform(.1, 3, 2)},
+        before="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000",
+        inject="ip netns exec peer tc qdisc change dev eth0 root netem delay ${MS}ms limit 10000 loss $PERCENT%"),
+    Way("loss-far-from", "path_loss", strength={"MS": uniform(1, 8), "ONE_IN": log_uniform(20, 300)},
+        before="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000",
+        inject="""ip netns exec peer tc qdisc add dev eth0 clsact
+        ip netns exec peer tc filter add dev eth0 ingress matchall action ok random netrand drop $ONE_IN"""),
+
+    # -- no vhost
+    Way("backend-e1000", "emulated_backend", whole=True, nic="e1000", baseline=SEND),
+    Way("backend-qemu", "emulated_backend", whole=True, nic="virtio-qemu", baseline=SEND),
+    Way("backend-rtl8139", "emulated_backend", whole=True, nic="rtl8139", baseline=SEND),
+
+    # -- the measurement is ill, not the host
+    Way("artefact-clock", "measurement_artefact", "date -s @$(($(date +%s) + ($STEP)))",
+        strength={"STEP": one_of(-3600, -60, -5, 5, 60, 3600)}, after="date -s @$(($(date +%s) - ($STEP)))"),
+    Way("artefact-stopped", "measurement_artefact",
+        "p=$(pidof vnetdx); kill -STOP $p; usleep $((MS * 1000)); kill -CONT $p",
+        options="--bin 10ms", strength={"MS": uniform(1000, 3000)}),
+    Way("artefact-stutter", "measurement_artefact",
+        'bg "for i in 1 2 3 4; do killall -STOP vnetdx; usleep $((MS * 1000)); killall -CONT vnetdx; usleep 400000; done"',
+        options="--bin 10ms", strength={"MS": uniform(700, 1200)}),
+)
+
+CAUSES = ("cpu_contention", "throttled", "vhost_saturated", "vcpu_starved", "sender_limited",
+          "notification_storm", "link_limited", "receiver_limited", "path_loss", "emulated_backend",
+          "measurement_artefact")
+
+
+def by_name(names):
+    """The ways whose name or cause is among the names; all of them for none."""
+    return [w for w in WAYS if not names or w.name in names or w.cause in names]
