@@ -5,6 +5,8 @@ const struct vnx_source_ops *const vnx_sources[] = {
 	&vnx_source_sched,
 	&vnx_source_quota,
 	&vnx_source_host,
+	&vnx_source_load,
+	&vnx_source_load_tcp,
 	NULL,
 };
 

@@ -41,6 +41,7 @@ struct vnx_source_ops {
 
 extern const struct vnx_source_ops *const vnx_sources[]; /* NULL-terminated */
 extern const struct vnx_source_ops vnx_source_sched, vnx_source_quota, vnx_source_host;
+extern const struct vnx_source_ops vnx_source_load, vnx_source_load_tcp;
 
 #define VNX_SOURCE_WHY 192
 
