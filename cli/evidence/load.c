@@ -124,6 +124,15 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* A zombie's account can still be read. */
+static bool lives(const struct load *l, uint32_t pid)
+{
+	for (size_t i = 0; i < l->procs.n; i++)
+		if (l->procs.v[i].pid == pid)
+			return true;
+	return false;
+}
+
 /*
  * A thread that came since the last look has its whole account in this stretch, as far as it
  * fits in. false: it is gone.
@@ -220,7 +229,7 @@ static int load_read(void *src, const struct vnx_scene *scene, const struct vnx_
 	if (l->procs.looked && sync_threads(l))
 		return -ENOMEM;
 	for (size_t i = 0; i < l->n; i++)
-		if (read_thread(&l->v[i], l->at_ns, now_ns))
+		if (lives(l, l->v[i].pid) && read_thread(&l->v[i], l->at_ns, now_ns))
 			l->v[kept++] = l->v[i];
 	l->n = kept;
 	if (l->at_ns && l->at_ns < now_ns && kept && emit(l, now_ns, out))
