@@ -213,14 +213,17 @@ static void *open_socket(void *arg)
 static void open_there(struct opening *o)
 {
 	pthread_t thread;
+	int error;
 
 	o->where = "no thread could be made";
 	if (!o->netns) {
 		open_socket(o);
 		return;
 	}
-	o->error = pthread_create(&thread, NULL, open_socket, o);
-	if (!o->error)
+	error = pthread_create(&thread, NULL, open_socket, o);
+	if (error)
+		o->error = error;
+	else
 		pthread_join(thread, NULL);
 }
 
@@ -247,7 +250,8 @@ int vnx_tcp_diag_open(struct vnx_tcp_diag **out, const char *netns, struct vnx_e
 		return 0;
 	}
 	vnx_tcp_diag_close(diag);
-	vnx_err_hint(err, "modprobe tcp_diag may help.");
+	vnx_err_hint(err, ret == -ENOENT ? "modprobe tcp_diag may help."
+					 : "Without root only our own namespace can be seen.");
 	return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-sock-diag",
 			   "the load's sockets cannot be seen: %s: %s", o.where, strerror(-ret));
 }
