@@ -193,7 +193,7 @@ static int flow_series(const struct vnx_throughput *tp, const struct vnx_grid *g
 static int flow_extra(const struct vnx_throughput *tp, const struct vnx_grid *grid,
 		      enum vnx_metric metric, double *out)
 {
-	bool level = vnx_metric_is_mean(metric);
+	bool level = metric == VNX_LOAD_CWND || metric == VNX_LOAD_RTT;
 	struct vnx_accum acc;
 	int ret;
 

@@ -100,9 +100,9 @@ static int apply(const struct iperf_run *run, double shift_s, struct vnx_through
 	int ret = iperf_rules_apply(better_view(run), shift_s, tp);
 
 	if (!ret)
-		ret = iperf_rules_extras(run, shift_s, tp);
+		ret = iperf_rules_extras(run, shift_s, NAN, tp);
 	if (!ret && run->server && run->server->side != run->side)
-		ret = iperf_rules_extras(run->server, shift_s, tp);
+		ret = iperf_rules_extras(run->server, shift_s, run->mss, tp);
 	return ret;
 }
 

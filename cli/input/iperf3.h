@@ -78,8 +78,11 @@ int iperf_text_probe(const struct vnx_load_lines *lines);
  */
 int iperf_rules_apply(const struct iperf_run *run, double shift_s,
 		      struct vnx_throughput *tp) VNX_MUST_CHECK;
-/* Appends what @run, of either side, tells beside the bytes to tp->extras. -ENOMEM. */
-int iperf_rules_extras(const struct iperf_run *run, double shift_s,
+/*
+ * Appends what @run, of either side, tells beside the bytes to tp->extras. @mss: bytes a segment,
+ * where @run itself does not tell (a server says 0). -ENOMEM.
+ */
+int iperf_rules_extras(const struct iperf_run *run, double shift_s, double mss,
 		       struct vnx_throughput *tp) VNX_MUST_CHECK;
 /* Median length of the rows that are not omitted, NaN if there are none. */
 double iperf_rows_nominal(const struct iperf_rows *rows);

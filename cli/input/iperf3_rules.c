@@ -139,8 +139,10 @@ static int add_extra(struct vnx_throughput *tp, const struct iperf_row *r, doubl
  * Of the main direction, for that is what the series is of. A datagram that comes late is taken
  * off the lost ones of the interval in which it comes, which may then have less than none: 0.
  */
-int iperf_rules_extras(const struct iperf_run *run, double shift_s, struct vnx_throughput *tp)
+int iperf_rules_extras(const struct iperf_run *run, double shift_s, double mss,
+		       struct vnx_throughput *tp)
 {
+	double segment = run->mss > 0 ? run->mss : mss;
 	double nominal_s = iperf_rows_nominal(&run->rows), prev_end = -INFINITY;
 	double slack_s = fmax(BOUNDARY_S, run->resolution_s);
 	int ret = 0;
@@ -156,8 +158,8 @@ int iperf_rules_extras(const struct iperf_run *run, double shift_s, struct vnx_t
 			continue;
 		}
 		ret = add_extra(tp, r, shift_s, VNX_LOAD_RETRANS, r->retrans);
-		if (!ret && run->mss > 0)
-			ret = add_extra(tp, r, shift_s, VNX_LOAD_CWND, r->cwnd_bytes / run->mss);
+		if (!ret && segment > 0)
+			ret = add_extra(tp, r, shift_s, VNX_LOAD_CWND, r->cwnd_bytes / segment);
 		if (!ret)
 			ret = add_extra(tp, r, shift_s, VNX_LOAD_RTT, r->rtt_us);
 	}

@@ -157,14 +157,17 @@ static bool take_head(const char **s, struct text_line *l)
 static void take_tail(const char *s, struct text_line *l)
 {
 	double number, unit;
-	bool bits;
+	bool bits, minus;
 
 	if (!take_number(&s, &number, &unit))
 		return;
 	if (!strncmp(s, " ms ", 4)) {
 		s += 4;
+		s += strspn(s, " ");
+		minus = *s == '-';
+		s += minus;
 		if (take_number(&s, &number, &unit) && *s == '/')
-			l->row.lost = number;
+			l->row.lost = minus ? -number : number;
 		return;
 	}
 	l->count = number;
