@@ -21,8 +21,9 @@
 /* What vnx_diagnose() is given, and what keeps it alive. */
 struct inputs {
 	struct vnx_vm_input *vms;
-	double **made; /* throughput series made here, n of them */
-	double *load;  /* the load generator's series, or NULL */
+	double **made;                 /* throughput series made here, n of them */
+	double *load;                  /* the load generator's series, or NULL */
+	double *extra[VNX_METRIC_MAX]; /* what it told beside, where no socket did, or NULL */
 	struct vnx_baseline *bases;
 	size_t n;
 };
@@ -31,6 +32,8 @@ static void inputs_fini(struct inputs *in)
 {
 	for (size_t i = 0; in->made && i < in->n; i++)
 		free(in->made[i]);
+	for (int m = 0; m < VNX_METRIC_MAX; m++)
+		free(in->extra[m]);
 	free(in->made);
 	free(in->vms);
 	free(in->bases);
@@ -140,14 +143,41 @@ static int say_if_lost(struct vnx_throughput *tp, size_t n_vms, const struct vnx
 	return 0;
 }
 
+/* What no socket on this host told may stand in the load's own output. */
+static int read_extras(const struct vnx_series_set *set, const struct vnx_grid *grid,
+		       const struct vnx_throughput *tp, struct inputs *in)
+{
+	static const enum vnx_metric told[] = { VNX_LOAD_RETRANS, VNX_LOAD_CWND, VNX_LOAD_RTT,
+						VNX_LOAD_LOST };
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(told); i++) {
+		double *out;
+		int ret;
+
+		if (vnx_series_shared(set, told[i]))
+			continue;
+		out = malloc((grid->n + 1) * sizeof(*out));
+		ret = out ? vnx_throughput_extra(tp, grid, told[i], out) : -ENOMEM;
+		if (!ret)
+			in->extra[told[i]] = out;
+		else
+			free(out);
+		if (ret && ret != -ENODATA)
+			return ret;
+	}
+	return 0;
+}
+
 /* The host's numbers are everybody's, the load's those of the VMs it talks to. */
-static void share_evidence(const struct vnx_series_set *set, struct vnx_vm_input *vi, bool carries)
+static void share_evidence(const struct vnx_series_set *set, const struct inputs *in,
+			   struct vnx_vm_input *vi, bool carries)
 {
 	for (int m = 0; m < VNX_METRIC_MAX; m++) {
 		enum vnx_owner owner = vnx_metric_info((enum vnx_metric)m)->owner;
 
 		if (owner == VNX_OF_HOST || (owner == VNX_OF_LOAD && carries))
-			vi->series[m] = vnx_series_shared(set, (enum vnx_metric)m);
+			vi->series[m] = in->extra[m] ? in->extra[m]
+						     : vnx_series_shared(set, (enum vnx_metric)m);
 	}
 }
 
@@ -166,6 +196,8 @@ static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vm
 		if (say_if_lost(tp, vms->n, grid, in->load,
 				attribute_load(set, vms->n, grid, in->load, carries)))
 			return -ENOMEM;
+		if (read_extras(set, grid, tp, in))
+			return -ENOMEM;
 	}
 	for (size_t i = 0; i < vms->n; i++) {
 		struct vnx_vm_input *vi = &in->vms[i];
@@ -173,7 +205,7 @@ static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vm
 		in->made[i] = carries[i] ? NULL : tap_throughput(set, i, grid);
 		vi->series[VNX_THROUGHPUT] = carries[i] ? in->load : in->made[i];
 		vi->throughput_source = carries[i] ? tp->source : in->made[i] ? "tap" : "";
-		share_evidence(set, vi, carries[i]);
+		share_evidence(set, in, vi, carries[i]);
 	}
 	return 0;
 }

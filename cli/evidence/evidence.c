@@ -2,8 +2,8 @@
 #include "cli/evidence/evidence.h"
 
 const struct vnx_source_ops *const vnx_sources[] = {
-	&vnx_source_sched, &vnx_source_quota, &vnx_source_host, &vnx_source_holder,
-	&vnx_source_net,   NULL,
+	&vnx_source_sched, &vnx_source_quota, &vnx_source_host,     &vnx_source_holder,
+	&vnx_source_net,   &vnx_source_load,  &vnx_source_load_tcp, NULL,
 };
 
 struct vnx_evidence {

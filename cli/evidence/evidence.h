@@ -44,7 +44,7 @@ struct vnx_source_ops {
 
 extern const struct vnx_source_ops *const vnx_sources[]; /* NULL-terminated */
 extern const struct vnx_source_ops vnx_source_sched, vnx_source_quota, vnx_source_host,
-	vnx_source_holder, vnx_source_net;
+	vnx_source_holder, vnx_source_net, vnx_source_load, vnx_source_load_tcp;
 
 #define VNX_SOURCE_WHY 192
 

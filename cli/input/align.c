@@ -138,6 +138,27 @@ void vnx_throughput_offset(struct vnx_throughput *tp, int64_t offset_ns)
 	tp->offset_s = (double)offset_ns / 1e9;
 }
 
+/*
+ * [start_s, end_s) of the generator on the trace's clock; false: not there. Above 1970 plus 290
+ * years no trace has bins, and no int64 the time.
+ */
+static bool place(const struct vnx_throughput *tp, double start_s, double end_s, uint64_t *t_ns,
+		  uint64_t *dur_ns)
+{
+	double last_s = (double)tp->zero_ns / 1e9 + end_s;
+	int64_t start, end;
+
+	if (!(last_s > 0 && last_s < 9e9))
+		return false;
+	start = tp->zero_ns + llround(start_s * 1e9);
+	end = tp->zero_ns + llround(end_s * 1e9);
+	if (start < 0 || end <= start)
+		return false;
+	*t_ns = (uint64_t)start;
+	*dur_ns = (uint64_t)(end - start);
+	return true;
+}
+
 /* One flow. Bytes are spread over the bins an interval overlaps; a dropped one leaves a hole. */
 static int flow_series(const struct vnx_throughput *tp, const struct vnx_grid *grid, double *out)
 {
@@ -154,18 +175,12 @@ static int flow_series(const struct vnx_throughput *tp, const struct vnx_grid *g
 		return ret;
 	for (size_t i = 0; i < tp->intervals.n; i++) {
 		const struct vnx_interval *iv = &tp->intervals.v[i];
-		/* Above 1970 plus 290 years: no trace has bins there, and no int64 the time. */
-		double last_s = (double)tp->zero_ns / 1e9 + iv->end_s;
-		int64_t start, end;
+		uint64_t t_ns, dur_ns;
 
-		if (!(last_s > 0 && last_s < 9e9))
+		if (!place(tp, iv->start_s, iv->end_s, &t_ns, &dur_ns))
 			continue;
-		start = tp->zero_ns + llround(iv->start_s * 1e9);
-		end = tp->zero_ns + llround(iv->end_s * 1e9);
-		if (start < 0 || end <= start)
-			continue;
-		vnx_accum_add(&acc, (uint64_t)start, (uint64_t)(end - start), iv->bytes * 8);
-		vnx_accum_cover(&acc, (uint64_t)start, (uint64_t)(end - start));
+		vnx_accum_add(&acc, t_ns, dur_ns, iv->bytes * 8);
+		vnx_accum_cover(&acc, t_ns, dur_ns);
 	}
 	vnx_accum_values(&acc, true, out);
 	for (size_t i = 0; i < grid->n; i++)
@@ -174,30 +189,67 @@ static int flow_series(const struct vnx_throughput *tp, const struct vnx_grid *g
 	return 0;
 }
 
-/* Adds @tp to the sum of its group: where one of them is missing, the sum is. */
-static int add_flow(const struct vnx_throughput *tp, const struct vnx_grid *grid, double *one,
-		    double *sum)
+/* One flow's @metric. A level is weighted by the time for which it held. */
+static int flow_extra(const struct vnx_throughput *tp, const struct vnx_grid *grid,
+		      enum vnx_metric metric, double *out)
 {
-	int ret = flow_series(tp, grid, one);
+	bool level = metric == VNX_LOAD_CWND || metric == VNX_LOAD_RTT;
+	struct vnx_accum acc;
+	int ret;
+
+	for (size_t i = 0; i < grid->n; i++)
+		out[i] = NAN;
+	if (tp->method == VNX_ALIGN_NONE || !grid->n)
+		return 0;
+	ret = vnx_accum_init(&acc, grid);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < tp->extras.n; i++) {
+		const struct vnx_extra *x = &tp->extras.v[i];
+		double weight = 1;
+		uint64_t t_ns, dur_ns;
+
+		if (x->metric != metric || !place(tp, x->start_s, x->end_s, &t_ns, &dur_ns))
+			continue;
+		if (level)
+			weight = (double)dur_ns / (double)grid->bin_ns;
+		vnx_accum_add(&acc, t_ns, dur_ns, x->value * weight);
+		vnx_accum_cover(&acc, t_ns, dur_ns);
+	}
+	vnx_accum_values(&acc, true, out);
+	vnx_accum_fini(&acc);
+	return 0;
+}
+
+/* VNX_THROUGHPUT: the bytes. */
+static int one_flow(const struct vnx_throughput *tp, const struct vnx_grid *grid,
+		    enum vnx_metric metric, double *out)
+{
+	return metric == VNX_THROUGHPUT ? flow_series(tp, grid, out)
+					: flow_extra(tp, grid, metric, out);
+}
+
+/* Adds @tp to the sum of its group: where one of them is missing, the sum is. */
+static int add_flow(const struct vnx_throughput *tp, const struct vnx_grid *grid,
+		    enum vnx_metric metric, double *one, double *sum)
+{
+	int ret = one_flow(tp, grid, metric, one);
 
 	for (size_t i = 0; !ret && i < grid->n; i++)
 		sum[i] += one[i];
 	return ret;
 }
 
-/**
- * vnx_throughput_series() - the main direction on the bins of @grid.
- *
- * Flows of one group are summed; the groups follow one another in time.
- */
-int vnx_throughput_series(const struct vnx_throughput *tp, const struct vnx_grid *grid, double *out)
+/* Flows of one group are summed; the groups follow one another in time. */
+static int all_flows(const struct vnx_throughput *tp, const struct vnx_grid *grid,
+		     enum vnx_metric metric, double *out)
 {
 	double *buf VNX_CLEANUP_FREE = NULL;
 	unsigned last = tp->group;
 	int ret = 0;
 
 	if (!tp->peers.n)
-		return flow_series(tp, grid, out);
+		return one_flow(tp, grid, metric, out);
 	buf = malloc((2 * grid->n + 1) * sizeof(*buf));
 	if (!buf)
 		return -ENOMEM;
@@ -207,16 +259,42 @@ int vnx_throughput_series(const struct vnx_throughput *tp, const struct vnx_grid
 		last = tp->peers.v[i]->group > last ? tp->peers.v[i]->group : last;
 	for (unsigned g = 0; g <= last && !ret; g++) {
 		double *sum = buf, *one = buf + grid->n;
+		double members = tp->group == g;
 
 		memset(sum, 0, grid->n * sizeof(*sum));
 		if (tp->group == g)
-			ret = add_flow(tp, grid, one, sum);
-		for (size_t i = 0; i < tp->peers.n && !ret; i++)
-			if (tp->peers.v[i]->group == g)
-				ret = add_flow(tp->peers.v[i], grid, one, sum);
-		for (size_t i = 0; i < grid->n && !ret; i++)
+			ret = add_flow(tp, grid, metric, one, sum);
+		for (size_t i = 0; i < tp->peers.n && !ret; i++) {
+			if (tp->peers.v[i]->group != g)
+				continue;
+			ret = add_flow(tp->peers.v[i], grid, metric, one, sum);
+			members++;
+		}
+		for (size_t i = 0; i < grid->n && !ret && members > 0; i++)
 			if (isnan(out[i]))
-				out[i] = sum[i];
+				out[i] = metric == VNX_LOAD_RTT ? sum[i] / members : sum[i];
 	}
 	return ret;
+}
+
+/**
+ * vnx_throughput_series() - the main direction on the bins of @grid.
+ */
+int vnx_throughput_series(const struct vnx_throughput *tp, const struct vnx_grid *grid, double *out)
+{
+	return all_flows(tp, grid, VNX_THROUGHPUT, out);
+}
+
+/**
+ * vnx_throughput_extra() - what the generator told beside its bytes, on the bins of @grid.
+ */
+int vnx_throughput_extra(const struct vnx_throughput *tp, const struct vnx_grid *grid,
+			 enum vnx_metric metric, double *out)
+{
+	int ret = all_flows(tp, grid, metric, out);
+
+	for (size_t i = 0; i < grid->n && !ret; i++)
+		if (!isnan(out[i]))
+			return 0;
+	return ret ? ret : -ENODATA;
 }

@@ -94,6 +94,18 @@ static bool apart(const struct vnx_throughput *tp, const struct iperf_run *first
 	return !tp->stamps.n && *shift_s >= 0 && *shift_s < LONGEST_APART_S;
 }
 
+/* The better view's intervals; beside them each side tells what only it can know. */
+static int apply(const struct iperf_run *run, double shift_s, struct vnx_throughput *tp)
+{
+	int ret = iperf_rules_apply(better_view(run), shift_s, tp);
+
+	if (!ret)
+		ret = iperf_rules_extras(run, shift_s, NAN, tp);
+	if (!ret && run->server && run->server->side != run->side)
+		ret = iperf_rules_extras(run->server, shift_s, run->mss, tp);
+	return ret;
+}
+
 /* A further test of the same output, on the clock of the first one; *done: it could be. */
 static int add_further(struct vnx_throughput *tp, const struct iperf_run *first,
 		       const struct iperf_run *run, bool *done)
@@ -108,15 +120,13 @@ static int add_further(struct vnx_throughput *tp, const struct iperf_run *first,
 	if (*done) {
 		tp->slack_s =
 			fmax(tp->slack_s, first->has_ms && run->has_ms ? APART_MS_S : APART_S);
-		return iperf_rules_apply(better_view(run), shift_s, tp);
+		return apply(run, shift_s, tp);
 	}
 	*done = tp->stamps.n > 0;
 	if (!own.stamps.n)
 		return 0;
 	tp->stamps.uncertainty_s = fmax(tp->stamps.uncertainty_s, own.stamps.uncertainty_s);
-	return iperf_rules_apply(better_view(run),
-				 ((double)own.stamps.zero_ns - (double)tp->stamps.zero_ns) / 1e9,
-				 tp);
+	return apply(run, ((double)own.stamps.zero_ns - (double)tp->stamps.zero_ns) / 1e9, tp);
 }
 
 /* The test that the others are put behind: the first where there is a clock for all. */
@@ -148,7 +158,7 @@ static int add_runs(struct vnx_throughput *tp, const struct iperf_runs *runs)
 	if (first != main)
 		ret = describe(tp, first);
 	if (!ret)
-		ret = iperf_rules_apply(better_view(first), 0, tp);
+		ret = apply(first, 0, tp);
 	for (size_t i = 0; i < runs->n && !ret; i++) {
 		const struct iperf_run *run = &runs->v[i];
 		bool done = false;

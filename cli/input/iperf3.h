@@ -16,7 +16,18 @@ struct iperf_row {
 	bool omitted;
 	bool inconsistent; /* its columns contradict each other */
 	uint64_t arrival_ns;
+	/* NaN: not told. TCP's are of the sender, the datagrams' of the receiver. */
+	double retrans;
+	double cwnd_bytes; /* of all streams */
+	double rtt_us;     /* mean of the streams */
+	double lost;
 };
+
+#define IPERF_ROW_INIT                                                                          \
+	{                                                                                       \
+		.seconds = NAN, .bytes = NAN, .retrans = NAN, .cwnd_bytes = NAN, .rtt_us = NAN, \
+		.lost = NAN                                                                     \
+	}
 
 struct iperf_rows {
 	struct iperf_row *v;
@@ -34,6 +45,7 @@ struct iperf_run {
 	double timestamp_s; /* start.timestamp, CLOCK_REALTIME; NaN */
 	bool has_ms;
 	double omit_s;            /* zero of the kept rows comes this much later */
+	double mss;               /* bytes a segment, NaN: not told */
 	double resolution_s;      /* times are printed to this */
 	size_t broken_line;       /* interrupted: from 1, in the JSON; 0: not known */
 	char cookie[40];          /* "" where not told */
@@ -66,6 +78,12 @@ int iperf_text_probe(const struct vnx_load_lines *lines);
  */
 int iperf_rules_apply(const struct iperf_run *run, double shift_s,
 		      struct vnx_throughput *tp) VNX_MUST_CHECK;
+/*
+ * Appends what @run, of either side, tells beside the bytes to tp->extras. @mss: bytes a segment,
+ * where @run itself does not tell (a server says 0). -ENOMEM.
+ */
+int iperf_rules_extras(const struct iperf_run *run, double shift_s, double mss,
+		       struct vnx_throughput *tp) VNX_MUST_CHECK;
 /* Median length of the rows that are not omitted, NaN if there are none. */
 double iperf_rows_nominal(const struct iperf_rows *rows);
 

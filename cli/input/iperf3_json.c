@@ -106,24 +106,55 @@ static void take_side(struct iperf_run *run, const json_t *sum)
 		run->side = json_is_true(sender) ? IPERF_SENDER : IPERF_RECEIVER;
 }
 
-static int push_sum(struct iperf_rows *rows, const json_t *sum, uint64_t arrival_ns)
+/*
+ * What TCP's sender tells of each of its streams, @like the one of which the row is made: those
+ * of the same direction.
+ */
+static void take_tcp(struct iperf_row *row, const json_t *streams, const json_t *like)
 {
-	struct iperf_row row = {
-		.start_s = number(sum, "start"),
-		.end_s = number(sum, "end"),
-		.seconds = number(sum, "seconds"),
-		.bytes = number(sum, "bytes"),
-		.omitted = json_is_true(json_object_get(sum, "omitted")),
-		.arrival_ns = arrival_ns,
-	};
+	bool sender = json_is_true(json_object_get(like, "sender"));
+	double retrans = 0, cwnd = 0, rtt = 0, n = 0;
+	const json_t *s;
+	size_t i;
 
+	json_array_foreach(streams, i, s)
+	{
+		if (json_is_true(json_object_get(s, "sender")) != sender)
+			continue;
+		retrans += number(s, "retransmits");
+		cwnd += number(s, "snd_cwnd");
+		rtt += number(s, "rtt");
+		n++;
+	}
+	if (!n)
+		return;
+	if (isnan(row->retrans))
+		row->retrans = retrans;
+	row->cwnd_bytes = cwnd;
+	row->rtt_us = rtt / n;
+}
+
+static int push_sum(struct iperf_rows *rows, const json_t *sum, const json_t *streams,
+		    uint64_t arrival_ns)
+{
+	struct iperf_row row = IPERF_ROW_INIT;
+
+	row.start_s = number(sum, "start");
+	row.end_s = number(sum, "end");
+	row.seconds = number(sum, "seconds");
+	row.bytes = number(sum, "bytes");
+	row.omitted = json_is_true(json_object_get(sum, "omitted"));
+	row.arrival_ns = arrival_ns;
+	row.retrans = number(sum, "retransmits");
+	row.lost = number(sum, "lost_packets");
+	take_tcp(&row, streams, sum);
 	return vnx_vec_push(rows, row);
 }
 
 /* Without a sum (some 3.x leave it out for one stream): the streams of one direction. */
 static int push_streams(struct iperf_rows *rows, const json_t *streams, uint64_t arrival_ns)
 {
-	struct iperf_row row = { 0 };
+	struct iperf_row row = IPERF_ROW_INIT;
 	const json_t *first = json_array_get(streams, 0), *s;
 	size_t i;
 
@@ -134,12 +165,16 @@ static int push_streams(struct iperf_rows *rows, const json_t *streams, uint64_t
 	row.seconds = number(first, "seconds");
 	row.omitted = json_is_true(json_object_get(first, "omitted"));
 	row.arrival_ns = arrival_ns;
+	row.bytes = row.lost = 0;
 	json_array_foreach(streams, i, s)
 	{
 		/* with --bidir only those of the first one's direction */
-		if (json_object_get(s, "sender") == json_object_get(first, "sender"))
-			row.bytes += number(s, "bytes");
+		if (json_object_get(s, "sender") != json_object_get(first, "sender"))
+			continue;
+		row.bytes += number(s, "bytes");
+		row.lost += number(s, "lost_packets");
 	}
+	take_tcp(&row, streams, first);
 	return vnx_vec_push(rows, row);
 }
 
@@ -152,14 +187,14 @@ static int take_interval(struct iperf_run *run, const json_t *interval, uint64_t
 
 	if (json_is_object(sum)) {
 		take_side(run, sum);
-		ret = push_sum(&run->rows, sum, arrival_ns);
+		ret = push_sum(&run->rows, sum, streams, arrival_ns);
 	} else if (json_is_array(streams) && !run->interrupted) {
 		/* of a document cut short the list of streams may be, too */
 		take_side(run, json_array_get(streams, 0));
 		ret = push_streams(&run->rows, streams, arrival_ns);
 	}
 	if (!ret && json_is_object(reverse))
-		ret = push_sum(&run->reverse, reverse, arrival_ns);
+		ret = push_sum(&run->reverse, reverse, streams, arrival_ns);
 	return ret;
 }
 
@@ -168,7 +203,8 @@ static void take_start(struct iperf_run *run, const json_t *start)
 	const json_t *stamp = json_object_get(start, "timestamp");
 	const json_t *test = json_object_get(start, "test_start");
 	const char *cookie = json_string_value(json_object_get(start, "cookie"));
-	double ms = number(stamp, "timemillisecs"), omit = number(test, "omit");
+	double ms = number(stamp, "timemillisecs"), mss = number(start, "tcp_mss_default");
+	double omit = number(test, "omit");
 
 	if (cookie)
 		snprintf(run->cookie, sizeof(run->cookie), "%s", cookie);
@@ -176,6 +212,8 @@ static void take_start(struct iperf_run *run, const json_t *start)
 	run->timestamp_s = run->has_ms ? ms / 1000 : number(stamp, "timesecs");
 	run->from_server = json_object_get(start, "accepted_connection") != NULL;
 	run->is_reverse = number(test, "reverse") > 0;
+	/* The one that -M asked for, or what the control connection has. */
+	run->mss = isnan(mss) ? number(start, "tcp_mss") : mss;
 	if (omit > 0 && omit <= 600)
 		run->omit_s = omit;
 }
@@ -218,7 +256,7 @@ static int new_server(struct iperf_run *run)
 	run->server = calloc(1, sizeof(*run->server));
 	if (!run->server)
 		return -ENOMEM;
-	run->server->timestamp_s = NAN;
+	run->server->timestamp_s = run->server->mss = NAN;
 	run->server->resolution_s = 1e-6;
 	return 0;
 }

@@ -27,7 +27,7 @@ void iperf_runs_fini(struct iperf_runs *runs)
 
 struct iperf_run *iperf_runs_add(struct iperf_runs *runs)
 {
-	struct iperf_run run = { .timestamp_s = NAN };
+	struct iperf_run run = { .timestamp_s = NAN, .mss = NAN };
 
 	return vnx_vec_push(runs, run) ? NULL : &runs->v[runs->n - 1];
 }
@@ -122,4 +122,46 @@ int iperf_rules_apply(const struct iperf_run *run, double shift_s, struct vnx_th
 	int ret = keep_rows(run, &run->rows, shift_s, main, tp);
 
 	return ret ? ret : keep_rows(run, &run->reverse, shift_s, reverse, tp);
+}
+
+static int add_extra(struct vnx_throughput *tp, const struct iperf_row *r, double shift_s,
+		     enum vnx_metric metric, double value)
+{
+	struct vnx_extra x = { .start_s = r->start_s + shift_s,
+			       .end_s = r->end_s + shift_s,
+			       .value = value,
+			       .metric = metric };
+
+	return value >= 0 && isfinite(value) ? vnx_vec_push(&tp->extras, x) : 0;
+}
+
+/*
+ * Of the main direction, for that is what the series is of. A datagram that comes late is taken
+ * off the lost ones of the interval in which it comes, which may then have less than none: 0.
+ */
+int iperf_rules_extras(const struct iperf_run *run, double shift_s, double mss,
+		       struct vnx_throughput *tp)
+{
+	double segment = run->mss > 0 ? run->mss : mss;
+	double nominal_s = iperf_rows_nominal(&run->rows), prev_end = -INFINITY;
+	double slack_s = fmax(BOUNDARY_S, run->resolution_s);
+	int ret = 0;
+
+	for (size_t i = 0; i < run->rows.n && !ret; i++) {
+		const struct iperf_row *r = &run->rows.v[i];
+
+		if (!is_kept(r, i + 1 == run->rows.n, nominal_s) || r->start_s < prev_end - slack_s)
+			continue;
+		prev_end = r->end_s;
+		if (run->side == IPERF_RECEIVER) {
+			ret = add_extra(tp, r, shift_s, VNX_LOAD_LOST, r->lost < 0 ? 0 : r->lost);
+			continue;
+		}
+		ret = add_extra(tp, r, shift_s, VNX_LOAD_RETRANS, r->retrans);
+		if (!ret && segment > 0)
+			ret = add_extra(tp, r, shift_s, VNX_LOAD_CWND, r->cwnd_bytes / segment);
+		if (!ret)
+			ret = add_extra(tp, r, shift_s, VNX_LOAD_RTT, r->rtt_us);
+	}
+	return ret;
 }

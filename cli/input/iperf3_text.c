@@ -16,7 +16,8 @@ enum role { ROLE_NONE, ROLE_TX, ROLE_RX };
 struct text_line {
 	bool sum; /* [SUM] */
 	enum role role;
-	bool server; /* role of the server: TX-S, RX-S */
+	bool server;  /* role of the server: TX-S, RX-S */
+	double count; /* behind the rate: retransmits or datagrams; NaN: nothing there */
 	struct iperf_row row;
 };
 
@@ -27,6 +28,7 @@ struct text_state {
 	bool in_server_output; /* between "Server output:" and its end: run->server is filled */
 	bool separator;        /* the last line was "- - -" */
 	bool summary;          /* what follows are totals */
+	bool retr;             /* the titles have a column of retransmits */
 	bool main_sums, reverse_sums;
 };
 
@@ -148,13 +150,40 @@ static bool take_head(const char **s, struct text_line *l)
 	return true;
 }
 
+/*
+ * What stands behind the rate: "1    895 KBytes" of TCP's sender (a sum has no window),
+ * "0.042 ms  0/190 (0%)" of a receiver of datagrams, "96" of their sender.
+ */
+static void take_tail(const char *s, struct text_line *l)
+{
+	double number, unit;
+	bool bits, minus;
+
+	if (!take_number(&s, &number, &unit))
+		return;
+	if (!strncmp(s, " ms ", 4)) {
+		s += 4;
+		s += strspn(s, " ");
+		minus = *s == '-';
+		s += minus;
+		if (take_number(&s, &number, &unit) && *s == '/')
+			l->row.lost = minus ? -number : number;
+		return;
+	}
+	l->count = number;
+	if (take_amount(&s, &number, &unit, &bits) && !bits) {
+		l->row.cwnd_bytes = number;
+		l->row.retrans = l->count;
+	}
+}
+
 /* An interval's line from its '[' on. */
 static bool parse_interval(const char *s, struct text_line *l)
 {
 	double unit, transfer, transfer_unit, rate, rate_unit;
 	bool bits;
 
-	*l = (struct text_line){ .row.seconds = NAN };
+	*l = (struct text_line){ .count = NAN, .row = IPERF_ROW_INIT };
 	if (!take_head(&s, l) || !take_number(&s, &l->row.start_s, &unit) || *s++ != '-' ||
 	    !take_number(&s, &l->row.end_s, &unit))
 		return false;
@@ -171,6 +200,7 @@ static bool parse_interval(const char *s, struct text_line *l)
 		rate *= 8;
 		rate_unit *= 8;
 	}
+	take_tail(s + 4, l);
 	l->row.omitted = ends_with(s, "(omitted)");
 	if (l->row.end_s > l->row.start_s)
 		row_bytes(&l->row, transfer, transfer_unit, rate, rate_unit);
@@ -212,6 +242,7 @@ static int server_begin(struct text_state *st)
 	*server = (struct iperf_run){ .from_server = true,
 				      .is_reverse = st->run->is_reverse,
 				      .timestamp_s = NAN,
+				      .mss = NAN,
 				      .resolution_s = 0.01 };
 	st->run->server = server;
 	st->in_server_output = true;
@@ -236,7 +267,7 @@ static int add_row(struct iperf_rows *rows, bool *sums, const struct text_line *
 	return vnx_vec_push(rows, l->row);
 }
 
-static int take_interval(struct text_state *st, const struct text_line *l)
+static int take_interval(struct text_state *st, struct text_line *l)
 {
 	bool is_reverse = l->role != ROLE_NONE && (l->role == ROLE_TX) == l->server;
 	struct iperf_run *run;
@@ -250,6 +281,8 @@ static int take_interval(struct text_state *st, const struct text_line *l)
 			return ret;
 	}
 	run = current(st);
+	if (st->retr)
+		l->row.retrans = l->count;
 	if (l->role != ROLE_NONE && !is_reverse)
 		run->side = l->role == ROLE_TX ? IPERF_SENDER : IPERF_RECEIVER;
 	return is_reverse ? add_row(&run->reverse, &st->reverse_sums, l)
@@ -271,7 +304,8 @@ static int take_titles(struct text_state *st, const char *text)
 	if (!st->run && run_begin(st, false))
 		return -ENOMEM;
 	run = current(st);
-	if (strstr(text, "Retr") || strstr(text, "Total Datagrams"))
+	st->retr = strstr(text, "Retr") != NULL;
+	if (st->retr || strstr(text, "Total Datagrams"))
 		run->side = IPERF_SENDER;
 	if (strstr(text, "Jitter"))
 		run->side = IPERF_RECEIVER;
@@ -299,6 +333,19 @@ static void take_omit(struct iperf_run *run, const char *text)
 	p += 9;
 	if (take_number(&p, &seconds, &unit) && seconds <= 600)
 		run->omit_s = seconds;
+}
+
+/* "TCP MSS: 1448 (default)" of -V. */
+static void take_mss(struct iperf_run *run, const char *text)
+{
+	const char *p = strstr(text, "TCP MSS: ");
+	double mss, unit;
+
+	if (!p)
+		return;
+	p += 9;
+	if (take_number(&p, &mss, &unit) && mss > 0)
+		run->mss = mss;
 }
 
 static int take_words(struct text_state *st, const char *text)
@@ -337,6 +384,7 @@ static int take_words(struct text_state *st, const char *text)
 		st->run->is_reverse = true;
 	take_time(st->run, text);
 	take_omit(st->run, text);
+	take_mss(st->run, text);
 	return 0;
 }
 

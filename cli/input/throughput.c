@@ -53,6 +53,7 @@ void vnx_throughput_free(struct vnx_throughput *tp)
 	free(tp->path);
 	free(tp->intervals.v);
 	free(tp->reverse.v);
+	free(tp->extras.v);
 	free(tp->latency.v);
 	free(tp);
 }

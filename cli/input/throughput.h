@@ -26,6 +26,13 @@ struct vnx_interval {
 	uint64_t arrival_ns; /* of the line that told it, 0: none */
 };
 
+/* What the generator tells beside its bytes: VNX_LOAD_RETRANS, _CWND, _RTT or _LOST. */
+struct vnx_extra {
+	double start_s, end_s; /* as of the intervals */
+	double value;          /* counts of the interval, or a level that held over it */
+	enum vnx_metric metric;
+};
+
 enum vnx_align {
 	VNX_ALIGN_NONE,
 	VNX_ALIGN_ARRIVAL,
@@ -55,6 +62,11 @@ struct vnx_throughput {
 		struct vnx_interval *v;
 		size_t n, cap;
 	} reverse; /* --bidir's other way */
+	/* Of the main direction, whichever side told it; what was not told has no row. */
+	struct {
+		struct vnx_extra *v;
+		size_t n, cap;
+	} extras;
 	/* Of sockperf: such a load has latencies and no intervals. */
 	struct {
 		struct vnx_latency *v;
@@ -142,6 +154,12 @@ int vnx_throughput_join(struct vnx_throughput **v, size_t n,
  */
 int vnx_throughput_series(const struct vnx_throughput *tp, const struct vnx_grid *grid,
 			  double *out) VNX_MUST_CHECK;
+/*
+ * Likewise what was told of @metric beside the bytes: a count a bin, or a mean. Over flows that
+ * ran at once a sum, of round-trip times a mean. -ENODATA: nothing was told, out[] is all NaN.
+ */
+int vnx_throughput_extra(const struct vnx_throughput *tp, const struct vnx_grid *grid,
+			 enum vnx_metric metric, double *out) VNX_MUST_CHECK;
 /*
  * Puts the zero where the load follows one of @n series on @grid best: within the uncertainty
  * where aligned, else anywhere the two overlap by at least half the load. Method NONE stays

@@ -3,7 +3,8 @@
  * Several --throughput files: one flow each, all put on the trace's clock before. The rule:
  *
  * 1. Two files with the same iperf3 cookie are two views of one flow: the receiver's is taken
- *    (of equals the one with more intervals).
+ *    (of equals the one with more intervals), and what only the other side can tell beside the
+ *    bytes is taken from that one.
  * 2. What could not be put on the trace's clock, and what goes the other way than the first
  *    flow that could, is left out.
  * 3. Flows that share at least OVERLAP_MIN of the longer one's time ran at once as one run with
@@ -85,6 +86,34 @@ static bool better_view(const struct vnx_throughput *a, const struct vnx_through
 	return a->intervals.n >= b->intervals.n;
 }
 
+static bool tells(const struct vnx_throughput *tp, enum vnx_metric metric)
+{
+	for (size_t i = 0; i < tp->extras.n; i++)
+		if (tp->extras.v[i].metric == metric)
+			return true;
+	return false;
+}
+
+/* Where only one of them is placed, both zeros are taken for one: it is one test. */
+static int take_extras(struct vnx_throughput *kept, const struct vnx_throughput *other)
+{
+	bool placed = kept->method != VNX_ALIGN_NONE && other->method != VNX_ALIGN_NONE;
+	double shift_s = placed ? ((double)other->zero_ns - (double)kept->zero_ns) / 1e9 : 0;
+	bool has[VNX_METRIC_MAX];
+
+	for (int m = 0; m < VNX_METRIC_MAX; m++)
+		has[m] = tells(kept, (enum vnx_metric)m);
+	for (size_t i = 0; i < other->extras.n; i++) {
+		struct vnx_extra x = other->extras.v[i];
+
+		x.start_s += shift_s;
+		x.end_s += shift_s;
+		if (!has[x.metric] && vnx_vec_push(&kept->extras, x))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* Rule 1. */
 static int drop_second_views(struct flows *f, struct vnx_throughput *head)
 {
@@ -99,6 +128,8 @@ static int drop_second_views(struct flows *f, struct vnx_throughput *head)
 			first = better_view(f->v[i], f->v[j]);
 			ret = leave_out(f, first ? j : i, head,
 					"another view of a flow that is there");
+			if (!ret)
+				ret = take_extras(f->v[first ? i : j], f->v[first ? j : i]);
 		}
 	return ret;
 }
