@@ -44,6 +44,7 @@ class Way:
     whole: bool = False         # ill from the first second
     baseline: str = ""          # load of the healthy recording to compare with
     kernels: tuple = ("6.1", "6.12")
+    also: tuple = ()            # causes that are as right: the fault brings them about as well
 
 
 HOGS = dict(strength={"K": one_of(1, 2, 3)}, guests=lambda s: s["K"] + 1)
@@ -74,14 +75,13 @@ WAYS = (
         """),
 
     # -- others hold the CPU
-    Way("contention-guests", "cpu_contention", "hog_guests $K", **HOGS),
+    Way("contention-guests", "cpu_contention", "hog_guests $K", before="pin_worker 1; pin_hogs 1", **HOGS),
     Way("contention-host", "cpu_contention", 'for i in $(seq $K); do hog_host ""; done',
-        strength={"K": one_of(2, 3, 4, 6)}),
+        strength={"K": one_of(2, 3, 4, 6)}, also=("vcpu_starved",)),
     Way("contention-pinned", "cpu_contention", "for i in $(seq $K); do hog_host 1; done",
         before="pin_worker 1", strength={"K": one_of(1, 2, 3), "GROUP_NICE": one_of(-3, -6, -9)}),
     Way("contention-realtime", "cpu_contention", "hog_host 1 chrt -r 5; duty $! $ON $OFF",
         before="pin_worker 1", strength={"ON": uniform(30, 80), "OFF": uniform(10, 40)}),
-    Way("contention-receive", "cpu_contention", "hog_guests $K", load=RECEIVE, **HOGS),
 
     # -- a quota, or the own vCPU
     Way("throttled-vm", "throttled", "quota vm1 $SHARE 100000",
@@ -104,6 +104,9 @@ WAYS = (
         strength={"N": uniform(1500, 3500), "LEN": uniform(200, 1200)}),
 
     # -- the guest's vCPU waits, the worker does not
+    # where nobody is pinned the scheduler decides which of the two waits more, often the vCPU
+    Way("starved-guests", "vcpu_starved", "hog_guests $K", also=("cpu_contention",), **HOGS),
+    Way("starved-receive", "vcpu_starved", "hog_guests $K", load=RECEIVE, also=("cpu_contention",), **HOGS),
     Way("starved-quota", "vcpu_starved", "quota vm1/vcpu $SHARE $PERIOD",
         before="echo +cpu >$CG/cgroup.subtree_control; vcpu_group",
         strength={"SHARE": uniform(10, 50), "PERIOD": one_of(20000, 50000, 100000)}),

@@ -61,6 +61,12 @@ hog_guests() { # how many of the other guests
 	for job in $jobs; do wait "$job"; done
 }
 
+pin_hogs() { # CPU: the vCPUs of all other guests
+	for n in 2 3 4; do
+		[ -e /run/guests/vm$n/pid ] && for tid in $(vcpu_tids vm$n); do pin "$1" "$tid"; done
+	done
+}
+
 hog_host() { # CPU list or "", then a prefix such as chrt
 	cpus=$1; shift
 	setsid "$@" ${cpus:+taskset -c "$cpus"} yes </dev/null >/dev/null 2>&1 &
@@ -126,6 +132,9 @@ undo_all() {
 		jobs="$jobs $!"
 	done
 	for tid in $(worker_tids vm1) $(vcpu_tids vm1); do pin 0-1 "$tid"; done
+	for n in 2 3 4; do
+		[ -e /run/guests/vm$n/pid ] && for tid in $(vcpu_tids vm$n); do pin 0-1 "$tid"; done
+	done
 	for dev in tap1 peer0; do
 		tc qdisc del dev $dev root
 		tc qdisc del dev $dev clsact

@@ -91,8 +91,8 @@ def run_of(seed):
     rng = random.Random(f"vnetdx causes {seed}")
     way = faults.WAYS[seed // 2 % len(faults.WAYS)]
     strength = {k: draw(rng) for k, draw in way.strength.items()}
-    inject_s = round(rng.uniform(6, 9), 2)
-    length_s = rng.randint(16, 20)
+    inject_s = round(rng.uniform(6, 8.5), 2)
+    length_s = rng.randint(15, 18)
     guests = max(way.guests(strength), rng.randint(1, MAX_GUESTS))
     return Run(seed, way, strength, guests, inject_s, length_s)
 
@@ -138,7 +138,7 @@ class Suite(Runner):
         self.machine.put(ROOT / "build" / "vnetdx")
         self.machine.put(Path(faults.__file__).with_name("lib.sh"))
         self.must("rm -rf /share/out; mkdir -p /tmp/at /sys/fs/cgroup/load; for p in 5221 5222 5223 5224; do "
-                  "ip netns exec peer iperf3 -s -D -p $p; done; modprobe -a sch_tbf sch_htb sch_netem "
+                  "ip netns exec peer iperf3 -s -D -p $p; done; modprobe -a tcp_diag sch_tbf sch_htb sch_netem "
                   "sch_ingress act_police act_gact cls_matchall; true", "servers do not start")
 
     def ready_vms(self, run, nic=None):
@@ -230,7 +230,7 @@ class Suite(Runner):
             raise LabError(f"vnetdx record ended with {text('status').strip()}: {text('stderr').strip()}")
         offenders = [dict(zip(("kind", "name", "pid"), line.split())) for line in text("offenders").splitlines()]
         truth = {
-            "cause": way.cause, "way": way.name, "strength": run.strength, "kernel": self.kernel,
+            "cause": way.cause, "also": way.also, "way": way.name, "strength": run.strength, "kernel": self.kernel,
             "seed": run.seed, "half": "report" if run.seed % 2 else "tune", "vm": "vm1", "guests": run.guests,
             "injected_s": None if way.whole or not way.inject else [float(t) for t in text("injected").split()],
             "begun_s": float(text("begun")), "length_s": run.length_s,

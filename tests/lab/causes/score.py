@@ -78,7 +78,7 @@ class Judged:
     def right(self):
         if self.healthy:
             return not self.degradation
-        return self.cause == self.truth["cause"] or (self.artefact and not self.degradation)
+        return self.cause in (self.truth["cause"], *self.truth.get("also", ())) or (self.artefact and not self.degradation)
 
     @property
     def flags(self):
@@ -208,7 +208,7 @@ def per_cause(runs):
         rows = [r for r in faults if r.truth["cause"] == cause]
         named = [r for r in runs if r.cause == cause and not (r.no_effect and r.right)]
         result[cause] = {"runs": len(rows), "right": sum(r.right for r in rows), "named": len(named),
-                         "named_right": sum(r.truth["cause"] == cause for r in named)}
+                         "named_right": sum(r.right for r in named)}
     return result
 
 

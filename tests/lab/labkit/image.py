@@ -43,7 +43,7 @@ HOST_MODULES = (
     "kvm_amd", "vhost_net", "tun", "tap", "bridge", "veth", "macvlan", "macvtap", "openvswitch",
     "vport-vxlan", "dummy", "ifb", "8021q", "bonding",
     "sch_netem", "sch_tbf", "sch_htb", "sch_fq", "sch_fq_codel", "sch_ingress", "act_mirred",
-    "act_police", "act_gact", "cls_u32", "cls_matchall", "cls_bpf", "act_bpf",
+    "inet_diag", "tcp_diag", "act_police", "act_gact", "cls_u32", "cls_matchall", "cls_bpf", "act_bpf",
     "virtio_pci", "virtio_console", "virtio_blk", "virtio_net", "9p", "9pnet_virtio", "e1000",
     "msr", "configs", "nf_conntrack", "iptable_filter", "fuse", "overlay", "loop",
 )
