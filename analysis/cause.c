@@ -52,8 +52,12 @@ static char *how_to_get(const struct vnx_case *c, enum vnx_metric m)
 	};
 	const char *why = c->conf->not_measured[m];
 
-	if (m == VNX_VHOST_RUNQ_WAIT || m == VNX_VHOST_RUN || m == VNX_VCPU_RUNQ_WAIT)
-		return schedstat_how(c, m);
+	if (m == VNX_VHOST_RUNQ_WAIT || m == VNX_VHOST_RUN || m == VNX_VCPU_RUNQ_WAIT) {
+		VNX_CLEANUP_FREE char *by_hand = schedstat_how(c, m);
+
+		return vnx_asprintf("%s%s%s", why ? why : "", why ? "; without it: " : "",
+				    by_hand ? by_hand : "");
+	}
 	if (why && ways[m])
 		return vnx_asprintf("%s; without it: %s", why, ways[m]);
 	if (why || ways[m])

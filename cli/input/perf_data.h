@@ -16,7 +16,7 @@
 #include <pthread.h>
 #include <zstd.h>
 
-#include "cli/input/trace.h"
+#include "cli/input/trace_sched.h"
 
 #define PERF_RECORD_MAX_LEN 65536 /* its size has 16 bits */
 #define PERF_BLOCK_LEN (1u << 20)
@@ -55,6 +55,22 @@ enum perf_use {
 	PERF_USE_COUNT,
 	PERF_USE_PROBE, /* which function is told by __probe_ip */
 	PERF_USE_MARKER,
+	PERF_USE_SWITCH, /* sched_switch */
+	PERF_USE_WAKEUP, /* sched_wakeup, sched_wakeup_new */
+};
+
+/* Fields of sched_switch, and the first two of wakeups: the thread that it is about. */
+enum perf_sched_field {
+	PERF_SCHED_COMM,
+	PERF_SCHED_PID,
+	PERF_SCHED_STATE,
+	PERF_SCHED_NEXT_COMM,
+	PERF_SCHED_NEXT_PID,
+	PERF_SCHED_FIELDS
+};
+
+struct perf_field {
+	uint16_t offset, size; /* in the raw data; size 0: there is none */
 };
 
 struct perf_probed {
@@ -76,6 +92,7 @@ struct perf_attr {
 	bool numbered;                             /* its name is not told: "unnamed:idNUMBER" */
 	bool is_probe, is_return;
 	uint16_t field_at, field_len; /* __probe_ip or the marker's text, in the raw data */
+	struct perf_field sched[PERF_SCHED_FIELDS];
 	enum perf_use use;
 	int source;
 	bool exact;            /* a sample is a call, whatever its period says */
@@ -173,6 +190,7 @@ struct perf_done {
 	uint64_t round_ns[2];   /* max_ns at the last but one and at the last of them */
 	struct perf_lasts cpus; /* the last time of each CPU in it */
 	struct perf_notes notes;
+	struct vnx_sched_batch sched;
 };
 
 /* A sample far from all others in time, until one beside it bears it out. */
@@ -250,6 +268,7 @@ struct perf_data {
 	uint64_t cpu_ns[PERF_CPUS];
 	struct perf_loss loss[PERF_CPUS + 1];
 	uint64_t lost_timed, lost_untimed;
+	bool switches; /* of threads are read */
 };
 
 static inline uint16_t perf_u16(const struct perf_data *pd, const void *p)
@@ -324,6 +343,14 @@ void vnx_perf_workers_free(struct perf_data *pd);
 int vnx_perf_work(struct perf_worker *w);
 /* Decodes all, on all workers. */
 int vnx_perf_decode(struct perf_data *pd);
+
+/* ---- perf_data_sched.c ---- */
+
+/* What a tracepoint of the scheduler is used for, where its format tells enough. */
+enum perf_use vnx_perf_sched_use(const struct perf_attr *a);
+/* @raw, of @len bytes: the raw data of a sample that is used for that. */
+void vnx_perf_sched_take(const struct perf_data *pd, const struct perf_attr *a, const uint8_t *raw,
+			 uint32_t len, uint64_t t_ns, struct vnx_sched_batch *out);
 
 /* ---- perf_data_order.c ---- */
 

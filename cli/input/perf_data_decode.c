@@ -138,6 +138,18 @@ static int take_marker(const struct perf_data *pd, const struct perf_attr *attr,
 	return vnx_trace_marker(pd->trace, text, strnlen(text, len - attr->field_at));
 }
 
+/* Damage in it is a switch less; the time of those around is then missing. */
+static void take_sched(struct perf_worker *w, const struct perf_attr *attr, const uint8_t *rec,
+		       size_t size)
+{
+	uint32_t len;
+	const uint8_t *raw = find_raw(w->pd, attr, rec, size, &len);
+
+	if (raw)
+		vnx_perf_sched_take(w->pd, attr, raw, len, perf_u64(w->pd, rec + attr->time_at),
+				    &w->done->sched);
+}
+
 static int accept(struct perf_worker *w, const struct perf_suspect *s)
 {
 	if (s->cpu < PERF_CPUS) {
@@ -179,7 +191,9 @@ static int odd_source(struct perf_worker *w, struct perf_attr *attr, const uint8
 
 	if (attr->use == PERF_USE_MARKER)
 		*error = take_marker(pd, attr, rec, size);
-	if (attr->use == PERF_USE_NOT || attr->use == PERF_USE_MARKER)
+	if (attr->use == PERF_USE_SWITCH || attr->use == PERF_USE_WAKEUP)
+		take_sched(w, attr, rec, size);
+	if (attr->use != PERF_USE_COUNT && attr->use != PERF_USE_PROBE)
 		return -1;
 	if (!attr->exact && (!attr->period_at || perf_u64(pd, rec + attr->period_at) != 1)) {
 		atomic_store_explicit(&attr->estimated, true, memory_order_relaxed);

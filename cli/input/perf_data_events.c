@@ -245,6 +245,13 @@ static void choose_use(struct perf_data *pd, struct perf_attr *a)
 	}
 	if (a->source >= 0)
 		a->use = PERF_USE_COUNT;
+	else if (a->use == PERF_USE_NOT)
+		a->use = vnx_perf_sched_use(a);
+}
+
+static bool is_of_sched(const struct perf_attr *a)
+{
+	return a->use == PERF_USE_SWITCH || a->use == PERF_USE_WAKEUP;
 }
 
 static void refuse(struct perf_data *pd, struct perf_attr *a, const char *why)
@@ -283,6 +290,9 @@ static void check_attr(struct perf_data *pd, struct perf_attr *a)
 		refuse(pd, a, "one in several calls was sampled; record with -c 1");
 	else if (is_twin(pd, a))
 		refuse(pd, a, "it was recorded twice; the first is counted");
+	else if (is_of_sched(a) && !a->exact)
+		refuse(pd, a, "one in several was sampled; record with -c 1");
+	pd->switches |= a->use == PERF_USE_SWITCH;
 }
 
 /*
@@ -336,6 +346,7 @@ void vnx_perf_freeze(struct perf_data *pd)
 		choose_use(pd, a);
 		check_attr(pd, a);
 	}
+	vnx_trace_sched_begin(pd->trace);
 	tell_nameless(pd);
 }
 

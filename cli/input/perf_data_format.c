@@ -80,7 +80,27 @@ struct format {
 	unsigned id;
 	char name[64];
 	struct field probe_ip, probe_func, buf;
+	struct perf_field sched[PERF_SCHED_FIELDS];
 };
+
+static void keep_sched_field(struct format *f, const char *name, size_t len,
+			     const struct field *field)
+{
+	static const struct {
+		const char *name;
+		enum perf_sched_field field;
+	} known[] = {
+		{ "prev_comm", PERF_SCHED_COMM },    { "prev_pid", PERF_SCHED_PID },
+		{ "prev_state", PERF_SCHED_STATE },  { "next_comm", PERF_SCHED_NEXT_COMM },
+		{ "next_pid", PERF_SCHED_NEXT_PID }, { "comm", PERF_SCHED_COMM },
+		{ "pid", PERF_SCHED_PID },
+	};
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(known); i++)
+		if (strlen(known[i].name) == len && !memcmp(name, known[i].name, len))
+			f->sched[known[i].field] = (struct perf_field){ (uint16_t)field->offset,
+									(uint16_t)field->size };
+}
 
 /* "\tfield:char buf[];\toffset:16;\tsize:0;\tsigned:1;": the name is the last word of the type. */
 static void parse_field(struct format *f, const char *line)
@@ -105,6 +125,8 @@ static void parse_field(struct format *f, const char *line)
 		f->probe_func = field;
 	else if (len == 3 && !memcmp(name, "buf", len))
 		f->buf = field;
+	else
+		keep_sched_field(f, name, len, &field);
 }
 
 static bool parse_format(struct format *f, char *text)
@@ -136,6 +158,7 @@ static void describe(struct perf_attr *a, const struct format *f, const char *sy
 	a->is_return = f->probe_func.found;
 	a->field_at = (uint16_t)field->offset;
 	a->field_len = (uint16_t)field->size;
+	memcpy(a->sched, f->sched, sizeof(a->sched));
 }
 
 static int take_format(struct perf_data *pd, const char *system, const uint8_t *p, size_t len)

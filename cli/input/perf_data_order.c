@@ -14,6 +14,7 @@ void vnx_perf_done_free(struct perf_done *done)
 	if (!done)
 		return;
 	free(done->notes.v);
+	free(done->sched.recs.v);
 	free(done->cpus.v);
 	free(done);
 }
@@ -28,6 +29,17 @@ static int flush_loss(struct perf_data *pd, struct perf_loss *loss)
 	return ret;
 }
 
+/* What threads did since they were last seen is not known any more. */
+static int add_gap(struct perf_data *pd, uint64_t to_ns)
+{
+	struct vnx_sched_batch gap = { 0 };
+
+	if (!pd->switches)
+		return 0;
+	vnx_sched_add(&gap, VNX_SCHED_GAP, to_ns, 0, 0);
+	return vnx_trace_sched_take(pd->trace, &gap, (uint32_t)pd->next_done);
+}
+
 /* Losses in the same bins hide the same bins: they are kept as one. */
 static int add_loss(struct perf_data *pd, uint32_t cpu, uint64_t from_ns, uint64_t to_ns,
 		    uint64_t count)
@@ -37,6 +49,8 @@ static int add_loss(struct perf_data *pd, uint32_t cpu, uint64_t from_ns, uint64
 
 	if (!count)
 		return 0;
+	if (add_gap(pd, to_ns))
+		return -ENOMEM;
 	if (from_ns > to_ns)
 		from_ns = to_ns;
 	if (loss->count && from_ns / bin_ns >= loss->from_ns / bin_ns &&
@@ -76,7 +90,7 @@ static uint64_t *throttled(struct perf_data *pd, uint64_t id)
 
 	if (!attr && pd->attrs.n == 1)
 		attr = pd->attrs.v;
-	if (!attr || (attr->use != PERF_USE_COUNT && attr->use != PERF_USE_PROBE))
+	if (!attr || attr->use == PERF_USE_NOT || attr->use == PERF_USE_MARKER)
 		return NULL;
 	return row ? &row->throttled_ns : &attr->throttled_ns;
 }
@@ -136,18 +150,22 @@ static void settle_rounds(struct perf_data *pd, const struct perf_done *done)
 	pd->max_ns = later(pd->max_ns, done->max_ns);
 }
 
-static int settle(struct perf_data *pd, const struct perf_done *done)
+static int settle(struct perf_data *pd, struct perf_done *done)
 {
-	for (size_t i = 0; i < done->notes.n; i++) {
-		int ret = settle_note(pd, done, &done->notes.v[i]);
+	int ret;
 
+	for (size_t i = 0; i < done->notes.n; i++) {
+		ret = settle_note(pd, done, &done->notes.v[i]);
 		if (ret)
 			return ret;
 	}
+	ret = vnx_trace_sched_take(pd->trace, &done->sched, (uint32_t)done->number);
+	if (ret)
+		return ret;
 	settle_rounds(pd, done);
 	for (size_t i = 0; i < done->cpus.n; i++)
 		pd->cpu_ns[done->cpus.v[i].cpu] = done->cpus.v[i].t_ns;
-	return 0;
+	return done->rounds ? vnx_trace_sched_until(pd->trace, pd->whole_ns) : 0;
 }
 
 /**

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "bpf/clock.h"
+#include "cli/input/sched_internal.h"
 #include "cli/input/trace_internal.h"
 
 /* What a file may make us hold, a shard: more threads or bins than any host has in a trace. */
@@ -82,7 +83,8 @@ int vnx_trace_new(struct vnx_trace **out, const struct vnx_input *in,
 	t->conf = conf;
 	t->shift_ns = (conf->bin_ns - conf->origin_ns % conf->bin_ns) % conf->bin_ns;
 	t->begun_ns = t->shown_ns = vnx_mono_ns();
-	ret = fill_rungs(t, err);
+	t->sched = vnx_sched_new(conf->bin_ns, t->shift_ns);
+	ret = t->sched ? fill_rungs(t, err) : -ENOMEM;
 	if (ret) {
 		vnx_trace_free(t);
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory");
@@ -115,6 +117,7 @@ void vnx_trace_free(struct vnx_trace *t)
 	free(t->symbols.v);
 	free(t->threads.v);
 	free(t->lost.v);
+	vnx_sched_free(t->sched);
 	vnx_vms_fini(&t->marked);
 	free(t->samples.v);
 	pthread_mutex_destroy(&t->lock);

@@ -6,7 +6,7 @@
 #ifndef VNX_TRACE_DAT_H
 #define VNX_TRACE_DAT_H
 
-#include "cli/input/trace.h"
+#include "cli/input/trace_sched.h"
 
 /* ---- numbers of the file, in its byte order ---- */
 
@@ -55,7 +55,8 @@ enum dat_kind {
 	DAT_REPEAT,  /* func_repeats: the same call again, so many times */
 	DAT_PROBE,   /* a kprobe event */
 	DAT_PRINT,   /* text written to trace_marker */
-	DAT_SWITCH,  /* sched_switch: names */
+	DAT_SWITCH,  /* sched_switch: names, and who had a CPU */
+	DAT_WAKEUP,  /* sched_wakeup, sched_wakeup_new */
 	DAT_NEWTASK, /* task_newtask: a name and whose thread it is */
 };
 
@@ -64,7 +65,8 @@ struct dat_event {
 	uint8_t kind, layer, ip_size;
 	int8_t source; /* counted whatever else it tells, -1: not */
 	uint16_t need, pid, ip, count;
-	uint16_t tid[2], comm[2], flags;
+	uint16_t tid[2], comm[2], flags, state;
+	uint8_t state_size; /* of prev_state, 0: not told */
 	/* DAT_PROBE: source by function, the last: of any other; by its own name alone */
 	int8_t probed[DAT_FUNCTIONS + 1], by_name;
 };
@@ -116,6 +118,7 @@ struct dat {
 	unsigned n_events, n_layers;
 	uint16_t type_at; /* of common_type */
 	bool has_type;
+	bool switches; /* sched_switch is described, with all that is wanted of it */
 	struct dat_address addresses[DAT_ADDRESSES]; /* sorted */
 	unsigned n_addresses;
 	int8_t called[DAT_FUNCTIONS]; /* source of each function's entry, -1 */
@@ -258,8 +261,10 @@ struct dat_part {
 	bool any, first_gap; /* has events; lost some before the first of them */
 	struct dat_gap before;
 	uint64_t first_ns, last_ns;
-	bool more; /* the CPU's data go on, but cannot be found */
-	bool cut;  /* lost what should follow its last event: */
+	bool done;
+	uint64_t stamp_ns; /* no event in it, nor in what follows of the CPU, is before this */
+	bool more;         /* the CPU's data go on, but cannot be found */
+	bool cut;          /* lost what should follow its last event: */
 	struct dat_gap tail;
 	struct dat_gaps gaps;
 };
@@ -272,6 +277,8 @@ struct dat_worker {
 	struct vnx_trace_shard **shards; /* [buffer * DAT_LAYERS + layer], made when needed */
 	struct vnx_trace_shard **now;    /* of the buffer at work */
 	struct dat_people *people;
+	struct vnx_sched_batch sched; /* of the part at work */
+	bool no_sched;                /* the part's clock is another */
 	uint64_t bin_ns;
 	uint8_t *block;
 	size_t block_len;
@@ -305,10 +312,28 @@ void dat_take_text_section(struct dat *d, uint64_t at);
 int dat_decode_text(struct dat *d, struct vnx_input *in,
 		    const struct vnx_reader_conf *conf) VNX_MUST_CHECK;
 
+/* ---- switches and wakeups: in which order parts are decoded, and what they had ---- */
+
+struct dat_sched;
+
+/* Borrows @parts, n of them in order of buffer, CPU, page; *out is freed on failure too. */
+int dat_sched_new(struct dat_sched **out, const struct dat *d, struct dat_part *parts,
+		  size_t n) VNX_MUST_CHECK;
+void dat_sched_free(struct dat_sched *s);
+/* The part that is job number @job. */
+size_t dat_sched_job(const struct dat_sched *s, size_t job);
+/* Part @i is decoded, by @w. */
+int dat_sched_done(struct dat_sched *s, struct dat_worker *w, size_t i) VNX_MUST_CHECK;
+/* There were such events in the buffer; @s may be NULL. */
+bool dat_sched_has(const struct dat_sched *s, size_t buffer);
+
 /* ---- all of it ---- */
 
 /* Decodes all buffers into shards of d->t and tells it of losses; 0 or -errno. */
 int dat_decode(struct dat *d) VNX_MUST_CHECK;
+/* The bytes of @part and what follows of its CPU; closed by the caller, on failure too. */
+int dat_part_open(struct dat_stream *s, const struct dat *d,
+		  const struct dat_part *part) VNX_MUST_CHECK;
 int dat_decode_part(struct dat_worker *w, struct dat_part *part, uint64_t limit) VNX_MUST_CHECK;
 
 #endif

@@ -26,6 +26,7 @@ struct decoder {
 	uint64_t limit[DAT_BUFFERS];  /* raw time that no event can have */
 	uint64_t events[DAT_BUFFERS]; /* counted, once it is decided which */
 	bool left_out[DAT_BUFFERS];
+	struct dat_sched *sched; /* NULL: no switches are described */
 };
 
 /* ---- jobs ---- */
@@ -295,7 +296,8 @@ static const struct dat_stat *stat_of(const struct dat *d, const struct dat_buff
 	return NULL;
 }
 
-static int tell_cpu_losses(struct decoder *dec, const struct dat_part *parts, size_t n)
+/* @counts: events were counted that it is a loss to; else it is one to the switches alone. */
+static int tell_cpu_losses(struct decoder *dec, const struct dat_part *parts, size_t n, bool counts)
 {
 	struct dat *d = dec->d;
 	const struct dat_buffer *b = &d->buffers.v[parts->buffer];
@@ -306,9 +308,12 @@ static int tell_cpu_losses(struct decoder *dec, const struct dat_part *parts, si
 
 	if (!ret && stat)
 		ret = add_overrun(stat, first_ns, &losses);
-	for (size_t i = 0; i < losses.n && !ret; i++)
-		ret = vnx_trace_lost(d->t, losses.v[i].from_ns, losses.v[i].to_ns,
-				     losses.v[i].count);
+	for (size_t i = 0; i < losses.n && !ret; i++) {
+		const struct dat_gap *gap = &losses.v[i];
+
+		ret = counts ? vnx_trace_lost(d->t, gap->from_ns, gap->to_ns, gap->count)
+			     : vnx_trace_sched_lost(d->t, gap->from_ns, gap->to_ns);
+	}
 	free(losses.v);
 	return ret;
 }
@@ -323,8 +328,8 @@ static int tell_losses(struct decoder *dec)
 		for (j = i + 1;
 		     j < dec->parts.n && v[j].buffer == v[i].buffer && v[j].cpu == v[i].cpu;)
 			j++;
-		if (!dec->left_out[v[i].buffer])
-			ret = tell_cpu_losses(dec, &v[i], j - i);
+		if (!dec->left_out[v[i].buffer] || dat_sched_has(dec->sched, v[i].buffer))
+			ret = tell_cpu_losses(dec, &v[i], j - i, !dec->left_out[v[i].buffer]);
 	}
 	return ret;
 }
@@ -458,6 +463,10 @@ static int choose_clock(struct decoder *dec)
 			       d->buffers.v[i].name, clock_of(d, i), d->buffers.v[best].name,
 			       clock_of(d, best));
 	}
+	/* Switches are put in order while they are read: by the first buffer's clock. */
+	if (d->buffers.n && strcmp(clock_of(d, 0), clock_of(d, best)))
+		vnx_trace_sched_refuse(d->t, "sched_switch was recorded by another clock than the "
+					     "calls");
 	if (d->buffers.n && *d->buffers.v[best].clock)
 		memcpy(d->clock, d->buffers.v[best].clock, sizeof(d->clock));
 	return each_slot(dec, drop_left_out, dec);
@@ -502,9 +511,14 @@ static int choose_ways(struct decoder *dec)
 static int decode_job(void *arg, size_t job, unsigned worker)
 {
 	struct decoder *dec = arg;
-	struct dat_part *part = &dec->parts.v[job];
+	struct dat_worker *w = &dec->workers[worker];
+	size_t i = dec->sched ? dat_sched_job(dec->sched, job) : job;
+	struct dat_part *part = &dec->parts.v[i];
+	int ret;
 
-	return dat_decode_part(&dec->workers[worker], part, dec->limit[part->buffer]);
+	w->no_sched = !dec->sched || strcmp(clock_of(dec->d, part->buffer), clock_of(dec->d, 0));
+	ret = dat_decode_part(w, part, dec->limit[part->buffer]);
+	return ret || !dec->sched ? ret : dat_sched_done(dec->sched, w, i);
 }
 
 static int start_workers(struct decoder *dec)
@@ -578,10 +592,12 @@ static void decoder_fini(struct decoder *dec)
 	for (unsigned i = 0; i < dec->n_workers; i++) {
 		free(dec->workers[i].shards);
 		free(dec->workers[i].block);
+		free(dec->workers[i].sched.recs.v);
 		dat_people_free(dec->workers[i].people);
 	}
 	for (size_t i = 0; i < dec->parts.n; i++)
 		free(dec->parts.v[i].gaps.v);
+	dat_sched_free(dec->sched);
 	free(dec->parts.v);
 	free(dec);
 }
@@ -599,6 +615,8 @@ int dat_decode(struct dat *d)
 		ret = find_limit(dec, i);
 	if (!ret)
 		ret = start_workers(dec);
+	if (!ret && d->switches)
+		ret = dat_sched_new(&dec->sched, d, dec->parts.v, dec->parts.n);
 	if (!ret)
 		ret = vnx_trace_jobs(dec->parts.n, dec->n_workers, decode_job, dec);
 	if (!ret)

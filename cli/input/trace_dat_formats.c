@@ -172,6 +172,16 @@ static bool ip_at(struct tep_event *e, const char *name, struct dat_event *ev)
 	return true;
 }
 
+/* A long of the kernel's. */
+static void state_at(struct tep_event *e, struct dat_event *ev)
+{
+	uint16_t size;
+
+	if (field_at(e, "prev_state", 4, 8, &ev->state, &size, &ev->need) &&
+	    (size == 4 || size == 8))
+		ev->state_size = (uint8_t)size;
+}
+
 /* Fields of what is known by name; false: it cannot be used. */
 static bool fill_known(struct tep_event *e, const char *system, struct dat_event *ev)
 {
@@ -188,10 +198,14 @@ static bool fill_known(struct tep_event *e, const char *system, struct dat_event
 	case DAT_PRINT:
 		return field_at(e, "buf", 0, 4096, &ev->comm[0], NULL, &ev->need);
 	case DAT_SWITCH:
+		state_at(e, ev);
 		return field_at(e, "prev_comm", 16, 16, &ev->comm[0], NULL, &ev->need) &&
 		       field_at(e, "prev_pid", 4, 4, &ev->tid[0], NULL, &ev->need) &&
 		       field_at(e, "next_comm", 16, 16, &ev->comm[1], NULL, &ev->need) &&
 		       field_at(e, "next_pid", 4, 4, &ev->tid[1], NULL, &ev->need);
+	case DAT_WAKEUP:
+		return field_at(e, "comm", 16, 16, &ev->comm[0], NULL, &ev->need) &&
+		       field_at(e, "pid", 4, 4, &ev->tid[0], NULL, &ev->need);
 	case DAT_NEWTASK:
 		return field_at(e, "comm", 16, 16, &ev->comm[0], NULL, &ev->need) &&
 		       field_at(e, "pid", 4, 4, &ev->tid[0], NULL, &ev->need) &&
@@ -213,6 +227,8 @@ static enum dat_kind kind_of(const char *system, const char *name, bool probe)
 		{ "ftrace", "func_repeats", DAT_REPEAT },
 		{ "ftrace", "print", DAT_PRINT },
 		{ "sched", "sched_switch", DAT_SWITCH },
+		{ "sched", "sched_wakeup", DAT_WAKEUP },
+		{ "sched", "sched_wakeup_new", DAT_WAKEUP },
 		{ "task", "task_newtask", DAT_NEWTASK },
 	};
 
@@ -286,6 +302,7 @@ static void add_event(struct dat *d, const char *system, const char *name, const
 	} else if (ev->kind != DAT_PROBE || fill_probe(d, system, name, ev)) {
 		d->type_at = type_at;
 		d->has_type = true;
+		d->switches |= ev->kind == DAT_SWITCH && ev->state_size;
 		d->events[++d->n_events] = *ev;
 		d->index[id] = (uint8_t)d->n_events;
 	}
@@ -325,7 +342,8 @@ void dat_take_format(struct dat *d, const char *system, const char *text, size_t
 		return;
 	ev.kind = (uint8_t)kind_of(system, name, memmem(text, len, " __probe_ip;", 12));
 	ev.source = -1;
-	if (ev.kind == DAT_COUNT || ev.kind == DAT_SWITCH || ev.kind == DAT_NEWTASK)
+	if (ev.kind == DAT_COUNT || ev.kind == DAT_SWITCH || ev.kind == DAT_WAKEUP ||
+	    ev.kind == DAT_NEWTASK)
 		ev.source = (int8_t)vnx_trace_source(d->t, system, name, NULL);
 	if (ev.kind != DAT_COUNT || ev.source >= 0)
 		add_event(d, system, name, text, len, id, &ev);

@@ -114,6 +114,20 @@ static void take_names(struct dat_worker *w, const struct dat_event *ev, const u
 				dat_u64(data + ev->flags, swap) & CLONE_THREAD_FLAG);
 }
 
+static void take_switch(struct dat_worker *w, const struct dat_event *ev, const uint8_t *data,
+			uint64_t t_ns, bool swap)
+{
+	uint64_t state;
+
+	if (!ev->state_size || w->no_sched)
+		return;
+	state = ev->state_size == 8 ? dat_u64(data + ev->state, swap)
+				    : dat_u32(data + ev->state, swap);
+	vnx_sched_switch(&w->sched, t_ns, dat_u32(data + ev->tid[0], swap),
+			 (const char *)data + ev->comm[0], vnx_sched_left(state),
+			 dat_u32(data + ev->tid[1], swap), (const char *)data + ev->comm[1]);
+}
+
 /* Everything but calls of functions. */
 static __attribute__((noinline)) void take_other(struct dat_worker *w, const struct dat_event *ev,
 						 const uint8_t *data, size_t len, uint64_t t_ns,
@@ -141,7 +155,15 @@ static __attribute__((noinline)) void take_other(struct dat_worker *w, const str
 		dat_people_marker(w->people, (const char *)data + ev->comm[0], len - ev->comm[0],
 				  t_ns);
 		break;
+	case DAT_WAKEUP:
+		if (!w->no_sched)
+			vnx_sched_wakeup(&w->sched, t_ns, dat_u32(data + ev->tid[0], swap),
+					 (const char *)data + ev->comm[0]);
+		break;
 	case DAT_SWITCH:
+		take_switch(w, ev, data, t_ns, swap);
+		take_names(w, ev, data, pid, t_ns, swap);
+		break;
 	case DAT_NEWTASK:
 		take_names(w, ev, data, pid, t_ns, swap);
 		break;

@@ -56,6 +56,8 @@ static void close_gap(struct run *r, uint64_t to_ns)
 
 	r->gap_open = false;
 	r->gap.to_ns = to_ns;
+	if (r->w->dat->switches && !r->w->no_sched)
+		vnx_sched_add(&r->w->sched, VNX_SCHED_GAP, to_ns, 0, 0);
 	if (!part->any) { /* where it began, the part before knows */
 		part->first_gap = true;
 		part->before = r->gap;
@@ -228,9 +230,9 @@ static size_t block_size(const struct dat_buffer *b)
 	return (pages > LOOK_PAGES + 1 ? pages : LOOK_PAGES + 2) * b->page_size;
 }
 
-static int open_stream(struct dat_stream *s, const struct dat *d, const struct dat_part *part,
-		       const struct dat_buffer *b)
+int dat_part_open(struct dat_stream *s, const struct dat *d, const struct dat_part *part)
 {
+	const struct dat_buffer *b = &d->buffers.v[part->buffer];
 	const struct dat_cpu *cpu = &b->cpus.v[part->cpu];
 	uint64_t end = cpu->offset + cpu->size + (b->packed ? 4 : 0);
 
@@ -291,7 +293,7 @@ int dat_decode_part(struct dat_worker *w, struct dat_part *part, uint64_t limit)
 			return -ENOMEM;
 	}
 	w->now = w->shards + (size_t)part->buffer * DAT_LAYERS;
-	ret = open_stream(&s, w->dat, part, b);
+	ret = dat_part_open(&s, w->dat, part);
 	if (!ret) {
 		decode_stream(&r, &s);
 		finish(&r);

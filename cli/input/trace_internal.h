@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shared by trace.c, trace_run.c, trace_vms.c and trace_jobs.c only. */
+/* Shared by trace.c, trace_run.c, trace_vms.c, trace_jobs.c, trace_sched.c, trace_evidence.c only.
+ */
 #ifndef VNX_TRACE_INTERNAL_H
 #define VNX_TRACE_INTERNAL_H
 
@@ -58,8 +59,9 @@ struct vnx_trace {
 	struct shards shards;
 	struct vnx_trace_threads threads;
 	struct vnx_samples lost;
-	struct vnx_vms marked; /* VMs that markers told of */
-	bool has_realtime;     /* likewise, of a trace on the clock "mono" */
+	struct vnx_sched *sched; /* has a lock of its own */
+	struct vnx_vms marked;   /* VMs that markers told of */
+	bool has_realtime;       /* likewise, of a trace on the clock "mono" */
 	int64_t realtime_minus_mono_ns;
 	char warning[320];
 	uint64_t warnings;
@@ -70,6 +72,14 @@ struct vnx_trace {
 	size_t at;
 };
 
+/* Of bin @i; the one that begins before the clock's zero begins there. */
+static inline uint64_t vnx_trace_begin_of(const struct vnx_trace *t, uint64_t i)
+{
+	uint64_t shifted_ns = i * t->conf->bin_ns;
+
+	return shifted_ns > t->shift_ns ? shifted_ns - t->shift_ns : 0;
+}
+
 /* Sorts the threads by tid, one row each. */
 void vnx_trace_threads_merge(struct vnx_trace_threads *threads);
 /* The row of @tid of a merged list, or NULL. */
@@ -77,6 +87,9 @@ const struct vnx_trace_thread *vnx_trace_threads_find(const struct vnx_trace_thr
 						      uint32_t tid);
 /* Fills @out with the VMs that @t->samples were counted in; samples and threads are merged. */
 int vnx_trace_vms(struct vnx_trace *t, struct vnx_vms *out) VNX_MUST_CHECK;
+/* Appends evidence to t->samples, where the losses are by now, and to @run; VMs are known. */
+int vnx_trace_evidence(struct vnx_trace *t, uint64_t first_ns, uint64_t last_ns,
+		       struct vnx_run *run) VNX_MUST_CHECK;
 void vnx_trace_progress_end(struct vnx_trace *t);
 
 #endif

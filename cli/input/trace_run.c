@@ -143,14 +143,6 @@ static void merge_samples(struct vnx_samples *s)
 	s->n = kept;
 }
 
-/* Of bin @i; the one that begins before the clock's zero begins there. */
-static uint64_t begin_of(const struct vnx_trace *t, uint64_t i)
-{
-	uint64_t shifted_ns = i * t->conf->bin_ns;
-
-	return shifted_ns > t->shift_ns ? shifted_ns - t->shift_ns : 0;
-}
-
 static int slot_samples(struct vnx_trace *t, const struct vnx_trace_slot *slot, const int *of)
 {
 	struct vnx_sample s = { .entity = slot->tid, .dur_ns = t->conf->bin_ns };
@@ -159,7 +151,7 @@ static int slot_samples(struct vnx_trace *t, const struct vnx_trace_slot *slot, 
 		return 0;
 	s.metric = (uint32_t)of[slot->source];
 	for (size_t b = 0; b < slot->bins.n; b++) {
-		s.t_ns = begin_of(t, slot->bins.v[b].bin);
+		s.t_ns = vnx_trace_begin_of(t, slot->bins.v[b].bin);
 		s.count = slot->bins.v[b].count;
 		if (vnx_vec_push(&t->samples, s))
 			return -ENOMEM;
@@ -269,8 +261,8 @@ static void fill_facts(const struct vnx_trace *t, const struct vnx_trace_facts *
 
 	*out = (struct vnx_run_facts){
 		.bin_ns = bin_ns,
-		.start_ns = begin_of(t, (first_ns + t->shift_ns + bin_ns - 1) / bin_ns),
-		.end_ns = begin_of(t, (last_ns + t->shift_ns) / bin_ns),
+		.start_ns = vnx_trace_begin_of(t, (first_ns + t->shift_ns + bin_ns - 1) / bin_ns),
+		.end_ns = vnx_trace_begin_of(t, (last_ns + t->shift_ns) / bin_ns),
 		.realtime_minus_mono_ns = facts->has_realtime ? facts->realtime_minus_mono_ns
 					  : t->has_realtime   ? t->realtime_minus_mono_ns
 							      : 0,
@@ -331,6 +323,8 @@ int vnx_trace_run(struct vnx_trace *t, const struct vnx_trace_facts *facts, stru
 	ret = vnx_trace_vms(t, &run->vms);
 	if (!ret)
 		ret = append_lost(t, first_ns, last_ns);
+	if (!ret)
+		ret = vnx_trace_evidence(t, first_ns, last_ns, run);
 	if (ret)
 		return too_much(t, ret, err);
 	if (t->warnings > 1)

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who had a CPU and who waited for one, from a trace's sched_switch and sched_wakeup: the same
+ * evidence that a live run has from the scheduler's own account.
+ *
+ * A thread is woken on one CPU and runs on another, so events have to be put in one order.
+ * Each decoding thread keeps short records of the threads that may be of a VM, by the names that
+ * the events themselves tell, and hands them over batch by batch; as soon as all that happened
+ * before a moment is there, it is added up by thread and bin and forgotten. So memory grows with
+ * bins and threads of interest, and with how far the file's parts are out of order.
+ */
+#ifndef VNX_TRACE_SCHED_H
+#define VNX_TRACE_SCHED_H
+
+#include "cli/input/trace.h"
+
+enum vnx_sched_kind {
+	VNX_SCHED_GAP,   /* events were lost up to here: nothing is known of any thread */
+	VNX_SCHED_SLEEP, /* left the CPU, and waits for something else */
+	VNX_SCHED_READY, /* left the CPU, but could run on */
+	VNX_SCHED_EXIT,
+	VNX_SCHED_WAKE,
+	VNX_SCHED_RUN, /* got a CPU, which the thread @other had before */
+};
+
+#define VNX_SCHED_TID_BITS 29 /* of the kernel's 22; a larger number is damage */
+
+struct vnx_sched_rec {
+	uint64_t t_ns;
+	uint32_t tid;
+	uint32_t other : VNX_SCHED_TID_BITS, kind : 3;
+	uint32_t batch, place; /* order of what happened at one and the same moment */
+};
+
+struct vnx_sched_recs {
+	struct vnx_sched_rec *v;
+	size_t n, cap;
+};
+
+/* What one decoding thread met in one piece of the file. Zeroed is empty. */
+struct vnx_sched_batch {
+	struct vnx_sched_recs recs;
+	uint64_t first_ns; /* of all switches, whoever's they are; 0: none */
+	bool woken;        /* there was a wakeup, whoever's it is */
+	int error;         /* -ENOMEM */
+};
+
+/* A name that a vhost worker, a vCPU or a thread of a VMM has. Others' waiting does not matter. */
+bool vnx_sched_name(const char *comm);
+
+void vnx_sched_add(struct vnx_sched_batch *b, enum vnx_sched_kind kind, uint64_t t_ns, uint32_t tid,
+		   uint32_t other);
+
+/* First letters of the names in vnx_sched_name(): nearly all others end here. */
+static inline bool vnx_sched_may_be(const char *comm)
+{
+	return *comm == 'v' || *comm == 'C' || *comm == 'q' || *comm == 'k' || *comm == 'f' ||
+	       *comm == 'c';
+}
+
+/*
+ * prev_state of sched_switch: bits of the states up to 0x80 (0: runnable), above them one that
+ * says "preempted", at another place from kernel to kernel (include/trace/events/sched.h).
+ */
+static inline enum vnx_sched_kind vnx_sched_left(uint64_t prev_state)
+{
+	return !(prev_state & 0xff) ? VNX_SCHED_READY
+	       : prev_state & 0x30  ? VNX_SCHED_EXIT /* EXIT_DEAD, EXIT_ZOMBIE */
+				    : VNX_SCHED_SLEEP;
+}
+
+/* Names have VNX_COMM_LEN bytes. */
+static inline void vnx_sched_switch(struct vnx_sched_batch *b, uint64_t t_ns, uint32_t prev,
+				    const char *prev_comm, enum vnx_sched_kind left, uint32_t next,
+				    const char *next_comm)
+{
+	if (__builtin_expect(!b->first_ns || t_ns < b->first_ns, 0))
+		b->first_ns = t_ns ? t_ns : 1;
+	if (vnx_sched_may_be(prev_comm) && vnx_sched_name(prev_comm))
+		vnx_sched_add(b, left, t_ns, prev, 0);
+	if (vnx_sched_may_be(next_comm) && vnx_sched_name(next_comm))
+		vnx_sched_add(b, VNX_SCHED_RUN, t_ns, next, prev);
+}
+
+static inline void vnx_sched_wakeup(struct vnx_sched_batch *b, uint64_t t_ns, uint32_t tid,
+				    const char *comm)
+{
+	b->woken = true;
+	if (vnx_sched_may_be(comm) && vnx_sched_name(comm))
+		vnx_sched_add(b, VNX_SCHED_WAKE, t_ns, tid, 0);
+}
+
+/* ---- the trace's own; these lock ---- */
+
+/* The reader looks for switches: what the trace does not have is then the trace's fault. */
+void vnx_trace_sched_begin(struct vnx_trace *t);
+/* Takes @b's records over and empties it. @number: of the piece, the same in every reading. */
+int vnx_trace_sched_take(struct vnx_trace *t, struct vnx_sched_batch *b,
+			 uint32_t number) VNX_MUST_CHECK;
+/* All that happened before @until_ns was taken. */
+int vnx_trace_sched_until(struct vnx_trace *t, uint64_t until_ns) VNX_MUST_CHECK;
+/* Events of switches and wakeups alone were lost in [from_ns, to_ns]. */
+int vnx_trace_sched_lost(struct vnx_trace *t, uint64_t from_ns, uint64_t to_ns) VNX_MUST_CHECK;
+/* None of it can be used; the sentence says why. The first stays. */
+void vnx_trace_sched_refuse(struct vnx_trace *t, const char *why);
+
+#endif
