@@ -51,11 +51,12 @@ struct sched_batch {
 struct vnx_sched {
 	pthread_mutex_t lock;
 	uint64_t bin_ns, shift_ns;
-	bool reads, any, woken; /* the reader looks for switches; there are; wakeups, too */
-	int error;              /* -ENOMEM, -E2BIG: nothing more is added up */
-	char why[160];          /* not to be used, "" */
-	uint64_t known_ns;      /* since when events of all CPUs are there */
-	uint64_t folded_ns;     /* up to when they are added up */
+	bool reads, switched, woken; /* the reader looks for switches; there are; and wakeups */
+	int error;                   /* -ENOMEM, -E2BIG: nothing more is added up */
+	char why[160];               /* not to be used, "" */
+	bool begun;                  /* something is added up */
+	uint64_t known_ns;           /* since when events of all CPUs are there, 0: not yet known */
+	uint64_t folded_ns;          /* up to when they are added up */
 	struct {
 		struct sched_batch *v;
 		size_t n, cap;

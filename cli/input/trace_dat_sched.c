@@ -128,7 +128,7 @@ int dat_sched_done(struct dat_sched *s, struct dat_worker *w, size_t i)
 
 	pthread_mutex_lock(&s->lock);
 	p->done = true;
-	s->has[p->buffer] |= w->sched.first_ns || w->sched.woken;
+	s->has[p->buffer] |= w->sched.first_ns != 0;
 	ret = vnx_trace_sched_take(s->d->t, &w->sched, (uint32_t)i);
 	if (!ret && !w->no_sched)
 		ret = take_gaps(s, i);

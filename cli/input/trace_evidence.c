@@ -348,7 +348,7 @@ static const char *why_not(const struct vnx_sched *s)
 		return "who had a CPU is read from a trace.dat and a perf.data only";
 	if (s->why[0])
 		return s->why;
-	if (!s->any)
+	if (!s->switched)
 		return "the trace has no sched_switch events: " HOW;
 	if (s->error)
 		return "the trace's switches are too many, or too far out of order";
@@ -368,7 +368,7 @@ static void emit_all(struct evidence *ev, struct vnx_sched *s, uint64_t last_ns,
 {
 	size_t before = ev->t->samples.n;
 
-	if (!s->error && !s->why[0]) {
+	if (!s->error && !s->why[0] && s->switched) {
 		vnx_sched_finish(s, last_ns);
 		if (!s->error)
 			emit_rows(ev, s);

@@ -301,6 +301,9 @@ static int by_time(const void *a, const void *b)
 
 	if (x->t_ns != y->t_ns)
 		return x->t_ns < y->t_ns ? -1 : 1;
+	/* A gap ends where the first event after it is. */
+	if ((x->kind == VNX_SCHED_GAP) != (y->kind == VNX_SCHED_GAP))
+		return x->kind == VNX_SCHED_GAP ? -1 : 1;
 	if (x->batch != y->batch)
 		return x->batch < y->batch ? -1 : 1;
 	return x->place < y->place ? -1 : x->place > y->place;
@@ -328,9 +331,9 @@ static int keep_batch(struct vnx_sched *s, struct vnx_sched_batch *b, uint32_t n
 {
 	struct sched_batch kept = { .recs = b->recs };
 
-	if (b->first_ns && (!s->any || b->first_ns < s->known_ns) && !s->folded_ns)
+	if (b->first_ns && (!s->known_ns || b->first_ns < s->known_ns) && !s->begun)
 		s->known_ns = b->first_ns;
-	s->any |= b->first_ns != 0;
+	s->switched |= b->switched;
 	s->woken |= b->woken;
 	if (s->error || b->error || !b->recs.n) {
 		s->error = s->error ? s->error : b->error;
@@ -390,6 +393,7 @@ static int fold(struct vnx_sched *s, uint64_t until_ns)
 
 	if (ret)
 		return ret;
+	s->begun |= s->work.n > 0;
 	sort_recs(s->work.v, s->work.n);
 	for (size_t i = 0; i < s->work.n && !s->error; i++)
 		apply(s, &s->work.v[i]);

@@ -40,9 +40,9 @@ struct vnx_sched_recs {
 /* What one decoding thread met in one piece of the file. Zeroed is empty. */
 struct vnx_sched_batch {
 	struct vnx_sched_recs recs;
-	uint64_t first_ns; /* of all switches, whoever's they are; 0: none */
-	bool woken;        /* there was a wakeup, whoever's it is */
-	int error;         /* -ENOMEM */
+	uint64_t first_ns;    /* of all that comes here, whoever's it is; 0: none */
+	bool switched, woken; /* there was such an event, whoever's it is */
+	int error;            /* -ENOMEM */
 };
 
 /* A name that a vhost worker, a vCPU or a thread of a VMM has. Others' waiting does not matter. */
@@ -69,13 +69,19 @@ static inline enum vnx_sched_kind vnx_sched_left(uint64_t prev_state)
 				    : VNX_SCHED_SLEEP;
 }
 
+static inline void vnx_sched_seen(struct vnx_sched_batch *b, uint64_t t_ns)
+{
+	if (__builtin_expect(!b->first_ns || t_ns < b->first_ns, 0))
+		b->first_ns = t_ns ? t_ns : 1;
+}
+
 /* Names have VNX_COMM_LEN bytes. */
 static inline void vnx_sched_switch(struct vnx_sched_batch *b, uint64_t t_ns, uint32_t prev,
 				    const char *prev_comm, enum vnx_sched_kind left, uint32_t next,
 				    const char *next_comm)
 {
-	if (__builtin_expect(!b->first_ns || t_ns < b->first_ns, 0))
-		b->first_ns = t_ns ? t_ns : 1;
+	vnx_sched_seen(b, t_ns);
+	b->switched = true;
 	if (vnx_sched_may_be(prev_comm) && vnx_sched_name(prev_comm))
 		vnx_sched_add(b, left, t_ns, prev, 0);
 	if (vnx_sched_may_be(next_comm) && vnx_sched_name(next_comm))
@@ -85,6 +91,7 @@ static inline void vnx_sched_switch(struct vnx_sched_batch *b, uint64_t t_ns, ui
 static inline void vnx_sched_wakeup(struct vnx_sched_batch *b, uint64_t t_ns, uint32_t tid,
 				    const char *comm)
 {
+	vnx_sched_seen(b, t_ns);
 	b->woken = true;
 	if (vnx_sched_may_be(comm) && vnx_sched_name(comm))
 		vnx_sched_add(b, VNX_SCHED_WAKE, t_ns, tid, 0);

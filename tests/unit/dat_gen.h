@@ -222,8 +222,11 @@ enum {
 	GEN_REPEATS = 18,
 	GEN_NEWTASK = 205,
 	GEN_SWITCH = 320,
+	GEN_SCHED_WAKEUP = 323,
+	GEN_SCHED_WAKEUP_NEW = 322,
 	GEN_ENTRY = 1200,
 	GEN_WAKEUP = 1201,
+	GEN_EXIT = 1202,
 	GEN_PROBE_A = 2001, /* "kprobes:my_first" */
 	GEN_PROBE_B = 2002, /* "kprobes:p_handle_tx_0" */
 };
@@ -284,10 +287,19 @@ static inline void gen_system(struct gen_bytes *b, const char *name, uint32_t ev
 	gen_num(b, events, 4);
 }
 
+#define GEN_WOKEN                                                    \
+	"\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n" \
+	"\tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;\n"     \
+	"\tfield:int prio;\toffset:28;\tsize:4;\tsigned:1;\n"      \
+	"\tfield:int target_cpu;\toffset:32;\tsize:4;\tsigned:1;\n"
+
 static inline void gen_event_formats(struct gen_bytes *b)
 {
 	gen_num(b, 4, 4);
-	gen_system(b, "kvm", 2);
+	gen_system(b, "kvm", 3);
+	gen_format(b, "kvm_exit", GEN_EXIT,
+		   "\tfield:unsigned int exit_reason;\toffset:8;\tsize:4;\tsigned:0;\n",
+		   "\"reason %u\", REC->exit_reason");
 	gen_format(b, "kvm_entry", GEN_ENTRY,
 		   "\tfield:unsigned int vcpu_id;\toffset:8;\tsize:4;\tsigned:0;\n" GEN_ULONG("rip",
 											      16),
@@ -300,13 +312,18 @@ static inline void gen_event_formats(struct gen_bytes *b)
 		   "\tfield:char comm[16];\toffset:12;\tsize:16;\tsigned:0;\n"
 		   "\tfield:unsigned long clone_flags;\toffset:32;\tsize:8;\tsigned:0;\n",
 		   "\"pid=%d\", REC->pid");
-	gen_system(b, "sched", 1);
+	gen_system(b, "sched", 3);
 	gen_format(b, "sched_switch", GEN_SWITCH,
 		   "\tfield:char prev_comm[16];\toffset:8;\tsize:16;\tsigned:0;\n"
 		   "\tfield:pid_t prev_pid;\toffset:24;\tsize:4;\tsigned:1;\n"
-		   "\tfield:char next_comm[16];\toffset:28;\tsize:16;\tsigned:0;\n"
-		   "\tfield:pid_t next_pid;\toffset:44;\tsize:4;\tsigned:1;\n",
+		   "\tfield:int prev_prio;\toffset:28;\tsize:4;\tsigned:1;\n"
+		   "\tfield:long prev_state;\toffset:32;\tsize:8;\tsigned:1;\n"
+		   "\tfield:char next_comm[16];\toffset:40;\tsize:16;\tsigned:0;\n"
+		   "\tfield:pid_t next_pid;\toffset:56;\tsize:4;\tsigned:1;\n"
+		   "\tfield:int next_prio;\toffset:60;\tsize:4;\tsigned:1;\n",
 		   "\"%s\", REC->prev_comm");
+	gen_format(b, "sched_wakeup", GEN_SCHED_WAKEUP, GEN_WOKEN, "\"%s\", REC->comm");
+	gen_format(b, "sched_wakeup_new", GEN_SCHED_WAKEUP_NEW, GEN_WOKEN, "\"%s\", REC->comm");
 	gen_system(b, "kprobes", 2);
 	gen_format(b, "my_first", GEN_PROBE_A, GEN_ULONG("__probe_ip", 8),
 		   "\"(%lx)\", REC->__probe_ip");
@@ -380,16 +397,40 @@ static inline void gen_newtask(const struct gen *g, unsigned cpu, uint64_t t, ui
 	free(b.v);
 }
 
-static inline void gen_switch(const struct gen *g, unsigned cpu, uint64_t t, uint32_t prev,
-			      const char *prev_comm, uint32_t next, const char *next_comm)
+static inline void gen_switch_state(const struct gen *g, unsigned buffer, unsigned cpu, uint64_t t,
+				    uint32_t prev, const char *prev_comm, uint64_t state,
+				    uint32_t next, const char *next_comm)
 {
 	struct gen_bytes b = gen_event(g, GEN_SWITCH, prev);
 
 	gen_comm(&b, prev_comm);
 	gen_num(&b, prev, 4);
+	gen_num(&b, 120, 4);
+	gen_num(&b, state, 8);
 	gen_comm(&b, next_comm);
 	gen_num(&b, next, 4);
-	gen_record(g, 0, cpu, t, &b);
+	gen_num(&b, 120, 4);
+	gen_record(g, buffer, cpu, t, &b);
+	free(b.v);
+}
+
+static inline void gen_switch(const struct gen *g, unsigned cpu, uint64_t t, uint32_t prev,
+			      const char *prev_comm, uint32_t next, const char *next_comm)
+{
+	gen_switch_state(g, 0, cpu, t, prev, prev_comm, 1, next, next_comm);
+}
+
+/* @id: GEN_SCHED_WAKEUP, GEN_SCHED_WAKEUP_NEW */
+static inline void gen_woken(const struct gen *g, unsigned buffer, unsigned cpu, uint64_t t,
+			     unsigned id, uint32_t tid, const char *comm)
+{
+	struct gen_bytes b = gen_event(g, id, 0);
+
+	gen_comm(&b, comm);
+	gen_num(&b, tid, 4);
+	gen_num(&b, 120, 4);
+	gen_num(&b, 0, 4);
+	gen_record(g, buffer, cpu, t, &b);
 	free(b.v);
 }
 

@@ -57,6 +57,10 @@ static const struct event events[] = {
 	{ "probe", "handle_rx", 1502, RX, 148, 0, true, ADDR_RX },
 	{ "kvm", "kvm_entry", 1200, ENTER, 150, 1, false, 0 },
 	{ "kvm", "kvm_vcpu_wakeup", 1201, HALT, 150, 1, false, 0 },
+#ifdef WITH_SCHED /* their samples are the test's own */
+	{ "sched", "sched_switch", 320, 0, 0, 0, false, 0 },
+	{ "sched", "sched_wakeup", 323, 0, 0, 0, false, 0 },
+#endif
 };
 
 #define N_EVENTS VNX_ARRAY_SIZE(events)
@@ -170,6 +174,44 @@ static void put_format(struct bytes *b, const struct event *e)
 	put(b, text, (size_t)n);
 }
 
+#ifdef WITH_SCHED
+#define SCHED_SWITCH 4 /* their places in events[] */
+#define SCHED_WAKEUP 5
+
+static void put_sched_format(struct bytes *b, const struct event *e, const char *fields)
+{
+	char text[1024];
+	int n = snprintf(text, sizeof(text),
+			 "name: %s\nID: %d\nformat:\n"
+			 "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"
+			 "\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n%s\n"
+			 "print fmt: \"%%s\", REC->comm\n",
+			 e->name, (int)e->config, fields);
+
+	put64(b, (uint64_t)n);
+	put(b, text, (size_t)n);
+}
+
+static void put_sched_formats(struct bytes *b)
+{
+	put(b, "sched", 6);
+	put32(b, 2);
+	put_sched_format(b, &events[SCHED_SWITCH],
+			 "\tfield:char prev_comm[16];\toffset:8;\tsize:16;\tsigned:0;\n"
+			 "\tfield:pid_t prev_pid;\toffset:24;\tsize:4;\tsigned:1;\n"
+			 "\tfield:int prev_prio;\toffset:28;\tsize:4;\tsigned:1;\n"
+			 "\tfield:long prev_state;\toffset:32;\tsize:8;\tsigned:1;\n"
+			 "\tfield:char next_comm[16];\toffset:40;\tsize:16;\tsigned:0;\n"
+			 "\tfield:pid_t next_pid;\toffset:56;\tsize:4;\tsigned:1;\n"
+			 "\tfield:int next_prio;\toffset:60;\tsize:4;\tsigned:1;\n");
+	put_sched_format(b, &events[SCHED_WAKEUP],
+			 "\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n"
+			 "\tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;\n"
+			 "\tfield:int prio;\toffset:28;\tsize:4;\tsigned:1;\n"
+			 "\tfield:int target_cpu;\toffset:32;\tsize:4;\tsigned:1;\n");
+}
+#endif
+
 static void put_kallsyms(struct bytes *b)
 {
 	char text[256];
@@ -194,7 +236,7 @@ static void put_tracing_data(struct bytes *b)
 	put(b, "header_event", 13);
 	put64(b, 0);
 	put32(b, 0);
-	put32(b, 2);
+	put32(b, N_EVENTS > 4 ? 3 : 2);
 	put(b, "probe", 6);
 	put32(b, 2);
 	put_format(b, &events[0]);
@@ -203,6 +245,9 @@ static void put_tracing_data(struct bytes *b)
 	put32(b, 2);
 	put_format(b, &events[2]);
 	put_format(b, &events[3]);
+#ifdef WITH_SCHED
+	put_sched_formats(b);
+#endif
 	put_kallsyms(b);
 	put32(b, 0);
 	put64(b, 0);

@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Who ran, who waited and for whom, from the switches and wakeups of a trace.dat. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "cli/input/trace_sched.h"
+#include "cli/pipeline.h"
+#include "tests/unit/dat_read.h"
+#include "tests/unit/sched_cases.h"
+
+#define N_CASES VNX_ARRAY_SIZE(sched_cases)
+
+/* Which of it is written, and where. */
+struct how {
+	unsigned buffer;
+	bool no_switches, no_wakeups;
+	size_t skip;        /* a case that is not in the trace, from 1 */
+	uint64_t preempted; /* how the kernel says so, 0: as sched_cases[] does */
+	bool lost_after;    /* cpu 0 lost events after the case skip */
+};
+
+static void put_case(struct gen *g, const struct how *how, const struct sched_case *c)
+{
+	uint64_t t = GEN_START + c->t_ns;
+	uint64_t state = c->state == ST_PREEMPTED && how->preempted ? how->preempted : c->state;
+
+	if (c->wakeup && !how->no_wakeups)
+		gen_woken(g, how->buffer, c->cpu, t,
+			  c->t_ns == 50 * MS ? GEN_SCHED_WAKEUP_NEW : GEN_SCHED_WAKEUP, c->next,
+			  case_name(c->next));
+	else if (!c->wakeup && !how->no_switches)
+		gen_switch_state(g, how->buffer, c->cpu, t, c->prev, case_name(c->prev), state,
+				 c->next, case_name(c->next));
+}
+
+static void put_calls(struct gen *g, uint64_t t)
+{
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		gen_call(g, 0, cpu, t, GEN_FUNCTION, WORKER, GEN_TX + 4);
+		gen_call(g, 0, cpu, t, GEN_ENTRY, VCPU, 7);
+	}
+}
+
+static void put_cases(struct gen *g, const struct how *how)
+{
+	g->kallsyms = GEN_KALLSYMS;
+	g->cmdlines = GEN_CMDLINES;
+	for (size_t i = 0; i < N_CASES; i++) {
+		if (i + 1 != how->skip)
+			put_case(g, how, &sched_cases[i]);
+		else if (how->lost_after)
+			gen_page_end(g, &g->buffers[how->buffer].cpus[0], 0, 0);
+		if (i == 1) {
+			gen_newtask(g, 1, GEN_START + 9 * MS, HOG, HOG_THREAD, "stress", true);
+			put_calls(g, GEN_START + 10 * MS);
+		}
+	}
+	put_calls(g, GEN_START + 5000 * MS);
+}
+
+static struct got read_how(unsigned kind, bool big, const struct how *how)
+{
+	struct gen g;
+
+	make(&g, kind, big, 8);
+	put_cases(&g, how);
+	return read_gen(&g);
+}
+
+/* ---- exact ---- */
+
+static void known_schedule(void **state)
+{
+	for (unsigned i = 0; i < 2 * VNX_ARRAY_SIZE(kinds); i++) {
+		struct got got = read_how(i / 2, i % 2, &(struct how){ 0 });
+		uint64_t known;
+
+		assert_int_equal(got.ret, 0);
+		assert_string_equal(got.run.warning, "");
+		assert_worker(&got.calls, GEN_START);
+		/* 200 ms to 900: of a switch and a wakeup on different CPUs */
+		assert_int_equal(case_held(&got.run.holds, WORKER, HOG, GEN_START, 0), 50 * MS);
+		for (unsigned b = 0; b < 10; b++)
+			assert_int_equal(case_held(&got.run.holds, WORKER, HOG, GEN_START, b),
+					 worker_wants[b].wait_ns);
+		assert_int_equal(case_sum(&got.calls, VNX_VCPU_RUN, VCPU, GEN_START, 1, &known),
+				 500 * MS);
+		assert_int_equal(got.run.sources.n, 1);
+		assert_string_equal(got.run.sources.v[0].name, "sched");
+		assert_string_equal(got.run.sources.v[0].why, "");
+		got_fini(&got);
+	}
+}
+
+static void lost_wakeup_is_missing(void **state)
+{
+	struct got got = read_how(0, false, &(struct how){ 0 });
+	uint64_t known;
+
+	/* slept from 1000 on; runs at 2200, woken nobody knows when */
+	for (unsigned b = 2; b < 4; b++) {
+		assert_int_equal(
+			case_sum(&got.calls, VNX_VCPU_RUNQ_WAIT, VCPU, GEN_START, b, &known), 0);
+		assert_int_equal(known, 0);
+	}
+	assert_int_equal(case_sum(&got.calls, VNX_VCPU_RUN, VCPU, GEN_START, 4, &known), 300 * MS);
+	assert_int_equal(known, 300 * MS);
+	assert_int_equal(case_sum(&got.calls, VNX_VCPU_RUN, VCPU, GEN_START, 8, &known), 500 * MS);
+	got_fini(&got);
+}
+
+/* The switch that brings the worker in at 3100 is not there: what it did from 1400 to 4700? */
+static void lost_switch_is_missing(void **state)
+{
+	struct got got = read_how(0, false, &(struct how){ .skip = 11 });
+	uint64_t known, run, wait;
+
+	for (unsigned b = 0; b < 10; b++) {
+		run = case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, b, &known);
+		wait = case_sum(&got.calls, VNX_VHOST_RUNQ_WAIT, WORKER, GEN_START, b, &known);
+		assert_int_equal(known, b < 2    ? CASE_BIN
+					: b == 2 ? 400 * MS
+					: b == 9 ? 300 * MS
+						 : 0);
+		assert_int_equal(run, b == 9 ? 0 : known ? worker_wants[b].run_ns : 0);
+		assert_int_equal(wait, b == 2           ? 250 * MS + 1
+				       : known && b < 9 ? worker_wants[b].wait_ns
+							: 0);
+	}
+	got_fini(&got);
+}
+
+static void states(void **state)
+{
+	static const struct {
+		uint64_t value;
+		enum vnx_sched_kind kind;
+	} t[] = {
+		{ 0, VNX_SCHED_READY },     { 0x100, VNX_SCHED_READY },  { 0x400, VNX_SCHED_READY },
+		{ 0x800, VNX_SCHED_READY }, { 0x1000, VNX_SCHED_READY }, { 1, VNX_SCHED_SLEEP },
+		{ 2, VNX_SCHED_SLEEP },     { 130, VNX_SCHED_SLEEP },    { 4, VNX_SCHED_SLEEP },
+		{ 8, VNX_SCHED_SLEEP },     { 0x40, VNX_SCHED_SLEEP },   { 0x80, VNX_SCHED_SLEEP },
+		{ 0x10, VNX_SCHED_EXIT },   { 0x20, VNX_SCHED_EXIT },
+	};
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(t); i++)
+		assert_int_equal(vnx_sched_left(t[i].value), t[i].kind);
+}
+
+static void preempted_on_any_kernel(void **state)
+{
+	static const uint64_t ways[] = { 0x400, 0x800, ST_PREEMPTED_OLD };
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(ways); i++) {
+		struct got got = read_how(0, false, &(struct how){ .preempted = ways[i] });
+
+		assert_worker(&got.calls, GEN_START);
+		got_fini(&got);
+	}
+}
+
+/* ---- what is not there ---- */
+
+static void without_wakeups(void **state)
+{
+	struct got got = read_how(0, false, &(struct how){ .no_wakeups = true });
+	uint64_t known;
+
+	assert_int_equal(got.total[VNX_VHOST_RUNQ_WAIT], 0);
+	case_sum(&got.calls, VNX_VHOST_RUNQ_WAIT, WORKER, GEN_START, 3, &known);
+	assert_int_equal(known, 0);
+	assert_int_equal(case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, 7, &known),
+			 500 * MS);
+	assert_int_equal(got.run.holds.n, 0);
+	assert_non_null(strstr(vnx_evidence_why(&got.run.sources, VNX_VHOST_RUNQ_WAIT),
+			       "no sched_wakeup events"));
+	got_fini(&got);
+}
+
+static void without_switches(void **state)
+{
+	struct got got = read_how(0, false, &(struct how){ .no_switches = true });
+	uint64_t known;
+
+	assert_int_equal(got.ret, 0);
+	for (unsigned b = 0; b < 10; b++) {
+		case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, b, &known);
+		assert_int_equal(known, 0);
+	}
+	assert_non_null(strstr(vnx_evidence_why(&got.run.sources, VNX_VHOST_RUNQ_WAIT),
+			       "no sched_switch events: record with -e sched_switch"));
+	got_fini(&got);
+}
+
+/* Events were lost on CPU 0 between 300 and 900 ms, of them the worker's wakeup. */
+static void losses_are_missing(void **state)
+{
+	struct gen g;
+	struct got got;
+	uint64_t known;
+
+	make(&g, 0, false, 8);
+	put_cases(&g, &(struct how){ .skip = 6, .lost_after = true });
+	/* the flag stands on the page that follows: it is the last of CPU 0 */
+	gen_page_end(&g, &g.buffers[0].cpus[0], 1u << 31, 0);
+	got = read_gen(&g);
+	assert_int_equal(got.ret, 0);
+	assert_true(got.lost.n > 0);
+	/* the gap is from 300 to 3100, the next event of CPU 0 */
+	for (unsigned b = 0; b <= 6; b++) {
+		case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, b, &known);
+		assert_int_equal(known, 0);
+	}
+	assert_int_equal(case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, 7, &known),
+			 500 * MS);
+	assert_int_equal(known, CASE_BIN);
+	assert_int_equal(got.run.holds.n, 0);
+	got_fini(&got);
+}
+
+/* ---- several buffers, many parts ---- */
+
+/* Calls in one buffer, switches in another, or in both of them: once each. */
+static void other_buffers(void **state)
+{
+	for (unsigned both = 0; both < 2; both++) {
+		struct gen g;
+		struct got got;
+
+		make(&g, 1, false, 8);
+		g.n_buffers = 2;
+		snprintf(g.buffers[1].name, sizeof(g.buffers[1].name), "switches");
+		put_cases(&g, &(struct how){ .no_switches = !both, .no_wakeups = !both });
+		for (size_t i = 0; i < N_CASES; i++)
+			put_case(&g, &(struct how){ .buffer = 1 }, &sched_cases[i]);
+		got = read_gen(&g);
+		assert_int_equal(got.ret, 0);
+		assert_worker(&got.calls, GEN_START);
+		assert_int_equal(got.total[VNX_HANDLE_TX], 4);
+		got_fini(&got);
+	}
+}
+
+static void another_clock(void **state)
+{
+	struct gen g;
+	struct got got;
+
+	make(&g, 1, false, 8);
+	g.n_buffers = 2;
+	snprintf(g.buffers[1].name, sizeof(g.buffers[1].name), "switches");
+	g.buffers[1].clock = "boot";
+	put_cases(&g, &(struct how){ .no_switches = true, .no_wakeups = true });
+	for (size_t i = 0; i < N_CASES; i++)
+		put_case(&g, &(struct how){ .buffer = 1 }, &sched_cases[i]);
+	got = read_gen(&g);
+	assert_int_equal(got.ret, 0);
+	assert_int_equal(got.total[VNX_VHOST_RUN], 0);
+	assert_true(*vnx_evidence_why(&got.run.sources, VNX_VHOST_RUN));
+	got_fini(&got);
+}
+
+/*
+ * 40000 rounds of 100 us over two CPUs, 8 MB: sleeps 40 us, waits 10 for the hog, runs 50. Woken
+ * on the CPU that it does not run on. Parts of a CPU end anywhere.
+ */
+static void many_parts(void **state)
+{
+	const uint64_t us = 1000;
+	struct gen g;
+	struct got got;
+	uint64_t known;
+
+	make(&g, 2, false, 8);
+	g.kallsyms = GEN_KALLSYMS;
+	g.cmdlines = GEN_CMDLINES;
+	put_calls(&g, GEN_START);
+	for (unsigned i = 0; i < 40000; i++) {
+		uint64_t t = GEN_START + i * 100 * us + 1;
+		unsigned cpu = i / 7 % 2;
+
+		gen_woken(&g, 0, !cpu, t + 40 * us, GEN_SCHED_WAKEUP, WORKER, "vhost-144");
+		gen_switch_state(&g, 0, cpu, t + 50 * us, HOG, "stress", ST_PREEMPTED, WORKER,
+				 "vhost-144");
+		gen_switch_state(&g, 0, cpu, t + 100 * us - 2, WORKER, "vhost-144", ST_SLEEPS, HOG,
+				 "stress");
+	}
+	put_calls(&g, GEN_START + 4000 * MS);
+	got = read_gen(&g);
+	assert_int_equal(got.ret, 0);
+	for (unsigned b = 0; b < 8; b++) {
+		assert_int_equal(case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, b, &known),
+				 5000 * (50 * us - 2));
+		assert_true(known > CASE_BIN - 100 * us);
+		assert_int_equal(
+			case_sum(&got.calls, VNX_VHOST_RUNQ_WAIT, WORKER, GEN_START, b, &known),
+			5000 * 10 * us);
+		assert_int_equal(case_held(&got.run.holds, WORKER, HOG, GEN_START, b),
+				 5000 * 10 * us);
+		assert_int_equal(case_sum(&got.calls, VNX_VHOST_TURN, WORKER, GEN_START, b, &known),
+				 59);
+	}
+	got_fini(&got);
+}
+
+/* ---- exits ---- */
+
+static void exits(void **state)
+{
+	struct gen g;
+	struct got got;
+	uint64_t known;
+
+	make(&g, 0, false, 8);
+	g.kallsyms = GEN_KALLSYMS;
+	g.cmdlines = GEN_CMDLINES;
+	put_calls(&g, GEN_START);
+	for (unsigned i = 0; i < 8; i++)
+		gen_call(&g, 0, i % 2, GEN_START + (i < 3 ? 20 : 4600) * MS + i, GEN_EXIT, VCPU, 1);
+	put_calls(&g, GEN_START + 5000 * MS);
+	got = read_gen(&g);
+	for (unsigned b = 0; b < 10; b++) {
+		assert_int_equal(case_sum(&got.calls, VNX_KVM_EXIT, VCPU, GEN_START, b, &known),
+				 b == 0   ? 3
+				 : b == 9 ? 5
+					  : 0);
+		assert_int_equal(known, CASE_BIN);
+	}
+	assert_int_equal(got.total[VNX_VCPU_ENTER], 4);
+	got_fini(&got);
+}
+
+/* ---- to the verdict ---- */
+
+#define FALL_BIN 60
+#define RUN_BINS 120
+
+/* Rounds of 10 ms: the hog holds the worker up for 0.2 ms at first, then for 6. */
+static void put_rounds(struct gen *g)
+{
+	g->kallsyms = GEN_KALLSYMS;
+	g->cmdlines = GEN_CMDLINES;
+	for (unsigned i = 0; i < RUN_BINS * 50; i++) {
+		uint64_t t = GEN_START + i * 10 * MS, us = 1000;
+		uint64_t wait = i / 50 < FALL_BIN ? 200 * us : 6 * MS;
+		uint64_t runs = (i / 50 < FALL_BIN ? 4000 : 2000) * us + i % 7 * 20 * us;
+
+		gen_woken(g, 0, 1, t + 100 * us, GEN_SCHED_WAKEUP, WORKER, "vhost-144");
+		gen_call(g, 0, 1, t + 101 * us, GEN_ENTRY, VCPU, 7);
+		gen_switch_state(g, 0, 0, t + 100 * us + wait, HOG, "stress", ST_PREEMPTED, WORKER,
+				 "vhost-144");
+		gen_call(g, 0, 0, t + 101 * us + wait, GEN_FUNCTION, WORKER, GEN_TX);
+		gen_switch_state(g, 0, 0, t + 100 * us + wait + runs, WORKER, "vhost-144",
+				 ST_SLEEPS, HOG, "stress");
+	}
+}
+
+static int write_csv(void)
+{
+	int fd = memfd_create("rates.csv", MFD_CLOEXEC);
+
+	dprintf(fd, "time_s,bps\n");
+	for (unsigned i = 0; i < RUN_BINS; i++)
+		dprintf(fd, "%.1f,%.0f\n", i * 0.5, (i < FALL_BIN ? 2e8 : 1e8) + i * 37 % 11 * 1e6);
+	return fd;
+}
+
+static void read_pipeline(struct gen *g, const char *csv, struct vnx_pipeline *p)
+{
+	struct vnx_reader_conf conf = { .bin_ns = GEN_BIN, .quiet = true };
+	struct vnx_pipeline_conf pc = { .sma_ns = 10 * VNX_NSEC_PER_SEC,
+					.throughput = &csv,
+					.n_throughput = 1,
+					.placement = { .given = true, .offset_ns = GEN_START } };
+	struct gen_bytes bytes;
+	struct vnx_reader *r;
+	struct vnx_input in;
+	char path[64];
+	int fd;
+
+	gen_file(g, &bytes);
+	fd = memfile(bytes.v, bytes.n);
+	free(bytes.v);
+	gen_fini(g);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	err = (struct vnx_err){ 0 };
+	assert_int_equal(vnx_input_open(&in, path, &err), 0);
+	assert_int_equal(vnx_reader_trace_dat.open(&r, &in, &conf, &err), 0);
+	if (vnx_pipeline_run(&vnx_reader_trace_dat, r, &pc, p, &err))
+		fail_msg("%s", err.message);
+	vnx_reader_trace_dat.close(r);
+	vnx_input_close(&in);
+	close(fd);
+}
+
+static void contention_is_named(void **state)
+{
+	const struct vnx_degradation *d;
+	struct vnx_pipeline p;
+	struct gen g;
+	char csv[64];
+	int fd = write_csv();
+
+	snprintf(csv, sizeof(csv), "/proc/self/fd/%d", fd);
+	make(&g, 3, false, 8);
+	put_rounds(&g);
+	read_pipeline(&g, csv, &p);
+	close(fd);
+	assert_int_equal(p.dg->vms.n, 1);
+	assert_int_equal(p.dg->vms.v[0].degradations.n, 1);
+	d = &p.dg->vms.v[0].degradations.v[0];
+	assert_true(fabs(d->start_s - FALL_BIN * 0.5) <= 1);
+	assert_int_equal(d->cause, VNX_CAUSE_CPU_CONTENTION);
+	assert_int_equal(d->offenders.n, 1);
+	assert_int_equal(d->offenders.v[0].pid, HOG);
+	assert_string_equal(d->offenders.v[0].name, "stress");
+	assert_false(d->offenders.v[0].is_vm);
+	assert_int_equal(d->evidence.v[0].metric, VNX_VHOST_RUNQ_WAIT);
+	assert_true(fabs(d->evidence.v[0].before - 0.02) < 1e-3);
+	assert_true(fabs(d->evidence.v[0].after - 0.6) < 1e-3);
+	for (size_t i = 0; i < d->missing.n; i++)
+		assert_string_not_equal(d->missing.v[i].what, "vhost_runq_wait");
+	vnx_pipeline_fini(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(known_schedule),
+		cmocka_unit_test(lost_wakeup_is_missing),
+		cmocka_unit_test(lost_switch_is_missing),
+		cmocka_unit_test(states),
+		cmocka_unit_test(preempted_on_any_kernel),
+		cmocka_unit_test(without_wakeups),
+		cmocka_unit_test(without_switches),
+		cmocka_unit_test(losses_are_missing),
+		cmocka_unit_test(other_buffers),
+		cmocka_unit_test(another_clock),
+		cmocka_unit_test(many_parts),
+		cmocka_unit_test(exits),
+		cmocka_unit_test(contention_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
