@@ -8,7 +8,9 @@
 
 #include "cli/input/reader.h"
 
+#ifndef MS
 #define MS VNX_NSEC_PER_MSEC
+#endif
 #define CASE_BIN (500 * MS)
 #define WORKER 148
 #define VCPU 150
