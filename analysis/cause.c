@@ -55,8 +55,9 @@ static char *how_to_get(const struct vnx_case *c, enum vnx_metric m)
 	if (m == VNX_VHOST_RUNQ_WAIT || m == VNX_VHOST_RUN || m == VNX_VCPU_RUNQ_WAIT) {
 		VNX_CLEANUP_FREE char *by_hand = schedstat_how(c, m);
 
-		return vnx_asprintf("%s%s%s", why ? why : "", why ? "; without it: " : "",
-				    by_hand ? by_hand : "");
+		if (why && by_hand && strcmp(why, VNX_NO_EVIDENCE))
+			return vnx_asprintf("%s; without it: %s", why, by_hand);
+		return by_hand ? strdup(by_hand) : NULL;
 	}
 	if (why && ways[m])
 		return vnx_asprintf("%s; without it: %s", why, ways[m]);

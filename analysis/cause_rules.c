@@ -129,6 +129,19 @@ static double throttled_score(const struct vnx_judge *j)
 	return fmax(quota, core);
 }
 
+/*
+ * A trace tells neither quota nor pinning, but who had the CPU: where that was nobody, or the VM
+ * itself, it was not the others.
+ */
+static double others_part(const struct vnx_judge *j)
+{
+	double all = j->worker.own + j->worker.other + j->worker.idle;
+
+	if (!isnan(j->a[VNX_VHOST_CPUS]) || !j->worker.known || all <= 0.005)
+		return 1;
+	return ramp(j->worker.other / all, 0.1, 0.3);
+}
+
 static double contention_score(const struct vnx_judge *j)
 {
 	double wait = rise(j, VNX_VHOST_RUNQ_WAIT);
@@ -136,7 +149,7 @@ static double contention_score(const struct vnx_judge *j)
 	double starved = demand > 0 ? j->a[VNX_VHOST_RUNQ_WAIT] / demand : 0;
 	double s = ramp(wait, 0.02, 0.08) * ramp(starved, 0.05, 0.15);
 
-	return s * (1 - ramp(quota_part(j), 0.3, 0.7)) * (1 - throttled_score(j));
+	return s * (1 - ramp(quota_part(j), 0.3, 0.7)) * (1 - throttled_score(j)) * others_part(j);
 }
 
 static double vcpu_score(const struct vnx_judge *j)

@@ -7,6 +7,9 @@
 
 #include "analysis/util.h"
 
+/* Why a metric is missing where the input says nothing of it at all. */
+#define VNX_NO_EVIDENCE "the input holds no evidence of that kind"
+
 /* Names are those of contract.md; see vnx_metric_name(). Order is part of the recording. */
 enum vnx_metric {
 	VNX_HANDLE_TX,  /* calls of vhost_net's handle_tx */

@@ -121,7 +121,7 @@ const char *vnx_evidence_why(const struct vnx_source_states *states, enum vnx_me
 		for (size_t j = 0; j < states->n; j++)
 			if (!strcmp(states->v[j].name, vnx_sources[i]->name))
 				return states->v[j].why[0] ? states->v[j].why : NULL;
-		return "the input holds no evidence of that kind";
+		return VNX_NO_EVIDENCE;
 	}
 	return NULL;
 }

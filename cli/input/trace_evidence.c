@@ -231,6 +231,17 @@ static void name_holder(const struct evidence *ev, uint32_t tid, struct vnx_hold
 		snprintf(h->comm, sizeof(h->comm), tid ? "%u" : "swapper", tid);
 }
 
+static int by_hold(const void *a, const void *b)
+{
+	const struct vnx_hold *x = a, *y = b;
+
+	if (x->t_ns != y->t_ns)
+		return x->t_ns < y->t_ns ? -1 : 1;
+	if (x->victim != y->victim)
+		return x->victim < y->victim ? -1 : 1;
+	return x->holder < y->holder ? -1 : x->holder > y->holder;
+}
+
 static int emit_holds(struct evidence *ev, const struct vnx_sched *s, struct vnx_holds *out)
 {
 	for (size_t i = 0; i < s->holds.n; i++) {
@@ -246,6 +257,8 @@ static int emit_holds(struct evidence *ev, const struct vnx_sched *s, struct vnx
 		if (vnx_vec_push(out, h))
 			return -ENOMEM;
 	}
+	if (out->n)
+		qsort(out->v, out->n, sizeof(*out->v), by_hold);
 	return 0;
 }
 

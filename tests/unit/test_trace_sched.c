@@ -339,8 +339,13 @@ static void exits(void **state)
 #define FALL_BIN 60
 #define RUN_BINS 120
 
-/* Rounds of 10 ms: the hog holds the worker up for 0.2 ms at first, then for 6. */
-static void put_rounds(struct gen *g)
+struct fall {
+	bool no_switches;
+	uint32_t holder; /* 0: nobody has the CPU while the worker waits for it, as under a quota */
+};
+
+/* Rounds of 10 ms: the worker waits for 0.2 ms at first, then for 6. */
+static void put_rounds(struct gen *g, const struct fall *fall)
 {
 	g->kallsyms = GEN_KALLSYMS;
 	g->cmdlines = GEN_CMDLINES;
@@ -351,11 +356,14 @@ static void put_rounds(struct gen *g)
 
 		gen_woken(g, 0, 1, t + 100 * us, GEN_SCHED_WAKEUP, WORKER, "vhost-144");
 		gen_call(g, 0, 1, t + 101 * us, GEN_ENTRY, VCPU, 7);
-		gen_switch_state(g, 0, 0, t + 100 * us + wait, HOG, "stress", ST_PREEMPTED, WORKER,
-				 "vhost-144");
+		if (!fall->no_switches)
+			gen_switch_state(g, 0, 0, t + 100 * us + wait, fall->holder,
+					 case_name(fall->holder), ST_PREEMPTED, WORKER,
+					 "vhost-144");
 		gen_call(g, 0, 0, t + 101 * us + wait, GEN_FUNCTION, WORKER, GEN_TX);
-		gen_switch_state(g, 0, 0, t + 100 * us + wait + runs, WORKER, "vhost-144",
-				 ST_SLEEPS, HOG, "stress");
+		if (!fall->no_switches)
+			gen_switch_state(g, 0, 0, t + 100 * us + wait + runs, WORKER, "vhost-144",
+					 ST_SLEEPS, fall->holder, case_name(fall->holder));
 	}
 }
 
@@ -397,22 +405,36 @@ static void read_pipeline(struct gen *g, const char *csv, struct vnx_pipeline *p
 	close(fd);
 }
 
-static void contention_is_named(void **state)
+/* Reads the run with that fall; its one degradation. */
+static const struct vnx_degradation *read_fall(const struct fall *fall, struct vnx_pipeline *p)
 {
-	const struct vnx_degradation *d;
-	struct vnx_pipeline p;
 	struct gen g;
 	char csv[64];
 	int fd = write_csv();
 
 	snprintf(csv, sizeof(csv), "/proc/self/fd/%d", fd);
 	make(&g, 3, false, 8);
-	put_rounds(&g);
-	read_pipeline(&g, csv, &p);
+	put_rounds(&g, fall);
+	read_pipeline(&g, csv, p);
 	close(fd);
-	assert_int_equal(p.dg->vms.n, 1);
-	assert_int_equal(p.dg->vms.v[0].degradations.n, 1);
-	d = &p.dg->vms.v[0].degradations.v[0];
+	assert_int_equal(p->dg->vms.n, 1);
+	assert_int_equal(p->dg->vms.v[0].degradations.n, 1);
+	return &p->dg->vms.v[0].degradations.v[0];
+}
+
+static const char *how_to_get(const struct vnx_degradation *d, const char *what)
+{
+	for (size_t i = 0; i < d->missing.n; i++)
+		if (!strcmp(d->missing.v[i].what, what))
+			return d->missing.v[i].how;
+	return NULL;
+}
+
+static void contention_is_named(void **state)
+{
+	struct vnx_pipeline p;
+	const struct vnx_degradation *d = read_fall(&(struct fall){ .holder = HOG }, &p);
+
 	assert_true(fabs(d->start_s - FALL_BIN * 0.5) <= 1);
 	assert_int_equal(d->cause, VNX_CAUSE_CPU_CONTENTION);
 	assert_int_equal(d->offenders.n, 1);
@@ -422,8 +444,31 @@ static void contention_is_named(void **state)
 	assert_int_equal(d->evidence.v[0].metric, VNX_VHOST_RUNQ_WAIT);
 	assert_true(fabs(d->evidence.v[0].before - 0.02) < 1e-3);
 	assert_true(fabs(d->evidence.v[0].after - 0.6) < 1e-3);
-	for (size_t i = 0; i < d->missing.n; i++)
-		assert_string_not_equal(d->missing.v[i].what, "vhost_runq_wait");
+	assert_null(how_to_get(d, "vhost_runq_wait"));
+	assert_non_null(how_to_get(d, "vhost_throttled"));
+	vnx_pipeline_fini(&p);
+}
+
+static void nobody_is_no_offender(void **state)
+{
+	struct vnx_pipeline p;
+	const struct vnx_degradation *d = read_fall(&(struct fall){ 0 }, &p);
+
+	assert_int_not_equal(d->cause, VNX_CAUSE_CPU_CONTENTION);
+	assert_int_equal(d->offenders.n, 0);
+	assert_non_null(how_to_get(d, "vhost_throttled"));
+	vnx_pipeline_fini(&p);
+}
+
+static void tells_what_to_record(void **state)
+{
+	struct vnx_pipeline p;
+	const struct vnx_degradation *d = read_fall(&(struct fall){ .no_switches = true }, &p);
+	const char *how = how_to_get(d, "vhost_runq_wait");
+
+	assert_int_equal(d->cause, VNX_CAUSE_UNKNOWN);
+	assert_non_null(how);
+	assert_non_null(strstr(how, "record with -e sched_switch -e sched_wakeup"));
 	vnx_pipeline_fini(&p);
 }
 
@@ -443,6 +488,8 @@ int main(void)
 		cmocka_unit_test(many_parts),
 		cmocka_unit_test(exits),
 		cmocka_unit_test(contention_is_named),
+		cmocka_unit_test(nobody_is_no_offender),
+		cmocka_unit_test(tells_what_to_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
