@@ -51,7 +51,10 @@ static void some_events(struct gen *g, unsigned n)
 		if (!any(20))
 			gen_newtask(g, cpu, t, 140 + any(12), 140 + any(12), "CPU 0/KVM", any(2));
 		if (!any(20))
-			gen_switch(g, cpu, t, 148, "vhost-144", 140 + any(12), "CPU 1/KVM");
+			gen_switch_state(g, buffer, cpu, t, 148, "vhost-144", any(300),
+					 140 + any(12), "CPU 1/KVM");
+		if (!any(20))
+			gen_woken(g, buffer, cpu, t, GEN_SCHED_WAKEUP, 140 + any(12), "vhost-144");
 	}
 }
 

@@ -307,6 +307,44 @@ static void many_parts(void **state)
 	got_fini(&got);
 }
 
+/* Whatever bytes are wrong: no more is known of a bin than it has, and no more done in it. */
+static void damaged(void **state)
+{
+	struct gen_bytes file;
+	uint64_t known, run, wait, x = 88172645463325252ULL;
+	struct gen g;
+
+	make(&g, 0, false, 8);
+	put_cases(&g, &(struct how){ 0 });
+	gen_file(&g, &file);
+	gen_fini(&g);
+	for (unsigned i = 0; i < 200; i++) {
+		struct got got;
+		uint8_t was[4];
+		size_t at[4];
+
+		for (unsigned k = 0; k < 4; k++) {
+			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+			/* the pages, or the formats before them */
+			at[k] = i % 4 ? file.n - 4096 * (1 + (x >> 20 & 1)) + x % 1000 : x % file.n;
+			was[k] = file.v[at[k]];
+			file.v[at[k]] = (uint8_t)(x >> 32);
+		}
+		got = read_bytes(file.v, file.n);
+		for (unsigned b = 0; b < 10 && !got.ret; b++) {
+			run = case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, b, &known);
+			assert_true(known <= CASE_BIN);
+			wait = case_sum(&got.calls, VNX_VHOST_RUNQ_WAIT, WORKER, GEN_START, b,
+					&known);
+			assert_true(run + wait <= CASE_BIN);
+		}
+		got_fini(&got);
+		for (unsigned k = 4; k-- > 0;)
+			file.v[at[k]] = was[k];
+	}
+	free(file.v);
+}
+
 /* ---- exits ---- */
 
 static void exits(void **state)
@@ -486,6 +524,7 @@ int main(void)
 		cmocka_unit_test(other_buffers),
 		cmocka_unit_test(another_clock),
 		cmocka_unit_test(many_parts),
+		cmocka_unit_test(damaged),
 		cmocka_unit_test(exits),
 		cmocka_unit_test(contention_is_named),
 		cmocka_unit_test(nobody_is_no_offender),
