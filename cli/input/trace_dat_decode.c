@@ -610,6 +610,7 @@ int dat_decode(struct dat *d)
 	if (!dec)
 		return -ENOMEM;
 	dec->d = d;
+	vnx_trace_sched_begin(d->t);
 	ret = list_parts(dec);
 	for (size_t i = 0; i < d->buffers.n && !ret; i++)
 		ret = find_limit(dec, i);

@@ -62,7 +62,6 @@ int dat_sched_new(struct dat_sched **out, const struct dat *d, struct dat_part *
 	read_stamps(s);
 	if (n)
 		qsort_r(s->order, n, sizeof(*s->order), by_stamp, parts);
-	vnx_trace_sched_begin(d->t);
 	return 0;
 }
 

@@ -84,6 +84,7 @@ struct gen {
 	unsigned commit_size, page_size, chunk_pages;
 	enum gen_codec codec;
 	bool no_strings; /* no strings section */
+	bool no_sched;   /* no formats of sched's events */
 	const char *latency; /* the text of a latency tracer, in place of pages */
 	const char *kallsyms, *cmdlines, *clock, *date, *offset, *uname;
 	uint32_t tsc_mult, tsc_shift; /* an option where mult is not 0 */
@@ -287,15 +288,28 @@ static inline void gen_system(struct gen_bytes *b, const char *name, uint32_t ev
 	gen_num(b, events, 4);
 }
 
-#define GEN_WOKEN                                                    \
+#define GEN_WOKEN                                                  \
 	"\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n" \
-	"\tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;\n"     \
-	"\tfield:int prio;\toffset:28;\tsize:4;\tsigned:1;\n"      \
-	"\tfield:int target_cpu;\toffset:32;\tsize:4;\tsigned:1;\n"
+	"\tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;\n"
 
-static inline void gen_event_formats(struct gen_bytes *b)
+static inline void gen_sched_formats(struct gen_bytes *b)
 {
-	gen_num(b, 4, 4);
+	gen_system(b, "sched", 3);
+	gen_format(b, "sched_switch", GEN_SWITCH,
+		   "\tfield:char prev_comm[16];\toffset:8;\tsize:16;\tsigned:0;\n"
+		   "\tfield:pid_t prev_pid;\toffset:24;\tsize:4;\tsigned:1;\n"
+		   "\tfield:int prev_prio;\toffset:28;\tsize:4;\tsigned:1;\n"
+		   "\tfield:long prev_state;\toffset:32;\tsize:8;\tsigned:1;\n"
+		   "\tfield:char next_comm[16];\toffset:40;\tsize:16;\tsigned:0;\n"
+		   "\tfield:pid_t next_pid;\toffset:56;\tsize:4;\tsigned:1;\n",
+		   "\"%s\", REC->prev_comm");
+	gen_format(b, "sched_wakeup", GEN_SCHED_WAKEUP, GEN_WOKEN, "\"%s\", REC->comm");
+	gen_format(b, "sched_wakeup_new", GEN_SCHED_WAKEUP_NEW, GEN_WOKEN, "\"%s\", REC->comm");
+}
+
+static inline void gen_event_formats(const struct gen *g, struct gen_bytes *b)
+{
+	gen_num(b, g->no_sched ? 3 : 4, 4);
 	gen_system(b, "kvm", 3);
 	gen_format(b, "kvm_exit", GEN_EXIT,
 		   "\tfield:unsigned int exit_reason;\toffset:8;\tsize:4;\tsigned:0;\n",
@@ -312,18 +326,8 @@ static inline void gen_event_formats(struct gen_bytes *b)
 		   "\tfield:char comm[16];\toffset:12;\tsize:16;\tsigned:0;\n"
 		   "\tfield:unsigned long clone_flags;\toffset:32;\tsize:8;\tsigned:0;\n",
 		   "\"pid=%d\", REC->pid");
-	gen_system(b, "sched", 3);
-	gen_format(b, "sched_switch", GEN_SWITCH,
-		   "\tfield:char prev_comm[16];\toffset:8;\tsize:16;\tsigned:0;\n"
-		   "\tfield:pid_t prev_pid;\toffset:24;\tsize:4;\tsigned:1;\n"
-		   "\tfield:int prev_prio;\toffset:28;\tsize:4;\tsigned:1;\n"
-		   "\tfield:long prev_state;\toffset:32;\tsize:8;\tsigned:1;\n"
-		   "\tfield:char next_comm[16];\toffset:40;\tsize:16;\tsigned:0;\n"
-		   "\tfield:pid_t next_pid;\toffset:56;\tsize:4;\tsigned:1;\n"
-		   "\tfield:int next_prio;\toffset:60;\tsize:4;\tsigned:1;\n",
-		   "\"%s\", REC->prev_comm");
-	gen_format(b, "sched_wakeup", GEN_SCHED_WAKEUP, GEN_WOKEN, "\"%s\", REC->comm");
-	gen_format(b, "sched_wakeup_new", GEN_SCHED_WAKEUP_NEW, GEN_WOKEN, "\"%s\", REC->comm");
+	if (!g->no_sched)
+		gen_sched_formats(b);
 	gen_system(b, "kprobes", 2);
 	gen_format(b, "my_first", GEN_PROBE_A, GEN_ULONG("__probe_ip", 8),
 		   "\"(%lx)\", REC->__probe_ip");
@@ -409,7 +413,6 @@ static inline void gen_switch_state(const struct gen *g, unsigned buffer, unsign
 	gen_num(&b, state, 8);
 	gen_comm(&b, next_comm);
 	gen_num(&b, next, 4);
-	gen_num(&b, 120, 4);
 	gen_record(g, buffer, cpu, t, &b);
 	free(b.v);
 }
@@ -428,8 +431,6 @@ static inline void gen_woken(const struct gen *g, unsigned buffer, unsigned cpu,
 
 	gen_comm(&b, comm);
 	gen_num(&b, tid, 4);
-	gen_num(&b, 120, 4);
-	gen_num(&b, 0, 4);
 	gen_record(g, buffer, cpu, t, &b);
 	free(b.v);
 }
@@ -549,7 +550,7 @@ static inline void gen_v6(struct gen *g, struct gen_bytes *b)
 	gen_initial(g, b, "6");
 	gen_header_info(g, b);
 	gen_ftrace_formats(b);
-	gen_event_formats(b);
+	gen_event_formats(g, b);
 	gen_text4(b, g->kallsyms);
 	gen_text4(b, "0xffffffff82000000 : \"x\"\n");
 	gen_text8(b, g->cmdlines);
@@ -726,7 +727,7 @@ static inline void gen_v7(struct gen *g, struct gen_bytes *b)
 	gen_offset_option(&options, 16, gen_whole(g, b, 16, &body));
 	gen_ftrace_formats(&body);
 	gen_offset_option(&options, 17, gen_whole(g, b, 17, &body));
-	gen_event_formats(&body);
+	gen_event_formats(g, &body);
 	gen_offset_option(&options, 18, gen_whole(g, b, 18, &body));
 	gen_text4(&body, g->kallsyms);
 	gen_offset_option(&options, 19, gen_whole(g, b, 19, &body));
