@@ -142,14 +142,20 @@ static double others_part(const struct vnx_judge *j)
 	return ramp(j->worker.other / all, 0.1, 0.3);
 }
 
-static double contention_score(const struct vnx_judge *j)
+/* The worker waits, and no quota or core of its own VM keeps it: whoever has the CPU. */
+static double waiting_score(const struct vnx_judge *j)
 {
 	double wait = rise(j, VNX_VHOST_RUNQ_WAIT);
 	double demand = j->a[VNX_VHOST_RUNQ_WAIT] + j->a[VNX_VHOST_RUN];
 	double starved = demand > 0 ? j->a[VNX_VHOST_RUNQ_WAIT] / demand : 0;
 	double s = ramp(wait, 0.02, 0.08) * ramp(starved, 0.05, 0.15);
 
-	return s * (1 - ramp(quota_part(j), 0.3, 0.7)) * (1 - throttled_score(j)) * others_part(j);
+	return s * (1 - ramp(quota_part(j), 0.3, 0.7)) * (1 - throttled_score(j));
+}
+
+static double contention_score(const struct vnx_judge *j)
+{
+	return waiting_score(j) * others_part(j);
 }
 
 static double vcpu_score(const struct vnx_judge *j)
@@ -157,7 +163,7 @@ static double vcpu_score(const struct vnx_judge *j)
 	double wait = ramp(rise(j, VNX_VCPU_RUNQ_WAIT), 0.05, 0.15);
 	double quota = ramp(rise(j, VNX_VCPU_THROTTLED), 0.02, 0.1);
 
-	return fmax(wait, quota) * (1 - fmax(contention_score(j), throttled_score(j)));
+	return fmax(wait, quota) * (1 - fmax(waiting_score(j), throttled_score(j)));
 }
 
 static double saturated_score(const struct vnx_judge *j)
@@ -167,7 +173,7 @@ static double saturated_score(const struct vnx_judge *j)
 
 	/* As often as it runs all it can, it was not so before. */
 	return ramp(run + wait, 0.85, 0.95) * ramp(run, 0.6, 0.75) * ramp(more, 0.02, 0.08) *
-	       (1 - fmax(contention_score(j), throttled_score(j)));
+	       (1 - fmax(waiting_score(j), throttled_score(j)));
 }
 
 /* Path */
