@@ -91,8 +91,9 @@ def run_of(seed):
     rng = random.Random(f"vnetdx causes {seed}")
     way = faults.WAYS[seed // 2 % len(faults.WAYS)]
     strength = {k: draw(rng) for k, draw in way.strength.items()}
-    inject_s = round(rng.uniform(6, 8.5), 2)
-    length_s = rng.randint(15, 18)
+    strength.setdefault("RATE", rng.randint(*faults.RATE))
+    inject_s = round(rng.uniform(5, 7), 2)
+    length_s = rng.randint(14, 16)
     guests = max(way.guests(strength), rng.randint(1, MAX_GUESTS))
     return Run(seed, way, strength, guests, inject_s, length_s)
 
