@@ -11,7 +11,7 @@ from typing import Callable
 SEND_FULL = "iperf3 -c 10.77.0.11 -p $PORT -R -t $D -i 0.5 --forceflush"        # the guest sends
 RECEIVE_FULL = "iperf3 -c 10.77.0.11 -p $PORT -t $D -i 0.5 --forceflush"        # the guest receives
 SEND, RECEIVE = SEND_FULL + " -b ${RATE}M", RECEIVE_FULL + " -b ${RATE}M"
-RATE = (150, 220)
+RATE = {"6.1": (280, 360), "6.12": (220, 290)}
 
 
 def uniform(low, high, digits=0):
@@ -51,7 +51,7 @@ class Way:
     also: tuple = ()            # causes that are as right: the fault brings them about as well
 
 
-HOGS = dict(strength={"K": one_of(2, 3), "HOG_NICE": one_of(-4, -7, -10)}, guests=lambda s: s["K"] + 1)
+HOGS = dict(strength={"K": one_of(2, 3), "HOG_NICE": one_of(-7, -10, -13)}, guests=lambda s: s["K"] + 1)
 PLAIN_HOGS = dict(strength={"K": one_of(2, 3)}, guests=lambda s: s["K"] + 1)
 FLAT = "echo 0 >/proc/sys/kernel/sched_autogroup_enabled; "     # nice counts between sessions too
 OTHERS = dict(guests=lambda s: 2)
@@ -87,7 +87,7 @@ WAYS = (
     Way("contention-host", "cpu_contention", 'for i in $(seq $K); do hog_host ""; done',
         strength={"K": one_of(4, 6, 8)}, also=("vcpu_starved",)),
     Way("contention-pinned", "cpu_contention", "for i in $(seq $K); do hog_host 1; done",
-        before=FLAT + "pin_worker 1", strength={"K": one_of(1, 2, 3), "HOG_NICE": one_of(-5, -8, -11)},
+        before=FLAT + "pin_worker 1", strength={"K": one_of(1, 2, 3), "HOG_NICE": one_of(-7, -10, -13)},
         after="echo 1 >/proc/sys/kernel/sched_autogroup_enabled"),
     Way("contention-realtime", "cpu_contention", "hog_host 1 chrt -r 5; duty $! $ON $OFF",
         before="pin_worker 1", strength={"ON": uniform(30, 80), "OFF": uniform(10, 40)}),
@@ -121,11 +121,11 @@ WAYS = (
         before="echo +cpu >$CG/cgroup.subtree_control; vcpu_group",
         strength={"SHARE": uniform(10, 50), "PERIOD": one_of(20000, 50000, 100000)}),
     Way("starved-hog", "vcpu_starved", "for i in $(seq $K); do hog_host 0; done",
-        before="pin_worker 1; pin_vcpu 0", strength={"K": one_of(2, 3, 4)}),
+        before="pin_worker 1; pin_vcpu 0", strength={"K": one_of(3, 4, 6)}),
     Way("starved-idle-class", "vcpu_starved",
         # an idle-class thread gets nothing beside a hog, so the hog pauses
         "for t in $(vcpu_tids vm1); do chrt -i -p 0 $t; done; hog_host 0; duty $! $ON $OFF",
-        strength={"ON": uniform(20, 60), "OFF": uniform(20, 60)},
+        strength={"ON": uniform(40, 90), "OFF": uniform(20, 40)},
         before="pin_worker 1; pin_vcpu 0; echo 0 >/proc/sys/kernel/sched_autogroup_enabled",
         after="""for t in $(vcpu_tids vm1); do chrt -o -p 0 $t; done
         echo 1 >/proc/sys/kernel/sched_autogroup_enabled"""),
@@ -138,7 +138,7 @@ WAYS = (
 
     # -- the guest has little to send
     Way("sender-on-off", "sender_limited", "duty_guest $ON $OFF",
-        strength={"ON": uniform(20, 60), "OFF": uniform(150, 400)}),
+        strength={"ON": uniform(20, 60), "OFF": uniform(200, 500)}),
     Way("sender-busy", "sender_limited", 'in_guest vm1 "i=0; while [ \\$i -lt $K ]; do yes >/dev/null & renice -n -$NICE -p \\$!; i=\\$((i + 1)); done; wait"',
         strength={"K": one_of(3, 4), "NICE": uniform(3, 6)}),
     Way("sender-rate", "sender_limited", whole=True, baseline=SEND, load=SEND_FULL + " -b ${MBITS}M",
@@ -169,11 +169,11 @@ WAYS = (
 
     # -- the receiver is slow
     Way("receiver-on-off", "receiver_limited", "duty $(load_pid) $ON $OFF",
-        strength={"ON": uniform(20, 60), "OFF": uniform(150, 400)}),
+        strength={"ON": uniform(20, 60), "OFF": uniform(200, 500)}),
     Way("receiver-quota", "receiver_limited", "quota load $SHARE 50000",
         before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(2, 8)}),
     Way("receiver-guest", "receiver_limited", "duty_guest $ON $OFF", load=RECEIVE,
-        strength={"ON": uniform(20, 60), "OFF": uniform(150, 400)}),
+        strength={"ON": uniform(20, 60), "OFF": uniform(200, 500)}),
 
     # -- loss where the host does not look
     Way("loss-to-guest", "path_loss", load=RECEIVE, strength={"PERCENT": log_uniform(1, 8, 2)},
