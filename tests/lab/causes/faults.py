@@ -11,6 +11,7 @@ from typing import Callable
 SEND_FULL = "iperf3 -c 10.77.0.11 -p $PORT -R -t $D -i 0.5 --forceflush"        # the guest sends
 RECEIVE_FULL = "iperf3 -c 10.77.0.11 -p $PORT -t $D -i 0.5 --forceflush"        # the guest receives
 SEND, RECEIVE = SEND_FULL + " -b ${RATE}M", RECEIVE_FULL + " -b ${RATE}M"
+SEND_4, RECEIVE_4 = (load + " -P 4 -b $((RATE / 4))M" for load in (SEND_FULL, RECEIVE_FULL))
 RATE = {"6.1": (280, 360), "6.12": (220, 290)}
 
 
@@ -105,9 +106,9 @@ WAYS = (
 
     # -- the worker has all it can get and it is not enough
     # one stream alone waits for its own completions and leaves the worker idle in between
-    Way("saturated-rules", "vhost_saturated", "rules_on", before="rules $N", load=SEND + " -P 4",
+    Way("saturated-rules", "vhost_saturated", "rules_on", before="rules $N", load=SEND_4,
         strength={"N": uniform(9000, 16000)}),
-    Way("saturated-rules-receive", "vhost_saturated", "rules_on", before="rules $N", load=RECEIVE + " -P 4",
+    Way("saturated-rules-receive", "vhost_saturated", "rules_on", before="rules $N", load=RECEIVE_4,
         strength={"N": uniform(9000, 16000)}),
     Way("saturated-rules-udp", "vhost_saturated", before="rules $N; rules_on",
         inject='in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -u -b 0 -l $LEN -t 40"',
@@ -125,7 +126,7 @@ WAYS = (
     Way("starved-idle-class", "vcpu_starved",
         # an idle-class thread gets nothing beside a hog, so the hog pauses
         "for t in $(vcpu_tids vm1); do chrt -i -p 0 $t; done; hog_host 0; duty $! $ON $OFF",
-        strength={"ON": uniform(40, 90), "OFF": uniform(20, 40)},
+        strength={"ON": uniform(90, 150), "OFF": uniform(15, 30)},
         before="pin_worker 1; pin_vcpu 0; echo 0 >/proc/sys/kernel/sched_autogroup_enabled",
         after="""for t in $(vcpu_tids vm1); do chrt -o -p 0 $t; done
         echo 1 >/proc/sys/kernel/sched_autogroup_enabled"""),
@@ -148,7 +149,7 @@ WAYS = (
 
     # -- many kicks, few bytes each
     Way("storm-tcp", "notification_storm",
-        'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -N -l $LEN -t 40"', strength={"LEN": uniform(48, 96)}),
+        'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -N -l $LEN -P 3 -t 40"', strength={"LEN": uniform(48, 96)}),
     Way("storm-ping", "notification_storm",
         'in_guest vm1 "i=0; while [ \\$i -lt $K ]; do ping -A -q -s 18 10.77.0.2 & i=\\$((i + 1)); done; wait"',
         strength={"K": one_of(2, 3, 4, 6)}),
