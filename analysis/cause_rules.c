@@ -117,15 +117,17 @@ static double own_part(const struct vnx_judge *j)
 	return j->worker.known && all > 0.005 ? j->worker.own / all : 0;
 }
 
+/* Pinned together it is a matter of chance which of the two waits for the other. */
 static double throttled_score(const struct vnx_judge *j)
 {
 	double wait = rise(j, VNX_VHOST_RUNQ_WAIT);
-	bool pinned = j->a[VNX_VHOST_WITH_VCPU] > 0.5;
-	double quota = ramp(rise(j, VNX_VHOST_THROTTLED), 0.02, 0.1);
-	double core = pinned || (own_part(j) > 0.6 && j->a[VNX_VHOST_CPUS] < 1.5)
-			      ? ramp(wait, 0.02, 0.08)
-			      : 0;
+	double quota = ramp(rise(j, VNX_VHOST_THROTTLED), 0.02, 0.1), core = 0;
 
+	if (rise(j, VNX_VHOST_WITH_VCPU) > 0.5)
+		core = ramp(fmax(wait, rise(j, VNX_VCPU_RUNQ_WAIT)), 0.02, 0.08);
+	else if (j->a[VNX_VHOST_WITH_VCPU] > 0.5 ||
+		 (own_part(j) > 0.6 && j->a[VNX_VHOST_CPUS] < 1.5))
+		core = ramp(wait, 0.02, 0.08);
 	return fmax(quota, core);
 }
 
@@ -200,7 +202,9 @@ static double path_score(const struct vnx_judge *j)
 	double taps =
 		fmax(or0(rise_per_packet(j, VNX_TX_DROPS)), or0(rise_per_packet(j, VNX_RX_DROPS)));
 
-	return ramp(loss_share(j), 1e-4, 1e-3) * (1 - link_score(j)) * (1 - ramp(taps, 1e-5, 1e-4));
+	return ramp(loss_share(j), 1e-4, 1e-3) * (1 - link_score(j)) *
+	       (1 - ramp(taps, 1e-5, 1e-4)) *
+	       (1 - ramp(rise_per_packet(j, VNX_SOFTNET_DROPS), 1e-5, 1e-4));
 }
 
 /* Ends */
@@ -216,14 +220,15 @@ static double receiver_score(const struct vnx_judge *j)
 	double queue = 0, stopped = 0;
 
 	if (receives_here(j)) {
-		double was = fmax(or0(j->b[VNX_LOAD_RECVQ]), 16e3);
+		double was = fmax(or0(j->b[VNX_LOAD_RECVQ]), 64e3);
 
-		queue = ramp(j->a[VNX_LOAD_RECVQ] / was, 1.5, 4);
+		queue = ramp(j->a[VNX_LOAD_RECVQ] / was, 2, 5);
 		stopped = ramp(rise(j, VNX_LOAD_STOPPED), 0.05, 0.2);
 	}
 	return fmax(window, fmax(queue, stopped));
 }
 
+/* More kicks with far less in each, and more packets: those are the small ones. */
 static double storm_score(const struct vnx_judge *j)
 {
 	enum vnx_metric kick = isnan(j->a[VNX_TX_KICK]) ? VNX_HANDLE_TX : VNX_TX_KICK;
@@ -231,7 +236,9 @@ static double storm_score(const struct vnx_judge *j)
 	double was = j->b[kick] > 0 ? j->b[VNX_TX_BYTES] / j->b[kick] : NAN;
 	double is = j->a[kick] > 0 ? j->a[VNX_TX_BYTES] / j->a[kick] : NAN;
 
-	return ramp(more, 1.3, 2) * ramp(was / is, 2, 4) * (1 - saturated_score(j));
+	return ramp(more, 1.3, 1.8) * ramp(was / is, 2, 4) *
+	       ramp(j->a[VNX_TX_PACKETS] / j->b[VNX_TX_PACKETS], 1.15, 1.35) *
+	       (1 - saturated_score(j));
 }
 
 static double emulated_score(const struct vnx_judge *j)
@@ -252,6 +259,14 @@ static bool all_measured(const struct vnx_judge *j)
 	       (receives_here(j) || !isnan(j->a[VNX_LOAD_BUSY]));
 }
 
+/* How many times less the guest puts into a packet. */
+static double smaller(const struct vnx_judge *j)
+{
+	double was = j->b[VNX_TX_BYTES] / j->b[VNX_TX_PACKETS];
+
+	return was / (j->a[VNX_TX_BYTES] / j->a[VNX_TX_PACKETS]);
+}
+
 static double sender_score(const struct vnx_judge *j)
 {
 	double here =
@@ -263,8 +278,11 @@ static double sender_score(const struct vnx_judge *j)
 		others = fmax(others, j->score[i]);
 	if (!isnan(j->a[VNX_LOAD_BUSY]))
 		return here * (1 - others);
-	/* The worker has less to do, by about as much as throughput fell. */
+	/* The worker has less to do; or as many packets with less in each. */
 	there = ramp(-rise(j, VNX_VHOST_RUN) / fmax(or0(j->b[VNX_VHOST_RUN]), 1e-9), 0.02, 0.1);
+	there = fmax(there,
+		     ramp(smaller(j), 3, 8) *
+			     ramp(2 - j->a[VNX_TX_PACKETS] / j->b[VNX_TX_PACKETS], 0.3, 0.7));
 	return all_measured(j) ? 0.8 * there * (1 - others) : 0;
 }
 
@@ -418,15 +436,23 @@ static char *receiver_advice(const struct vnx_judge *j)
 
 static char *sender_finding(const struct vnx_judge *j)
 {
+	const char *rest = "no queue dropped, nothing was lost, the receiver kept up";
+
 	if (!isnan(j->a[VNX_LOAD_BUSY]))
 		return vnx_asprintf("The sending program had something to send for %.0f %% of the "
 				    "time, %.0f %% before.",
 				    percent(j->a[VNX_LOAD_BUSY]), percent(j->b[VNX_LOAD_BUSY]));
+	if (smaller(j) > 3)
+		return vnx_asprintf("The guest sent %.0f packets/s of %.1f kB, before it was %.0f "
+				    "of %.1f kB; %s.",
+				    j->a[VNX_TX_PACKETS],
+				    j->a[VNX_TX_BYTES] / j->a[VNX_TX_PACKETS] / 1e3,
+				    j->b[VNX_TX_PACKETS],
+				    j->b[VNX_TX_BYTES] / j->b[VNX_TX_PACKETS] / 1e3, rest);
 	return vnx_asprintf(
 		"The vhost thread had less to do (%.0f %% of a CPU, %.0f %% before) and "
-		"did not wait for a CPU; no queue dropped, nothing was lost, the "
-		"receiver kept up.",
-		percent(j->a[VNX_VHOST_RUN]), percent(j->b[VNX_VHOST_RUN]));
+		"did not wait for a CPU; %s.",
+		percent(j->a[VNX_VHOST_RUN]), percent(j->b[VNX_VHOST_RUN]), rest);
 }
 
 static char *sender_advice(const struct vnx_judge *j)

@@ -74,4 +74,12 @@ void vnx_cusum_free(struct vnx_cusum *c);
  */
 int vnx_cusum_push(struct vnx_cusum *c, double x, struct vnx_change *change);
 
+/*
+ * The place at which a steady level of @root[n] (roots of throughput, no gaps) breaks off into a
+ * lower one: 1 with *at, its first value, and *p, corrected for all places; 0: there is none;
+ * -ENOMEM.
+ */
+int vnx_break_find(const double *root, size_t n, double p_max, size_t *at,
+		   double *p) VNX_MUST_CHECK;
+
 #endif

@@ -219,6 +219,21 @@ static void per_call_fill(struct vnx_degradation *d)
 		d->bytes_per_call_after = bytes->after / calls->after;
 }
 
+/*
+ * Where within [from, to) the levels beside a fall are certain: it may have come a little sooner
+ * or later than it was placed. @end: the later end is by the fall, and is given back; else the
+ * earlier one is.
+ */
+static size_t shrunk(const struct vnx_case *c, const struct fall *f, size_t from, size_t to,
+		     bool end)
+{
+	size_t guard = (size_t)ceil(f->uncertainty) + 1;
+
+	if (to - from < guard + c->conf->min_bins)
+		guard = 0;
+	return end ? to - guard : from + guard;
+}
+
 static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarms *alarms)
 {
 	size_t from = f->first ? c->changes.v[f->first - 1].at : 0;
@@ -237,6 +252,7 @@ static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarm
 		.cause = VNX_CAUSE_UNKNOWN,
 	};
 	struct vnx_degradation *slot;
+	size_t down;
 
 	if (detected_after(c, f, alarm, &bins))
 		return -ENOMEM;
@@ -246,8 +262,9 @@ static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarm
 	/* from here on it is the diagnosis' to free, whatever fails */
 	slot = &c->f->degradations.v[c->f->degradations.n - 1];
 	/* a ramp that lasts to the end has no level after: its last bins are the nearest to one */
-	if (evidence_collect(c, slot, from, f->at,
-			     f->down < last || f->down == f->at ? f->down : last, to))
+	down = f->down < last || f->down == f->at ? f->down : last;
+	if (evidence_collect(c, slot, from, shrunk(c, f, from, f->at, true),
+			     shrunk(c, f, down, to, false), to))
 		return -ENOMEM;
 	per_call_fill(slot);
 	return vnx_case_explain(c, slot, from, f->at, to);
@@ -276,9 +293,13 @@ static struct fall fall_of(const struct vnx_case *c, size_t i, const struct vnx_
 	return f;
 }
 
+#define RAMP_MIN 12 /* bins: what goes down faster is a step that took its time */
+
 /* A ramp in which traffic stops or begins from idle is left to its steps. */
 static bool ramp_counts(const struct vnx_case *c, const struct vnx_ramp *r)
 {
+	if (r->to - r->from < RAMP_MIN)
+		return false;
 	for (size_t i = r->first; i <= r->last; i++)
 		if (!is_fall(c, &c->changes.v[i], level_end(c, i)))
 			return false;

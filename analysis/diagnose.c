@@ -230,6 +230,8 @@ static int vm_diagnose(const struct vnx_case *all, const struct vnx_vm_input *in
 	if (!err)
 		err = vnx_case_stages(&c);
 	if (!err)
+		err = vnx_case_stage_table(&c);
+	if (!err)
 		err = vnx_case_relate(&c);
 	if (!err)
 		err = verdict_find(&c);

@@ -41,6 +41,8 @@ int vnx_case_compare(struct vnx_case *c) VNX_MUST_CHECK;
 int vnx_case_degrade(struct vnx_case *c) VNX_MUST_CHECK;
 /* Fills f->stage. -ENOMEM. */
 int vnx_case_stages(struct vnx_case *c) VNX_MUST_CHECK;
+/* Fills f->stages from f->stage. -ENOMEM. */
+int vnx_case_stage_table(struct vnx_case *c) VNX_MUST_CHECK;
 /* Fills f->correlations. -ENOMEM. */
 int vnx_case_relate(struct vnx_case *c) VNX_MUST_CHECK;
 /*

@@ -60,6 +60,7 @@ static void finding_fini(struct vnx_vm_finding *f)
 		free(f->series[m]);
 	free(f->throughput.source);
 	free(f->stage);
+	free(f->stages.v);
 	free(f->why);
 	vnx_vm_fini(&f->vm);
 }

@@ -107,6 +107,14 @@ struct vnx_throughput_summary {
 	size_t n;                                   /* valid bins */
 };
 
+/* A stage of the load, or a level of throughput, from its start to the next one's. NaN: unknown. */
+struct vnx_stage {
+	double start_s, throughput_bps;
+	enum vnx_metric calls; /* handle_rx where more enters the guest than leaves it */
+	double calls_per_s, bytes_per_call, packets_per_call;
+	bool odd; /* calls went another way than throughput did: bytes per call tell why */
+};
+
 /* One VM's part. @series[m] has n_bins values (NaN missing) or is NULL: not measured. */
 struct vnx_vm_finding {
 	struct vnx_vm vm;
@@ -129,6 +137,10 @@ struct vnx_vm_finding {
 	 * on them and says only what is left inside them.
 	 */
 	unsigned *stage;
+	struct {
+		struct vnx_stage *v;
+		size_t n, cap;
+	} stages;
 };
 
 struct vnx_diagnosis {

@@ -46,6 +46,7 @@ static const struct vnx_metric_info infos[VNX_METRIC_MAX] = {
 	[VNX_LOAD_BUSY] = { "load_busy", VNX_OF_LOAD, VNX_NS },
 	[VNX_LOAD_RTT] = { "load_rtt", VNX_OF_LOAD, VNX_LEVEL },
 	[VNX_LOAD_CWND] = { "load_cwnd", VNX_OF_LOAD, VNX_LEVEL },
+	[VNX_SOFTNET_DROPS] = { "softnet_drops", VNX_OF_HOST, VNX_COUNT },
 	[VNX_VHOST_TURN] = { "vhost_turn_us", VNX_OF_WORKER, VNX_LEVEL },
 	[VNX_LOAD_LOST] = { "load_lost", VNX_OF_LOAD, VNX_COUNT },
 };

@@ -58,6 +58,7 @@ enum vnx_metric {
 	VNX_LOAD_CWND,    /* segments */
 	VNX_LOAD_LOST,    /* datagrams that the load generator missed */
 	VNX_VHOST_TURN,   /* us from the worker's waking to its sleeping again, a mean */
+	VNX_SOFTNET_DROPS,   /* packets that the host's own receive backlog had no room for */
 	VNX_METRIC_MAX
 };
 

@@ -540,8 +540,42 @@ static int bounds_place(const struct series *s, size_t min_bins, size_t *b, size
 	return 0;
 }
 
+/* Makes room for a bound after @b[i - 1], its own place is @at. */
+static void bound_insert(size_t *b, size_t *k, size_t *halfwidth, double *broken, size_t i,
+			 size_t at, double p)
+{
+	size_t rest = *k + 1 - i;
+
+	memmove(b + i + 1, b + i, rest * sizeof(*b));
+	memmove(halfwidth + i + 1, halfwidth + i, rest * sizeof(*halfwidth));
+	memmove(broken + i + 1, broken + i, rest * sizeof(*broken));
+	b[i] = at;
+	broken[i] = p;
+	++*k;
+}
+
+/* Within the levels found, steady stretches that break off; broken[i] is the p of those bounds. */
+static int bounds_break(const struct series *s, double p_max, size_t min_bins, size_t *b, size_t *k,
+			size_t *halfwidth, double *broken)
+{
+	for (size_t i = 1; i <= *k; i++) {
+		size_t at;
+		double p;
+		int found = vnx_break_find(s->root + b[i - 1], b[i] - b[i - 1], p_max, &at, &p);
+
+		if (found < 0)
+			return found;
+		if (!found)
+			continue;
+		bound_insert(b, k, halfwidth, broken, i, b[i - 1] + at, p);
+		if (bound_place(s, min_bins, b + i - 1, &halfwidth[i]))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int changes_append(const struct series *s, const size_t *b, size_t k,
-			  const size_t *halfwidth, struct vnx_changes *out)
+			  const size_t *halfwidth, const double *broken, struct vnx_changes *out)
 {
 	for (size_t i = 1; i < k; i++) {
 		struct verdict v = bound_test(s, b + i - 1);
@@ -551,7 +585,7 @@ static int changes_append(const struct series *s, const size_t *b, size_t k,
 					.uncertainty = 0.5 + (double)halfwidth[i] + gap,
 					.before = v.before,
 					.after = v.after,
-					.p = v.p };
+					.p = broken[i] > 0 ? broken[i] : v.p };
 
 		if (vnx_vec_push(out, c))
 			return -ENOMEM;
@@ -559,11 +593,12 @@ static int changes_append(const struct series *s, const size_t *b, size_t k,
 	return 0;
 }
 
-int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
-		struct vnx_changes *out)
+static int segment_all(const double *x, size_t n, const struct vnx_change_conf *conf,
+		       struct vnx_changes *out)
 {
 	size_t *bounds VNX_CLEANUP_FREE = malloc((n + 2) * sizeof(*bounds));
 	size_t *halfwidth VNX_CLEANUP_FREE = calloc(n + 2, sizeof(*halfwidth));
+	double *broken VNX_CLEANUP_FREE = calloc(n + 2, sizeof(*broken));
 	size_t min_bins = conf->min_bins > 2 ? conf->min_bins : 2;
 	struct series s = { 0 };
 	long found;
@@ -571,7 +606,7 @@ int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
 	int err;
 
 	err = -ENOMEM;
-	if (!bounds || !halfwidth || series_init(&s, x, n))
+	if (!bounds || !halfwidth || !broken || series_init(&s, x, n))
 		goto out;
 	err = 0;
 	if (s.n < 2 * min_bins)
@@ -592,8 +627,75 @@ int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
 		if (bounds_place(&s, min_bins, bounds, k, halfwidth))
 			goto out;
 	}
-	err = changes_append(&s, bounds, k, halfwidth, out);
+	if (bounds_break(&s, conf->p_max, min_bins, bounds, &k, halfwidth, broken))
+		goto out;
+	err = changes_append(&s, bounds, k, halfwidth, broken, out);
 out:
 	series_fini(&s);
+	return err;
+}
+
+/* Where bins are narrower than what throughput was measured in, a value stands in several. */
+static bool repeats(const double *x, size_t i)
+{
+	return i && isfinite(x[i]) && isfinite(x[i - 1]) &&
+	       fabs(x[i] - x[i - 1]) <= 1e-9 * fabs(x[i]) && x[i] != 0;
+}
+
+#define RUNS_MIN 10      /* fewer tell nothing of the interval's length */
+#define RUNS_REGULAR 0.7 /* of the bins lie in runs of the usual length */
+
+/*
+ * Runs of one value where they have one length: start[k] of each of *n_runs, else 0 of them. A
+ * run shorter than half of that (the bin in which two intervals meet) joins the next.
+ */
+static int runs_find(const double *x, size_t n, size_t *start, size_t *n_runs)
+{
+	double *len VNX_CLEANUP_FREE = calloc(n + 1, sizeof(*len));
+	size_t all = 0, kept = 0;
+	double usual, regular = 0;
+
+	*n_runs = 0;
+	if (!len)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (!repeats(x, i))
+			start[all++] = i;
+	start[all] = n;
+	for (size_t k = 0; k < all; k++)
+		len[k] = (double)(start[k + 1] - start[k]);
+	usual = all ? vnx_quantile(len, all, 0.9) : 0;
+	for (size_t k = 0; k < all; k++)
+		regular += fabs(len[k] - usual) <= 1.5 ? len[k] : 0;
+	if (usual < 3 || regular < RUNS_REGULAR * (double)n)
+		return 0;
+	for (size_t k = 0; k < all; k++)
+		if (!kept || len[k - 1] >= usual / 2)
+			start[kept++] = start[k];
+	start[kept] = n;
+	*n_runs = kept >= RUNS_MIN ? kept : 0;
+	return 0;
+}
+
+int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
+		struct vnx_changes *out)
+{
+	size_t *start VNX_CLEANUP_FREE = malloc((n + 2) * sizeof(*start)), k, from = out->n;
+	double *mean VNX_CLEANUP_FREE = malloc((n + 1) * sizeof(*mean));
+	int err;
+
+	if (!start || !mean || runs_find(x, n, start, &k))
+		return -ENOMEM;
+	if (!k)
+		return segment_all(x, n, conf, out);
+	for (size_t i = 0; i < k; i++)
+		mean[i] = vnx_mean(x + start[i], start[i + 1] - start[i]);
+	err = segment_all(mean, k, conf, out);
+	for (size_t i = from; i < out->n; i++) {
+		struct vnx_change *c = &out->v[i];
+
+		c->uncertainty *= (double)n / (double)k;
+		c->at = start[c->at];
+	}
 	return err;
 }

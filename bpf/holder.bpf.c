@@ -3,8 +3,9 @@
  * Who had the CPU while a watched thread waited for it. The kernel keeps the length of each
  * wait itself (sched_info.run_delay, kernel/sched/stats.h); it is added up when the thread gets
  * the CPU, so that the difference is found at the latest when it leaves it. All of it is given
- * to the process that ran just before: with one offender that is exact, with several they share.
- * A switch between two strangers costs two looks at a bit map.
+ * to who had that CPU for longest at a stretch since a watched thread got it last: with one
+ * offender that is exact, with several they share. A switch between two strangers costs two
+ * looks at a bit map, a clock and a comparison.
  *
  * And how often guests rang: handle_tx_kick and handle_rx_kick are handle_tx and handle_rx
  * called because of the guest, not of a socket or of an earlier call that had enough.
@@ -43,6 +44,20 @@ struct {
 	__type(key, __u32);
 	__type(value, struct vnx_waiter);
 } waiters SEC(".maps");
+
+/* The longest stretch on this CPU since a watched thread got it. */
+struct stretch {
+	__u64 since_ns; /* who runs now got the CPU then */
+	__u64 longest_ns;
+	struct vnx_waiter by; /* of the longest; delay_ns unused */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct stretch);
+} stretches SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -95,6 +110,7 @@ static __noinline int depart(__u32 tid, __u64 delay_ns)
 	h = bpf_map_lookup_elem(&held, &key);
 	if (h) {
 		h->ns += ns;
+		__builtin_memcpy(h->comm, w->comm, sizeof(h->comm));
 		return 0;
 	}
 	fresh.ns = ns;
@@ -105,14 +121,22 @@ static __noinline int depart(__u32 tid, __u64 delay_ns)
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	__u32 from = prev->pid, to = next->pid;
+	__u32 from = prev->pid, to = next->pid, zero = 0;
+	struct stretch *s = bpf_map_lookup_elem(&stretches, &zero);
+	__u64 now_ns = bpf_ktime_get_ns();
 
+	if (!s)
+		return 0;
+	if (!s->by.before || now_ns - s->since_ns > s->longest_ns) {
+		s->longest_ns = now_ns - s->since_ns;
+		s->by.before = prev->tgid;
+		bpf_probe_read_kernel(s->by.comm, sizeof(s->by.comm), prev->comm);
+	}
+	s->since_ns = now_ns;
 	if (is_watched(to)) {
-		struct vnx_waiter now = { .delay_ns = next->sched_info.run_delay,
-					  .before = prev->tgid };
-
-		bpf_probe_read_kernel(now.comm, sizeof(now.comm), prev->comm);
-		arrive(to, &now);
+		s->by.delay_ns = next->sched_info.run_delay;
+		arrive(to, &s->by);
+		s->longest_ns = 0;
 	}
 	if (is_watched(from))
 		depart(from, prev->sched_info.run_delay);

@@ -19,10 +19,10 @@ struct cpu_time {
 
 struct host {
 	struct vnx_threads threads;
-	int stat_fd, ksm_fd;
+	int stat_fd, ksm_fd, softnet_fd;
 	char *buf;
 	size_t size;
-	uint64_t at_ns, ksm;
+	uint64_t at_ns, ksm, softnet;
 	struct cpu_time all;
 	struct cpu_time *cpus, *before; /* MAX_CPUS each */
 };
@@ -35,6 +35,8 @@ static void host_close(void *src)
 		close(h->stat_fd);
 	if (h->ksm_fd >= 0)
 		close(h->ksm_fd);
+	if (h->softnet_fd >= 0)
+		close(h->softnet_fd);
 	for (size_t i = 0; i < h->threads.n; i++)
 		h->threads.v[i].fd = -1;
 	vnx_threads_fini(&h->threads);
@@ -55,6 +57,7 @@ static int host_open(void **src, struct vnx_err *err)
 	h->cpus = calloc(MAX_CPUS, sizeof(*h->cpus));
 	h->before = calloc(MAX_CPUS, sizeof(*h->before));
 	h->stat_fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
+	h->softnet_fd = open("/proc/net/softnet_stat", O_RDONLY | O_CLOEXEC);
 	h->ksm_fd = open("/sys/kernel/mm/ksm/pages_scanned", O_RDONLY | O_CLOEXEC);
 	if (!h->buf || !h->cpus || !h->before || h->stat_fd < 0) {
 		int ret = h->stat_fd < 0 ? -errno : -ENOMEM;
@@ -165,6 +168,27 @@ static int read_ksm(struct host *h, uint64_t now_ns, const struct vnx_readings *
 	return vnx_evidence_emit(out, VNX_KSM_SCANNED, 0, h->at_ns, now_ns, n - was);
 }
 
+/*
+ * Second number of each CPU's line, in hexadecimal (net/core/net-procfs.c): drops of the queue
+ * between a sender on this host (a tap, a veth) and its receiver.
+ */
+static int read_softnet(struct host *h, uint64_t now_ns, const struct vnx_readings *out)
+{
+	uint64_t sum = 0, was = h->softnet;
+	char *save = NULL;
+	uint32_t n;
+
+	if (h->softnet_fd < 0 || vnx_evidence_pread(h->softnet_fd, h->buf, h->size) <= 0)
+		return 0;
+	for (char *line = strtok_r(h->buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (sscanf(line, "%*x %" SCNx32, &n) == 1)
+			sum += n;
+	h->softnet = sum;
+	if (!h->at_ns || sum < was)
+		return 0;
+	return vnx_evidence_emit(out, VNX_SOFTNET_DROPS, 0, h->at_ns, now_ns, sum - was);
+}
+
 /* The whole of /proc/stat: interrupts of hundreds of CPUs make it long, so the buffer grows. */
 static ssize_t read_stat(struct host *h)
 {
@@ -214,7 +238,8 @@ static int host_read(void *src, const struct vnx_scene *scene, const struct vnx_
 		h->all = t;
 	}
 	if (vnx_threads_sync(&h->threads, scene->vms) ||
-	    (h->at_ns && emit_irq(h, scene->now_ns, out)) || read_ksm(h, scene->now_ns, out))
+	    (h->at_ns && emit_irq(h, scene->now_ns, out)) || read_ksm(h, scene->now_ns, out) ||
+	    read_softnet(h, scene->now_ns, out))
 		return -ENOMEM;
 	h->at_ns = scene->now_ns;
 	return 0;
@@ -224,7 +249,7 @@ const struct vnx_source_ops vnx_source_host = {
 	.name = "host",
 	.summary = "idle and stolen time of the host, interrupts on the workers' CPUs, KSM",
 	.metrics = VNX_BIT(VNX_HOST_IDLE) | VNX_BIT(VNX_HOST_STEAL) | VNX_BIT(VNX_WORKER_IRQ) |
-		   VNX_BIT(VNX_KSM_SCANNED),
+		   VNX_BIT(VNX_KSM_SCANNED) | VNX_BIT(VNX_SOFTNET_DROPS),
 	.open = host_open,
 	.read = host_read,
 	.close = host_close,

@@ -270,6 +270,25 @@ static void put_stages(struct vnx_json *j, const struct vnx_grid *grid, const un
 	vnx_json_close(j);
 }
 
+static void put_stage_table(struct vnx_json *j, const struct vnx_vm_finding *f)
+{
+	vnx_json_open(j, "stages", '[', false);
+	for (size_t i = 0; i < f->stages.n; i++) {
+		const struct vnx_stage *s = &f->stages.v[i];
+
+		vnx_json_open(j, NULL, '{', true);
+		vnx_json_real(j, "start_s", s->start_s);
+		vnx_json_real(j, "throughput_bps", s->throughput_bps);
+		vnx_json_text(j, "calls", vnx_metric_name(s->calls));
+		vnx_json_real(j, "calls_per_s", s->calls_per_s);
+		vnx_json_real(j, "bytes_per_call", s->bytes_per_call);
+		vnx_json_real(j, "packets_per_call", s->packets_per_call);
+		vnx_json_bool(j, "odd", s->odd);
+		vnx_json_close(j);
+	}
+	vnx_json_close(j);
+}
+
 static void put_vm_facts(struct vnx_json *j, const struct vnx_vm *vm)
 {
 	vnx_json_text(j, "name", vm->name);
@@ -301,6 +320,7 @@ static void put_vm(struct vnx_json *j, const struct vnx_grid *grid, const struct
 	vnx_json_text(j, "verdict", vnx_verdict_name(vm->verdict));
 	vnx_json_string(j, "why", vm->why);
 	put_stages(j, grid, vm->stage);
+	put_stage_table(j, vm);
 	put_since(j, "first_s", grid, vm->vm.first_ns);
 	put_since(j, "last_s", grid, vm->vm.last_ns);
 	vnx_json_close(j);

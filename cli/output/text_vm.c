@@ -456,6 +456,60 @@ static void put_row(struct vnx_layout *l, const struct vnx_vm_finding *vm, size_
 		vnx_layout_para(l, 2, 19, "%s", no_number(l, c->x, c->c.undefined));
 }
 
+/* Where calls went another way than throughput: the study's open anomalies, explained. */
+static void put_odd_stages(struct vnx_layout *l, const struct vnx_vm_finding *vm)
+{
+	for (size_t i = 1; i < vm->stages.n; i++) {
+		const struct vnx_stage *a = &vm->stages.v[i - 1], *b = &vm->stages.v[i];
+		char start[VNX_UNIT_LEN], calls[VNX_UNIT_LEN], bps[VNX_UNIT_LEN];
+		char was[VNX_UNIT_LEN], is[VNX_UNIT_LEN];
+
+		if (!b->odd)
+			continue;
+		put_label(
+			l, "note",
+			vnx_layout_format(
+				l,
+				"from %s on %s calls change by %s and throughput by %s: each "
+				"call carries %s instead of %s",
+				vnx_layout_glue(l, vnx_seconds_format(b->start_s, start)),
+				vnx_metric_name(b->calls),
+				vnx_layout_glue(
+					l, vnx_percent_format(b->calls_per_s / a->calls_per_s - 1,
+							      calls)),
+				vnx_layout_glue(
+					l, vnx_percent_format(
+						   b->throughput_bps / a->throughput_bps - 1, bps)),
+				vnx_layout_glue(l, vnx_size_format(b->bytes_per_call, is)),
+				vnx_layout_glue(l, vnx_size_format(a->bytes_per_call, was))));
+	}
+}
+
+/* -v: the levels side by side. */
+static void put_stages(struct vnx_layout *l, const struct vnx_vm_finding *vm)
+{
+	char start[VNX_UNIT_LEN], bps[VNX_UNIT_LEN], calls[VNX_UNIT_LEN], bytes[VNX_UNIT_LEN];
+	char packets[VNX_UNIT_LEN];
+
+	if (vm->stages.n < 2)
+		return;
+	vnx_layout_line(l, VNX_DIM "  %-10s %12s %9s/s %11s %13s" VNX_PLAIN, "stage from",
+			"throughput", vnx_metric_name(vm->stages.v[0].calls), "bytes/call",
+			"packets/call");
+	for (size_t i = 0; i < vm->stages.n; i++) {
+		const struct vnx_stage *s = &vm->stages.v[i];
+
+		vnx_layout_line(
+			l, "  %s %s %s %s %s%s",
+			vnx_layout_fit(l, vnx_seconds_format(s->start_s, start), 10, false),
+			vnx_layout_fit(l, vnx_rate_format(s->throughput_bps, bps), 12, true),
+			vnx_layout_fit(l, vnx_count_format(s->calls_per_s, calls), 11, true),
+			vnx_layout_fit(l, vnx_size_format(s->bytes_per_call, bytes), 11, true),
+			vnx_layout_fit(l, vnx_count_format(s->packets_per_call, packets), 13, true),
+			s->odd ? "  calls and throughput part" : "");
+	}
+}
+
 /* -v: every correlation there is. */
 static void put_all_correlations(struct vnx_layout *l, const struct vnx_vm_finding *vm)
 {
@@ -478,6 +532,9 @@ void vnx_text_vm(struct vnx_layout *l, const struct vnx_finding *f, size_t i, bo
 	put_degradations(l, vm, vnx_bin_start_s(&f->dg->grid, 1), verbose);
 	put_correlation(l, f->dg, vm);
 	put_totals(l, vm, f->dg->grid.n);
+	put_odd_stages(l, vm);
+	if (verbose)
+		put_stages(l, vm);
 	if (verbose)
 		put_all_correlations(l, vm);
 	free(label);

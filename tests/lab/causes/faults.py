@@ -6,8 +6,13 @@ Strengths are drawn by the run's seed and reach the shell as variables. The VM j
 from dataclasses import dataclass, field
 from typing import Callable
 
-SEND = "iperf3 -c 10.77.0.11 -p $PORT -R -t $D -i 0.5 --forceflush"      # the guest sends
-RECEIVE = "iperf3 -c 10.77.0.11 -p $PORT -t $D -i 0.5 --forceflush"      # the guest receives
+# A steady demand below what the healthy path carries, so that a fall stands out within seconds: at full
+# speed throughput follows the emulated CPU's own speed, which wanders by half. RATE is drawn by the seed.
+SEND_FULL = "iperf3 -c 10.77.0.11 -p $PORT -R -t $D -i 0.5 --forceflush"        # the guest sends
+RECEIVE_FULL = "iperf3 -c 10.77.0.11 -p $PORT -t $D -i 0.5 --forceflush"        # the guest receives
+SEND, RECEIVE = SEND_FULL + " -b ${RATE}M", RECEIVE_FULL + " -b ${RATE}M"
+SEND_4, RECEIVE_4 = (load + " -P 4 -b $((RATE / 4))M" for load in (SEND_FULL, RECEIVE_FULL))
+RATE = {"6.1": (280, 360), "6.12": (220, 290)}
 
 
 def uniform(low, high, digits=0):
@@ -47,20 +52,23 @@ class Way:
     also: tuple = ()            # causes that are as right: the fault brings them about as well
 
 
-HOGS = dict(strength={"K": one_of(1, 2, 3)}, guests=lambda s: s["K"] + 1)
+HOGS = dict(strength={"K": one_of(2, 3), "HOG_NICE": one_of(-7, -10, -13)}, guests=lambda s: s["K"] + 1)
+PLAIN_HOGS = dict(strength={"K": one_of(2, 3)}, guests=lambda s: s["K"] + 1)
+FLAT = "echo 0 >/proc/sys/kernel/sched_autogroup_enabled; "     # nice counts between sessions too
 OTHERS = dict(guests=lambda s: 2)
 
 WAYS = (
     # -- healthy: what may vary without anything being ill
     Way("healthy-plain", "healthy"),
     Way("healthy-receive", "healthy", load=RECEIVE),
+    Way("healthy-full", "healthy", load=SEND_FULL),
     Way("healthy-talker", "healthy", strength={"MBITS": log_uniform(1, 8)}, **OTHERS, before="""
         in_guest vm2 "iperf3 -c 10.77.0.2 -p 5222 -t 60 -b ${MBITS}M"
         """),
     Way("healthy-flows", "healthy", strength={"MBITS": log_uniform(1, 6), "S": uniform(1, 4)}, **OTHERS, before="""
         in_guest vm2 "while :; do sleep $S; iperf3 -c 10.77.0.2 -p 5222 -t $S -b ${MBITS}M; done"
         """),
-    Way("healthy-paced", "healthy", strength={"MBITS": log_uniform(20, 80)}, load=SEND + " -b ${MBITS}M"),
+    Way("healthy-paced", "healthy", strength={"MBITS": log_uniform(20, 80)}, load=SEND_FULL + " -b ${MBITS}M"),
     Way("healthy-rising", "healthy", strength={"MBITS": log_uniform(20, 50)}, before="""
         guest exec -t 30 vm1 "modprobe sch_tbf; tc qdisc add dev eth0 root tbf rate ${MBITS}mbit burst 256kb latency 50ms"
         in_guest vm1 "r=$MBITS; while :; do sleep 1; r=\\$((r * 108 / 100 + 1));
@@ -75,47 +83,50 @@ WAYS = (
         """),
 
     # -- others hold the CPU
-    Way("contention-guests", "cpu_contention", "hog_guests $K", before="pin_worker 1; pin_hogs 1", **HOGS),
+    Way("contention-guests", "cpu_contention", "hog_guests $K", **HOGS, before=FLAT + "pin_worker 1; pin_hogs 1",
+        after="echo 1 >/proc/sys/kernel/sched_autogroup_enabled"),
     Way("contention-host", "cpu_contention", 'for i in $(seq $K); do hog_host ""; done',
-        strength={"K": one_of(2, 3, 4, 6)}, also=("vcpu_starved",)),
+        strength={"K": one_of(4, 6, 8)}, also=("vcpu_starved",)),
     Way("contention-pinned", "cpu_contention", "for i in $(seq $K); do hog_host 1; done",
-        before="pin_worker 1", strength={"K": one_of(1, 2, 3), "GROUP_NICE": one_of(-3, -6, -9)}),
+        before=FLAT + "pin_worker 1", strength={"K": one_of(1, 2, 3), "HOG_NICE": one_of(-7, -10, -13)},
+        after="echo 1 >/proc/sys/kernel/sched_autogroup_enabled"),
     Way("contention-realtime", "cpu_contention", "hog_host 1 chrt -r 5; duty $! $ON $OFF",
         before="pin_worker 1", strength={"ON": uniform(30, 80), "OFF": uniform(10, 40)}),
 
     # -- a quota, or the own vCPU
     Way("throttled-vm", "throttled", "quota vm1 $SHARE 100000",
-        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(15, 70)}),
+        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(15, 50)}),
     Way("throttled-period", "throttled", "quota vm1 $SHARE $PERIOD",
         before="echo +cpu >$CG/cgroup.subtree_control",
-        strength={"SHARE": uniform(15, 60), "PERIOD": one_of(20000, 50000, 250000, 500000)}),
-    Way("throttled-own-core", "throttled", "pin_vcpu $CPU; pin_worker $CPU", strength={"CPU": one_of(0, 1)}),
+        strength={"SHARE": uniform(15, 50), "PERIOD": one_of(20000, 50000, 250000, 500000)}),
+    Way("throttled-own-core", "throttled", "pin_vcpu $CPU; pin_worker $CPU", strength={"CPU": one_of(0, 1)},
+        before='in_guest vm1 "yes >/dev/null"'),
     Way("throttled-receive", "throttled", "quota vm1 $SHARE 100000", load=RECEIVE,
-        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(15, 60)}),
+        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(15, 50)}),
 
     # -- the worker has all it can get and it is not enough
     # one stream alone waits for its own completions and leaves the worker idle in between
-    Way("saturated-rules", "vhost_saturated", "rules_on", before="rules $N", load=SEND + " -P 4",
-        strength={"N": uniform(3000, 9000)}),
-    Way("saturated-rules-receive", "vhost_saturated", "rules_on", before="rules $N", load=RECEIVE + " -P 4",
-        strength={"N": uniform(4000, 9000)}),
+    Way("saturated-rules", "vhost_saturated", "rules_on", before="rules $N", load=SEND_4,
+        strength={"N": uniform(9000, 16000)}),
+    Way("saturated-rules-receive", "vhost_saturated", "rules_on", before="rules $N", load=RECEIVE_4,
+        strength={"N": uniform(9000, 16000)}),
     Way("saturated-rules-udp", "vhost_saturated", before="rules $N; rules_on",
         inject='in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -u -b 0 -l $LEN -t 40"',
-        strength={"N": uniform(1500, 3500), "LEN": uniform(200, 1200)}),
+        strength={"N": uniform(2000, 4000), "LEN": uniform(200, 600)}),
 
     # -- the guest's vCPU waits, the worker does not
     # where nobody is pinned the scheduler decides which of the two waits more, often the vCPU
-    Way("starved-guests", "vcpu_starved", "hog_guests $K", also=("cpu_contention",), **HOGS),
-    Way("starved-receive", "vcpu_starved", "hog_guests $K", load=RECEIVE, also=("cpu_contention",), **HOGS),
+    Way("starved-guests", "vcpu_starved", "hog_guests $K", also=("cpu_contention",), **PLAIN_HOGS),
+    Way("starved-receive", "vcpu_starved", "hog_guests $K", load=RECEIVE, also=("cpu_contention",), **PLAIN_HOGS),
     Way("starved-quota", "vcpu_starved", "quota vm1/vcpu $SHARE $PERIOD",
         before="echo +cpu >$CG/cgroup.subtree_control; vcpu_group",
         strength={"SHARE": uniform(10, 50), "PERIOD": one_of(20000, 50000, 100000)}),
     Way("starved-hog", "vcpu_starved", "for i in $(seq $K); do hog_host 0; done",
-        before="pin_worker 1; pin_vcpu 0", strength={"K": one_of(1, 2, 3)}),
+        before="pin_worker 1; pin_vcpu 0", strength={"K": one_of(3, 4, 6)}),
     Way("starved-idle-class", "vcpu_starved",
         # an idle-class thread gets nothing beside a hog, so the hog pauses
         "for t in $(vcpu_tids vm1); do chrt -i -p 0 $t; done; hog_host 0; duty $! $ON $OFF",
-        strength={"ON": uniform(20, 60), "OFF": uniform(20, 60)},
+        strength={"ON": uniform(90, 150), "OFF": uniform(15, 30)},
         before="pin_worker 1; pin_vcpu 0; echo 0 >/proc/sys/kernel/sched_autogroup_enabled",
         after="""for t in $(vcpu_tids vm1); do chrt -o -p 0 $t; done
         echo 1 >/proc/sys/kernel/sched_autogroup_enabled"""),
@@ -128,17 +139,17 @@ WAYS = (
 
     # -- the guest has little to send
     Way("sender-on-off", "sender_limited", "duty_guest $ON $OFF",
-        strength={"ON": uniform(20, 80), "OFF": uniform(60, 200)}),
+        strength={"ON": uniform(20, 60), "OFF": uniform(200, 500)}),
     Way("sender-busy", "sender_limited", 'in_guest vm1 "i=0; while [ \\$i -lt $K ]; do yes >/dev/null & renice -n -$NICE -p \\$!; i=\\$((i + 1)); done; wait"',
-        strength={"K": one_of(1, 2, 3), "NICE": uniform(1, 6)}),
-    Way("sender-rate", "sender_limited", whole=True, baseline=SEND, load=SEND + " -b ${MBITS}M",
+        strength={"K": one_of(3, 4), "NICE": uniform(3, 6)}),
+    Way("sender-rate", "sender_limited", whole=True, baseline=SEND, load=SEND_FULL + " -b ${MBITS}M",
         strength={"MBITS": log_uniform(5, 60)}),
     Way("sender-small", "sender_limited", whole=True, baseline=SEND, load=SEND + " -l $LEN",
         strength={"LEN": uniform(64, 200)}),
 
     # -- many kicks, few bytes each
     Way("storm-tcp", "notification_storm",
-        'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -N -l $LEN -t 40"', strength={"LEN": uniform(48, 96)}),
+        'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -N -l $LEN -P 3 -t 40"', strength={"LEN": uniform(48, 96)}),
     Way("storm-ping", "notification_storm",
         'in_guest vm1 "i=0; while [ \\$i -lt $K ]; do ping -A -q -s 18 10.77.0.2 & i=\\$((i + 1)); done; wait"',
         strength={"K": one_of(2, 3, 4, 6)}),
@@ -159,22 +170,22 @@ WAYS = (
 
     # -- the receiver is slow
     Way("receiver-on-off", "receiver_limited", "duty $(load_pid) $ON $OFF",
-        strength={"ON": uniform(20, 80), "OFF": uniform(60, 200)}),
+        strength={"ON": uniform(20, 60), "OFF": uniform(200, 500)}),
     Way("receiver-quota", "receiver_limited", "quota load $SHARE 50000",
         before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(2, 8)}),
     Way("receiver-guest", "receiver_limited", "duty_guest $ON $OFF", load=RECEIVE,
-        strength={"ON": uniform(20, 80), "OFF": uniform(60, 200)}),
+        strength={"ON": uniform(20, 60), "OFF": uniform(200, 500)}),
 
     # -- loss where the host does not look
-    Way("loss-to-guest", "path_loss", load=RECEIVE, strength={"PERCENT": log_uniform(.5, 5, 2)},
+    Way("loss-to-guest", "path_loss", load=RECEIVE, strength={"PERCENT": log_uniform(1, 8, 2)},
         inject="ip netns exec peer tc qdisc add dev eth0 root netem loss $PERCENT%"),
-    Way("loss-from-guest", "path_loss", strength={"ONE_IN": log_uniform(15, 120)}, inject="""
+    Way("loss-from-guest", "path_loss", strength={"ONE_IN": log_uniform(10, 60)}, inject="""
         ip netns exec peer tc qdisc add dev eth0 clsact
         ip netns exec peer tc filter add dev eth0 ingress matchall action ok random netrand drop $ONE_IN"""),
-    Way("loss-far-to", "path_loss", load=RECEIVE, strength={"MS": uniform(1, 8), "PERCENT": log_uniform(.1, 3, 2)},
+    Way("loss-far-to", "path_loss", load=RECEIVE, strength={"MS": uniform(1, 8), "PERCENT": log_uniform(.5, 5, 2)},
         before="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000",
         inject="ip netns exec peer tc qdisc change dev eth0 root netem delay ${MS}ms limit 10000 loss $PERCENT%"),
-    Way("loss-far-from", "path_loss", strength={"MS": uniform(1, 8), "ONE_IN": log_uniform(20, 300)},
+    Way("loss-far-from", "path_loss", strength={"MS": uniform(1, 8), "ONE_IN": log_uniform(10, 80)},
         before="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000",
         inject="""ip netns exec peer tc qdisc add dev eth0 clsact
         ip netns exec peer tc filter add dev eth0 ingress matchall action ok random netrand drop $ONE_IN"""),

@@ -48,6 +48,7 @@ in_guest() { # guest, command: left running there
 
 hog_guest() { # guest: its vCPU burns a CPU of the host
 	offender vm "$1" "$(qemu_pid "$1")"
+	[ -z "$HOG_NICE" ] || for tid in $(vcpu_tids "$1"); do renice -n "$HOG_NICE" -p "$tid" >/dev/null; done
 	in_guest "$1" 'yes >/dev/null'
 }
 
@@ -71,7 +72,7 @@ hog_host() { # CPU list or "", then a prefix such as chrt
 	cpus=$1; shift
 	setsid "$@" ${cpus:+taskset -c "$cpus"} yes </dev/null >/dev/null 2>&1 &
 	echo $! >>/tmp/at/pids
-	[ -z "$GROUP_NICE" ] || echo "$GROUP_NICE" >/proc/$!/autogroup # nice of a session against others
+	[ -z "$HOG_NICE" ] || renice -n "$HOG_NICE" -p $! >/dev/null
 	offender process yes $!
 }
 
@@ -133,7 +134,10 @@ undo_all() {
 	done
 	for tid in $(worker_tids vm1) $(vcpu_tids vm1); do pin 0-1 "$tid"; done
 	for n in 2 3 4; do
-		[ -e /run/guests/vm$n/pid ] && for tid in $(vcpu_tids vm$n); do pin 0-1 "$tid"; done
+		[ -e /run/guests/vm$n/pid ] && for tid in $(vcpu_tids vm$n); do
+			pin 0-1 "$tid"
+			renice 0 -p "$tid" >/dev/null
+		done
 	done
 	for dev in tap1 peer0; do
 		tc qdisc del dev $dev root

@@ -86,13 +86,14 @@ class Run:
         return f"{self.seed:04}-{self.way.name}"
 
 
-def run_of(seed):
+def run_of(seed, kernel="6.1"):
     """Seeds 2i and 2i + 1 are the same way, one for each half."""
     rng = random.Random(f"vnetdx causes {seed}")
     way = faults.WAYS[seed // 2 % len(faults.WAYS)]
     strength = {k: draw(rng) for k, draw in way.strength.items()}
-    inject_s = round(rng.uniform(6, 8.5), 2)
-    length_s = rng.randint(15, 18)
+    strength.setdefault("RATE", rng.randint(*faults.RATE[kernel]))
+    inject_s = round(rng.uniform(5, 7), 2)
+    length_s = rng.randint(14, 16)
     guests = max(way.guests(strength), rng.randint(1, MAX_GUESTS))
     return Run(seed, way, strength, guests, inject_s, length_s)
 
@@ -271,7 +272,7 @@ def planned(args):
     ways = faults.by_name(args.only)
     if not ways:
         raise LabError(f"no such way or cause: {', '.join(args.only)}")
-    runs = [run_of(s) for s in seeds_of(args) if s % 2 in HALVES[args.half]]
+    runs = [run_of(s, args.kernel) for s in seeds_of(args) if s % 2 in HALVES[args.half]]
     runs = [r for r in runs if r.way in ways and args.kernel in r.way.kernels]
     return sorted(runs, key=lambda r: (r.way.nic != "virtio-vhost", r.way.nic, -r.guests, r.seed))
 

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Each cause from the numbers that stand for it, what they must not be taken for, offenders,
+ * baselines. Throughput falls to half at bin 40 of 80; every metric has a level before and one
+ * after.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "analysis/diagnosis.h"
+#include "tests/unit/sim.h"
+
+#include <math.h>
+
+#define BINS 80
+#define FALL 40
+
+static const struct vnx_grid grid = { 1000000000000ULL, 500000000, BINS };
+
+struct level {
+	enum vnx_metric metric;
+	double before, after; /* of a bin */
+};
+
+/* What a healthy sender's VM shows; a case overrides some. */
+static const struct level well[] = {
+	{ VNX_HANDLE_TX, 400, 200 },
+	{ VNX_HANDLE_RX, 400, 200 },
+	{ VNX_TX_KICK, 390, 195 },
+	{ VNX_TX_PACKETS, 500, 250 },
+	{ VNX_TX_BYTES, 20e6, 10e6 },
+	{ VNX_RX_PACKETS, 400, 200 },
+	{ VNX_RX_BYTES, 26e3, 13e3 },
+	{ VNX_VHOST_RUN, 0.4, 0.4 },
+	{ VNX_VHOST_RUNQ_WAIT, 0.05, 0.05 },
+	{ VNX_VCPU_RUN, 0.6, 0.6 },
+	{ VNX_VCPU_RUNQ_WAIT, 0.1, 0.1 },
+	{ VNX_VHOST_THROTTLED, 0, 0 },
+	{ VNX_VCPU_THROTTLED, 0, 0 },
+	{ VNX_VHOST_CPUS, 2, 2 },
+	{ VNX_VHOST_WITH_VCPU, 0, 0 },
+	{ VNX_TX_DROPS, 0, 0 },
+	{ VNX_RX_DROPS, 0, 0 },
+	{ VNX_QDISC_DROPS, 0, 0 },
+	{ VNX_QDISC_BACKLOG, 0, 0 },
+	{ VNX_QDISC_OVERLIMITS, 0, 0 },
+	{ VNX_LOAD_RECVQ, 10e3, 10e3 },
+	{ VNX_LOAD_OOO, 0, 0 },
+	{ VNX_LOAD_STOPPED, 0, 0 },
+	{ VNX_HOST_IDLE, 0.2, 0.2 },
+};
+
+struct run {
+	struct vnx_vm vms[2];
+	struct vnx_vm_input in[2];
+	double series[VNX_METRIC_MAX][BINS];
+	struct vnx_diagnose_conf conf;
+};
+
+static void set_level(struct run *r, const struct level *l)
+{
+	for (int i = 0; i < BINS; i++)
+		r->series[l->metric][i] = i < FALL ? l->before : l->after;
+	r->in[0].series[l->metric] = r->series[l->metric];
+}
+
+static void run_make(struct run *r, const struct level *levels, size_t n)
+{
+	static uint32_t workers[] = { 148 }, vcpus[] = { 150 }, others[] = { 250 };
+	struct sim s = sim_seed(7);
+
+	memset(r, 0, sizeof(*r));
+	r->vms[0] = (struct vnx_vm){ .name = "vm1",
+				     .pid = 144,
+				     .nic = "virtio-net",
+				     .backend = VNX_BACKEND_VHOST_NET,
+				     .workers = { workers, 1, 1 },
+				     .vcpus = { vcpus, 1, 1 } };
+	r->vms[1] = (struct vnx_vm){ .name = "vm2",
+				     .pid = 244,
+				     .nic = "virtio-net",
+				     .backend = VNX_BACKEND_VHOST_NET,
+				     .vcpus = { others, 1, 1 } };
+	r->in[0] =
+		(struct vnx_vm_input){ .vm = &r->vms[0], .throughput_source = "iperf3-receiver" };
+	r->in[1] = (struct vnx_vm_input){ .vm = &r->vms[1], .throughput_source = "" };
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(well); i++)
+		set_level(r, &well[i]);
+	for (size_t i = 0; i < n; i++)
+		set_level(r, &levels[i]);
+	for (int i = 0; i < BINS; i++)
+		r->series[VNX_THROUGHPUT][i] =
+			(i < FALL ? 300e6 : 150e6) * (1 + 0.05 * sim_normal(&s));
+	r->in[0].series[VNX_THROUGHPUT] = r->series[VNX_THROUGHPUT];
+	r->conf = (struct vnx_diagnose_conf){ .sma_bins = 20 };
+}
+
+static struct vnx_diagnosis *diagnose(const struct run *r)
+{
+	struct vnx_diagnosis *dg;
+
+	assert_int_equal(vnx_diagnose(&grid, r->in, 2, &r->conf, &dg), 0);
+	assert_int_equal(dg->vms.v[0].degradations.n, 1);
+	return dg;
+}
+
+/* The fall has that cause; its words name what decided, with before and after. */
+static void is_cause(const struct run *r, enum vnx_cause cause)
+{
+	struct vnx_diagnosis *dg = diagnose(r);
+	const struct vnx_degradation *d = &dg->vms.v[0].degradations.v[0];
+
+	if (d->cause != cause)
+		print_error("%s instead of %s: %s\n", vnx_cause_name(d->cause),
+			    vnx_cause_name(cause), d->finding);
+	assert_int_equal(d->cause, cause);
+	assert_true(d->advice && *d->advice);
+	if (cause != VNX_CAUSE_UNKNOWN) {
+		assert_true(*d->finding && d->score >= 0.5 && d->score <= 1);
+		assert_true(d->evidence.n > 0 || cause == VNX_CAUSE_MEASUREMENT_ARTEFACT);
+	}
+	for (size_t i = 0; i < d->alternatives.n; i++)
+		assert_true(d->alternatives.v[i].cause != cause && d->alternatives.v[i].score <= 1);
+	vnx_diagnosis_free(dg);
+}
+
+static void case_of(enum vnx_cause cause, const struct level *levels, size_t n)
+{
+	struct run r;
+
+	run_make(&r, levels, n);
+	is_cause(&r, cause);
+}
+
+#define CASE(cause, ...)                                          \
+	do {                                                      \
+		const struct level l[] = { __VA_ARGS__ };         \
+		case_of(VNX_CAUSE_##cause, l, VNX_ARRAY_SIZE(l)); \
+	} while (0)
+
+static void cpu_is_told_apart(void **state)
+{
+	CASE(CPU_CONTENTION, { VNX_VHOST_RUNQ_WAIT, 0.05, 0.4 }, { VNX_VCPU_RUNQ_WAIT, 0.1, 0.4 });
+	/* a quota's waiting is no contention, whoever else waits */
+	CASE(THROTTLED, { VNX_VHOST_RUNQ_WAIT, 0.05, 0.4 }, { VNX_VHOST_THROTTLED, 0, 0.5 },
+	     { VNX_VCPU_RUNQ_WAIT, 0.1, 0.5 }, { VNX_VCPU_THROTTLED, 0, 0.5 });
+	CASE(THROTTLED, { VNX_VHOST_RUNQ_WAIT, 0.05, 0.3 }, { VNX_VHOST_WITH_VCPU, 0, 1 },
+	     { VNX_VHOST_CPUS, 2, 1 });
+	CASE(VCPU_STARVED, { VNX_VCPU_RUNQ_WAIT, 0.1, 0.5 }, { VNX_VHOST_RUN, 0.4, 0.2 });
+	CASE(VCPU_STARVED, { VNX_VCPU_RUNQ_WAIT, 0.1, 0.5 }, { VNX_VCPU_THROTTLED, 0, 0.4 },
+	     { VNX_VHOST_RUN, 0.4, 0.2 });
+	CASE(VHOST_SATURATED, { VNX_VHOST_RUN, 0.5, 0.97 }, { VNX_VHOST_RUNQ_WAIT, 0.02, 0.02 });
+}
+
+static void path_is_told_apart(void **state)
+{
+	CASE(LINK_LIMITED, { VNX_QDISC_DROPS, 0, 5 }, { VNX_QDISC_OVERLIMITS, 0, 200 },
+	     { VNX_VHOST_RUN, 0.4, 0.2 });
+	/* what a queue of ours drops comes out of order too: that is no loss beyond the host */
+	CASE(LINK_LIMITED, { VNX_QDISC_DROPS, 0, 5 }, { VNX_LOAD_OOO, 0, 40 },
+	     { VNX_VHOST_RUN, 0.4, 0.2 });
+	CASE(PATH_LOSS, { VNX_LOAD_OOO, 0, 40 }, { VNX_VHOST_RUN, 0.4, 0.2 });
+	CASE(NOTIFICATION_STORM, { VNX_TX_KICK, 390, 1600 }, { VNX_TX_PACKETS, 500, 1700 },
+	     { VNX_HANDLE_TX, 400, 1600 }, { VNX_VHOST_RUN, 0.4, 0.5 });
+}
+
+static void ends_are_told_apart(void **state)
+{
+	CASE(RECEIVER_LIMITED, { VNX_LOAD_RECVQ, 10e3, 900e3 }, { VNX_VHOST_RUN, 0.4, 0.2 });
+	CASE(RECEIVER_LIMITED, { VNX_LOAD_STOPPED, 0, 0.6 }, { VNX_VHOST_RUN, 0.4, 0.2 });
+	CASE(RECEIVER_LIMITED, { VNX_LOAD_BUSY, 1, 0.9 }, { VNX_LOAD_RWND, 0, 0.6 },
+	     { VNX_VHOST_RUN, 0.4, 0.2 });
+	CASE(SENDER_LIMITED, { VNX_VHOST_RUN, 0.4, 0.2 });
+	CASE(SENDER_LIMITED, { VNX_LOAD_BUSY, 1, 0.4 }, { VNX_LOAD_RWND, 0, 0 },
+	     { VNX_VHOST_RUN, 0.4, 0.2 });
+}
+
+/* Nothing moved that could explain it, or the decisive was not measured: never a guess. */
+static void unknown_is_said(void **state)
+{
+	struct vnx_diagnosis *dg;
+	struct run r;
+
+	CASE(UNKNOWN, { VNX_VHOST_RUN, 0.4, 0.4 });
+	/* all looks like a sender with less to send, but the receiver was not seen */
+	run_make(&r, NULL, 0);
+	set_level(&r, &(struct level){ VNX_VHOST_RUN, 0.4, 0.2 });
+	r.in[0].series[VNX_LOAD_RECVQ] = NULL;
+	r.conf.not_measured[VNX_LOAD_RECVQ] = "the load runs elsewhere";
+	is_cause(&r, VNX_CAUSE_UNKNOWN);
+	dg = diagnose(&r);
+	for (size_t i = 0; i < dg->vms.v[0].degradations.v[0].missing.n; i++)
+		if (strstr(dg->vms.v[0].degradations.v[0].missing.v[i].how, "runs elsewhere"))
+			r.in[0].series[VNX_LOAD_RECVQ] = r.series[VNX_LOAD_RECVQ];
+	assert_non_null(r.in[0].series[VNX_LOAD_RECVQ]);
+	vnx_diagnosis_free(dg);
+	/* the tap alone does not know what was wanted */
+	r.in[0].throughput_source = "tap";
+	is_cause(&r, VNX_CAUSE_UNKNOWN);
+}
+
+static void hold_add(struct vnx_holds *holds, int bin, uint32_t victim, uint32_t holder,
+		     const char *comm, double ms)
+{
+	struct vnx_hold h = { .t_ns = grid.start_ns + (uint64_t)bin * grid.bin_ns,
+			      .dur_ns = grid.bin_ns,
+			      .ns = (uint64_t)(ms * 1e6),
+			      .victim = victim,
+			      .holder = holder };
+
+	snprintf(h.comm, sizeof(h.comm), "%s", comm);
+	assert_int_equal(vnx_vec_push(holds, h), 0);
+}
+
+/* Those count who held the CPU more than before; a VM by its name, its own threads never. */
+static void offenders_are_named(void **state)
+{
+	const struct level l[] = { { VNX_VHOST_RUNQ_WAIT, 0.05, 0.4 } };
+	const struct vnx_degradation *d;
+	struct vnx_holds holds = { 0 };
+	struct vnx_diagnosis *dg;
+	struct run r;
+
+	run_make(&r, l, 1);
+	for (int i = 0; i < BINS; i++) {
+		hold_add(&holds, i, 148, 900, "kworker/0:1", 50); /* always there */
+		hold_add(&holds, i, 148, 144, "CPU 0/KVM", 20);   /* its own vCPU */
+		hold_add(&holds, i, 777, 901, "make", 400);       /* some other thread's wait */
+		if (i < FALL)
+			continue;
+		hold_add(&holds, i, 148, 244, "CPU 0/KVM", 90);
+		hold_add(&holds, i, 148, 800, "yes", 30);
+	}
+	r.conf.holds = &holds;
+	dg = diagnose(&r);
+	d = &dg->vms.v[0].degradations.v[0];
+	assert_int_equal(d->cause, VNX_CAUSE_CPU_CONTENTION);
+	assert_int_equal(d->offenders.n, 2);
+	assert_true(d->offenders.v[0].is_vm && d->offenders.v[0].pid == 244);
+	assert_string_equal(d->offenders.v[0].name, "vm2");
+	assert_true(fabs(d->offenders.v[0].share - 0.75) < 0.01);
+	assert_true(!d->offenders.v[1].is_vm && d->offenders.v[1].pid == 800);
+	assert_string_equal(d->offenders.v[1].name, "yes");
+	vnx_diagnosis_free(dg);
+	free(holds.v);
+}
+
+/* Its own vCPU on its only CPU is no other's fault. */
+static void own_core_is_throttling(void **state)
+{
+	const struct level l[] = { { VNX_VHOST_RUNQ_WAIT, 0.05, 0.3 }, { VNX_VHOST_CPUS, 1, 1 } };
+	struct vnx_holds holds = { 0 };
+	struct run r;
+
+	run_make(&r, l, 2);
+	for (int i = FALL; i < BINS; i++)
+		hold_add(&holds, i, 148, 144, "CPU 0/KVM", 120);
+	r.conf.holds = &holds;
+	is_cause(&r, VNX_CAUSE_THROTTLED);
+	free(holds.v);
+}
+
+/* Ill from the first second: only an earlier run tells. */
+static void baseline_tells(void **state)
+{
+	struct vnx_diagnosis *good, *dg;
+	struct vnx_baseline base;
+	struct run r;
+
+	run_make(&r, NULL, 0);
+	for (int i = FALL; i < BINS; i++)
+		for (int m = 0; m < VNX_METRIC_MAX; m++)
+			r.series[m][i] = r.series[m][i - FALL];
+	assert_int_equal(vnx_diagnose(&grid, r.in, 2, &r.conf, &good), 0);
+	assert_int_equal(good->vms.v[0].verdict, VNX_HEALTHY);
+	assert_true(vnx_baseline_make(&good->vms.v[0], &grid, &base));
+	assert_true(fabs(base.mean_bps / 300e6 - 1) < 0.05);
+	assert_true(fabs(base.level[VNX_VHOST_RUN] - 0.4) < 1e-9);
+	assert_true(fabs(base.level[VNX_HANDLE_TX] - 800) < 1e-9);
+	assert_false(vnx_baseline_make(&good->vms.v[1], &grid, &base)); /* no throughput */
+
+	r.in[0].baseline = &base;
+	assert_true(vnx_baseline_make(&good->vms.v[0], &grid, &base));
+	assert_int_equal(vnx_diagnose(&grid, r.in, 2, &r.conf, &dg), 0);
+	assert_int_equal(dg->vms.v[0].degradations.n, 0); /* itself */
+	vnx_diagnosis_free(dg);
+	for (int i = 0; i < BINS; i++)
+		r.series[VNX_THROUGHPUT][i] /= 3;
+	r.vms[0].backend = VNX_BACKEND_QEMU;
+	is_cause(&r, VNX_CAUSE_EMULATED_BACKEND);
+	dg = diagnose(&r);
+	assert_true(dg->vms.v[0].degradations.v[0].from_baseline);
+	assert_true(dg->vms.v[0].degradations.v[0].start_s == 0);
+	vnx_diagnosis_free(dg);
+	vnx_diagnosis_free(good);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cpu_is_told_apart),   cmocka_unit_test(path_is_told_apart),
+		cmocka_unit_test(ends_are_told_apart), cmocka_unit_test(unknown_is_said),
+		cmocka_unit_test(offenders_are_named), cmocka_unit_test(own_core_is_throttling),
+		cmocka_unit_test(baseline_tells),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
