@@ -315,8 +315,10 @@ static char *throttled_finding(const struct vnx_judge *j)
 				    percent(j->a[VNX_VHOST_THROTTLED]),
 				    percent(j->b[VNX_VHOST_THROTTLED]));
 	return vnx_asprintf("The vhost thread may run only on the CPU of its own vCPU: it waited "
-			    "for %.0f %% of the time, %.0f %% before.",
-			    percent(j->a[VNX_VHOST_RUNQ_WAIT]), percent(j->b[VNX_VHOST_RUNQ_WAIT]));
+			    "for %.0f %% of the time (%.0f %% before), the vCPU for %.0f %% "
+			    "(%.0f %% before).",
+			    percent(j->a[VNX_VHOST_RUNQ_WAIT]), percent(j->b[VNX_VHOST_RUNQ_WAIT]),
+			    percent(j->a[VNX_VCPU_RUNQ_WAIT]), percent(j->b[VNX_VCPU_RUNQ_WAIT]));
 }
 
 static char *throttled_advice(const struct vnx_judge *j)
@@ -388,11 +390,18 @@ static char *link_finding(const struct vnx_judge *j)
 				    "were dropped.",
 				    percent(j->a[VNX_UPLINK_USE]), percent(j->b[VNX_UPLINK_USE]),
 				    or0(j->a[VNX_QDISC_DROPS]) + or0(j->a[VNX_UPLINK_DROPS]));
+	if (rise(j, VNX_QDISC_OVERLIMITS) > 1)
+		return vnx_asprintf(
+			"A shaper at the tap or the uplink held back %.0f times a second "
+			"(%.0f before); %.0f kB waited in it, %.1f packets/s were "
+			"dropped.",
+			j->a[VNX_QDISC_OVERLIMITS], or0(j->b[VNX_QDISC_OVERLIMITS]),
+			or0(j->a[VNX_QDISC_BACKLOG]) / 1e3, or0(j->a[VNX_QDISC_DROPS]));
 	return vnx_asprintf("Queues at the tap or the uplink dropped %.1f packets/s (%.1f before), "
-			    "a shaper held back %.0f times a second (%.0f before), %.0f kB waited.",
-			    or0(j->a[VNX_QDISC_DROPS]), or0(j->b[VNX_QDISC_DROPS]),
-			    or0(j->a[VNX_QDISC_OVERLIMITS]), or0(j->b[VNX_QDISC_OVERLIMITS]),
-			    or0(j->a[VNX_QDISC_BACKLOG]) / 1e3);
+			    "%.0f kB waited in them (%.0f before).",
+			    or0(j->a[VNX_QDISC_DROPS]) + or0(j->a[VNX_UPLINK_DROPS]),
+			    or0(j->b[VNX_QDISC_DROPS]) + or0(j->b[VNX_UPLINK_DROPS]),
+			    or0(j->a[VNX_QDISC_BACKLOG]) / 1e3, or0(j->b[VNX_QDISC_BACKLOG]) / 1e3);
 }
 
 static char *link_advice(const struct vnx_judge *j)
