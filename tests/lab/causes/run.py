@@ -30,7 +30,7 @@ MAX_GUESTS = 4
 HALVES = {"tune": (0,), "report": (1,), "both": (0, 1)}
 TRIES = 3           # of one run, when the lab's kernel dies
 FIRST_OUTPUT_S = .5
-DEAF_S = 90         # a run that takes longer is given up
+DEAF_S = 60         # a run that takes longer is given up
 
 # Everything of a run happens in one shell on the lab host: no round trip stands in a time stamp.
 RUN = r'''
@@ -226,6 +226,8 @@ class Suite(Runner):
         self.ready_vms(run)
         more = self.record(run, way.load, "" if way.whole else way.inject, folder, probe)
         text = lambda name: (folder / name).read_text() if (folder / name).exists() else ""
+        if not text("status").strip():      # detaching never ended: the emulation lost a CPU at patched code
+            raise LabCrash("vnetdx record does not end")
         if text("status").strip() != "0":
             self.restart_vms()
             raise LabError(f"vnetdx record ended with {text('status').strip()}: {text('stderr').strip()}")
