@@ -294,11 +294,30 @@ static struct fall fall_of(const struct vnx_case *c, size_t i, const struct vnx_
 }
 
 #define RAMP_MIN 12 /* bins: what goes down faster is a step that took its time */
+#define RAMP_SPAN 6 /* bins in which no more than RAMP_SHARE of a gradual fall may happen */
+#define RAMP_SHARE 0.6
+
+/* Most of it happens at once somewhere: steps, and what wanders between them, are no slope. */
+static bool is_steep(const struct vnx_case *c, const struct vnx_ramp *r)
+{
+	const double *y = c->f->series[VNX_THROUGHPUT];
+	size_t w = c->conf->min_bins;
+
+	for (size_t i = r->from > w ? r->from - w : 0; i + 2 * w + RAMP_SPAN <= c->grid->n; i++) {
+		double high = vnx_mean(y + i, w), low = vnx_mean(y + i + w + RAMP_SPAN, w);
+
+		if (i > r->to)
+			break;
+		if (high - low > RAMP_SHARE * (r->before - r->after))
+			return true;
+	}
+	return false;
+}
 
 /* A ramp in which traffic stops or begins from idle is left to its steps. */
 static bool ramp_counts(const struct vnx_case *c, const struct vnx_ramp *r)
 {
-	if (r->to - r->from < RAMP_MIN)
+	if (r->to - r->from < RAMP_MIN || is_steep(c, r))
 		return false;
 	for (size_t i = r->first; i <= r->last; i++)
 		if (!is_fall(c, &c->changes.v[i], level_end(c, i)))

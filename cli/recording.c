@@ -210,7 +210,7 @@ void rec_configure(sqlite3 *db)
 
 /* Transactions */
 
-static int tx_begin(struct vnx_recording *rec, struct vnx_err *err)
+int rec_tx_begin(struct vnx_recording *rec, struct vnx_err *err)
 {
 	int ret;
 
@@ -227,8 +227,8 @@ static int tx_begin(struct vnx_recording *rec, struct vnx_err *err)
 }
 
 /* Steps a statement that gives no rows, and makes it ready for the next use. */
-static int write_row(struct vnx_recording *rec, sqlite3_stmt *st, const char *doing,
-		     struct vnx_err *err)
+int rec_write_row(struct vnx_recording *rec, sqlite3_stmt *st, const char *doing,
+		  struct vnx_err *err)
 {
 	int rc = sqlite3_step(st);
 	int ret = rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : rec_fail(rec, rc, doing, err);
@@ -241,8 +241,8 @@ static int write_row(struct vnx_recording *rec, sqlite3_stmt *st, const char *do
  * SQLite's integers are signed: times and counts beyond 2^63 cannot be told apart from
  * negative ones and are refused instead of written wrong.
  */
-static int bind_u64(struct vnx_recording *rec, sqlite3_stmt *st, int at, uint64_t v,
-		    const char *what, struct vnx_err *err)
+int rec_bind_u64(struct vnx_recording *rec, sqlite3_stmt *st, int at, uint64_t v, const char *what,
+		 struct vnx_err *err)
 {
 	if (v > INT64_MAX)
 		return vnx_err_set(err, -ERANGE, VNX_EXIT_FAILED, "out-of-range",
@@ -252,7 +252,7 @@ static int bind_u64(struct vnx_recording *rec, sqlite3_stmt *st, int at, uint64_
 	return 0;
 }
 
-static void bind_text(sqlite3_stmt *st, int at, const char *text)
+void rec_bind_text(sqlite3_stmt *st, int at, const char *text)
 {
 	sqlite3_bind_text(st, at, text ? text : "", -1, SQLITE_TRANSIENT);
 }
@@ -266,7 +266,7 @@ static int fact_bind(struct vnx_recording *rec, sqlite3_stmt *st, const struct r
 
 	switch (f->type) {
 	case REC_U64:
-		return bind_u64(rec, st, 2, *(const uint64_t *)p, f->key, err);
+		return rec_bind_u64(rec, st, 2, *(const uint64_t *)p, f->key, err);
 	case REC_I64:
 		sqlite3_bind_int64(st, 2, *(const int64_t *)p);
 		break;
@@ -293,16 +293,16 @@ int vnx_recording_update(struct vnx_recording *rec, const struct vnx_run_facts *
 			 struct vnx_err *err)
 {
 	sqlite3_stmt *st = NULL;
-	int ret = tx_begin(rec, err);
+	int ret = rec_tx_begin(rec, err);
 
 	if (ret)
 		return ret;
 	ret = rec_prepare(rec, &st, "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)", err);
 	for (size_t i = 0; i < rec_n_facts && !ret; i++) {
-		bind_text(st, 1, rec_facts[i].key);
+		rec_bind_text(st, 1, rec_facts[i].key);
 		ret = fact_bind(rec, st, &rec_facts[i], facts, err);
 		if (!ret)
-			ret = write_row(rec, st, "writing facts", err);
+			ret = rec_write_row(rec, st, "writing facts", err);
 	}
 	sqlite3_finalize(st);
 	return ret;
@@ -437,9 +437,9 @@ static int schema_write(struct vnx_recording *rec, struct vnx_err *err)
 	if (!ret)
 		ret = rec_prepare(rec, &st, "INSERT INTO about VALUES(?1, ?2)", err);
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(about) && !ret; i++) {
-		bind_text(st, 1, about[i][0]);
-		bind_text(st, 2, about[i][1]);
-		ret = write_row(rec, st, "writing the description", err);
+		rec_bind_text(st, 1, about[i][0]);
+		rec_bind_text(st, 2, about[i][1]);
+		ret = rec_write_row(rec, st, "writing the description", err);
 	}
 	sqlite3_finalize(st);
 	st = NULL;
@@ -447,8 +447,8 @@ static int schema_write(struct vnx_recording *rec, struct vnx_err *err)
 		ret = rec_prepare(rec, &st, "INSERT INTO metric VALUES(?1, ?2)", err);
 	for (int i = 0; i < VNX_METRIC_MAX && !ret; i++) {
 		sqlite3_bind_int(st, 1, i);
-		bind_text(st, 2, vnx_metric_name(i));
-		ret = write_row(rec, st, "writing metric names", err);
+		rec_bind_text(st, 2, vnx_metric_name(i));
+		ret = rec_write_row(rec, st, "writing metric names", err);
 	}
 	sqlite3_finalize(st);
 	return ret;
@@ -468,7 +468,7 @@ static int database_create(struct vnx_recording *rec, const struct vnx_run_facts
 		rec, "PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=OFF; PRAGMA cache_spill=OFF",
 		"setting up the journal", err);
 	if (!ret)
-		ret = tx_begin(rec, err);
+		ret = rec_tx_begin(rec, err);
 	if (!ret)
 		ret = schema_write(rec, err);
 	if (!ret)
@@ -546,12 +546,12 @@ static const char add_sample_sql[] =
 static int sample_add(struct vnx_recording *rec, const struct vnx_sample *s, struct vnx_err *err)
 {
 	sqlite3_stmt *st = rec->add_sample;
-	int ret = bind_u64(rec, st, 1, s->t_ns, "a sample's time", err);
+	int ret = rec_bind_u64(rec, st, 1, s->t_ns, "a sample's time", err);
 
 	if (!ret)
-		ret = bind_u64(rec, st, 2, s->dur_ns, "a sample's length", err);
+		ret = rec_bind_u64(rec, st, 2, s->dur_ns, "a sample's length", err);
 	if (!ret)
-		ret = bind_u64(rec, st, 5, s->count, "a sample's count", err);
+		ret = rec_bind_u64(rec, st, 5, s->count, "a sample's count", err);
 	if (ret)
 		return ret;
 	if (!vnx_metric_name(s->metric))
@@ -559,7 +559,7 @@ static int sample_add(struct vnx_recording *rec, const struct vnx_sample *s, str
 				   "%s: %u is no metric", rec->shown, s->metric);
 	sqlite3_bind_int(st, 3, (int)s->metric);
 	sqlite3_bind_int64(st, 4, s->entity);
-	return write_row(rec, st, "writing samples", err);
+	return rec_write_row(rec, st, "writing samples", err);
 }
 
 /**
@@ -572,67 +572,12 @@ static int sample_add(struct vnx_recording *rec, const struct vnx_sample *s, str
 int vnx_recording_add_samples(struct vnx_recording *rec, const struct vnx_samples *samples,
 			      struct vnx_err *err)
 {
-	int ret = tx_begin(rec, err);
+	int ret = rec_tx_begin(rec, err);
 
 	if (!ret && !rec->add_sample)
 		ret = rec_prepare(rec, &rec->add_sample, add_sample_sql, err);
 	for (size_t i = 0; i < samples->n && !ret; i++)
 		ret = sample_add(rec, &samples->v[i], err);
-	return ret;
-}
-
-static int hold_add(struct vnx_recording *rec, sqlite3_stmt *st, const struct vnx_hold *h,
-		    struct vnx_err *err)
-{
-	char comm[sizeof(h->comm) + 1];
-	int ret = bind_u64(rec, st, 1, h->t_ns, "a wait's time", err);
-
-	if (!ret)
-		ret = bind_u64(rec, st, 2, h->dur_ns, "a wait's length", err);
-	if (!ret)
-		ret = bind_u64(rec, st, 6, h->ns, "a wait", err);
-	if (ret)
-		return ret;
-	snprintf(comm, sizeof(comm), "%.*s", (int)sizeof(h->comm), h->comm);
-	sqlite3_bind_int64(st, 3, h->victim);
-	sqlite3_bind_int64(st, 4, h->holder);
-	bind_text(st, 5, comm);
-	return write_row(rec, st, "writing waits", err);
-}
-
-/** vnx_recording_add_holds() - adds to the open transaction, as ..._add_samples(). */
-int vnx_recording_add_holds(struct vnx_recording *rec, const struct vnx_holds *holds,
-			    struct vnx_err *err)
-{
-	sqlite3_stmt *st = NULL;
-	int ret = holds->n ? tx_begin(rec, err) : 0;
-
-	if (!ret && holds->n)
-		ret = rec_prepare(rec, &st, "INSERT INTO holder VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-				  err);
-	for (size_t i = 0; i < holds->n && !ret; i++)
-		ret = hold_add(rec, st, &holds->v[i], err);
-	sqlite3_finalize(st);
-	return ret;
-}
-
-/** vnx_recording_put_sources() - replaces the sources. Errors as ..._add_samples(). */
-int vnx_recording_put_sources(struct vnx_recording *rec, const struct vnx_source_states *states,
-			      struct vnx_err *err)
-{
-	sqlite3_stmt *st = NULL;
-	int ret = tx_begin(rec, err);
-
-	if (!ret)
-		ret = rec_exec(rec, "DELETE FROM source", "replacing sources", err);
-	if (!ret)
-		ret = rec_prepare(rec, &st, "INSERT INTO source(name, why) VALUES(?1, ?2)", err);
-	for (size_t i = 0; i < states->n && !ret; i++) {
-		bind_text(st, 1, states->v[i].name);
-		bind_text(st, 2, states->v[i].why);
-		ret = write_row(rec, st, "writing sources", err);
-	}
-	sqlite3_finalize(st);
 	return ret;
 }
 
@@ -643,17 +588,18 @@ int vnx_recording_put_sources(struct vnx_recording *rec, const struct vnx_source
 int vnx_recording_add_lines(struct vnx_recording *rec, const struct vnx_load_lines *lines,
 			    size_t from, struct vnx_err *err)
 {
-	int ret = tx_begin(rec, err);
+	int ret = rec_tx_begin(rec, err);
 
 	if (!ret && !rec->add_line)
 		ret = rec_prepare(rec, &rec->add_line,
 				  "INSERT OR REPLACE INTO load_line VALUES(?1, ?2, ?3)", err);
 	for (size_t i = from; i < lines->n && !ret; i++) {
 		sqlite3_bind_int64(rec->add_line, 1, (sqlite3_int64)i);
-		bind_text(rec->add_line, 3, lines->v[i].text);
-		ret = bind_u64(rec, rec->add_line, 2, lines->v[i].arrival_ns, "a line's time", err);
+		rec_bind_text(rec->add_line, 3, lines->v[i].text);
+		ret = rec_bind_u64(rec, rec->add_line, 2, lines->v[i].arrival_ns, "a line's time",
+				   err);
 		if (!ret)
-			ret = write_row(rec, rec->add_line, "writing the load's output", err);
+			ret = rec_write_row(rec, rec->add_line, "writing the load's output", err);
 	}
 	return ret;
 }
@@ -666,8 +612,8 @@ static int vm_add(struct vnx_recording *rec, sqlite3_stmt *st, const struct vnx_
 	int ret = -ENOMEM;
 
 	if (doc) {
-		bind_text(st, 1, doc);
-		ret = write_row(rec, st, "writing a virtual machine", err);
+		rec_bind_text(st, 1, doc);
+		ret = rec_write_row(rec, st, "writing a virtual machine", err);
 	}
 	free(doc);
 	json_decref(json);
@@ -678,7 +624,7 @@ static int vm_add(struct vnx_recording *rec, sqlite3_stmt *st, const struct vnx_
 int vnx_recording_put_vms(struct vnx_recording *rec, const struct vnx_vms *vms, struct vnx_err *err)
 {
 	sqlite3_stmt *st = NULL;
-	int ret = tx_begin(rec, err);
+	int ret = rec_tx_begin(rec, err);
 
 	if (!ret)
 		ret = rec_exec(rec, "DELETE FROM vm", "replacing virtual machines", err);
@@ -696,20 +642,20 @@ static int hook_add(struct vnx_recording *rec, sqlite3_stmt *hook, sqlite3_stmt 
 	int ret;
 
 	sqlite3_bind_int64(hook, 1, (sqlite3_int64)seq);
-	bind_text(hook, 2, vnx_metric_name(h->metric));
-	bind_text(hook, 3, h->hook);
-	bind_text(hook, 4, h->note);
-	ret = bind_u64(rec, hook, 5, h->since_ns, "a hook's start", err);
+	rec_bind_text(hook, 2, vnx_metric_name(h->metric));
+	rec_bind_text(hook, 3, h->hook);
+	rec_bind_text(hook, 4, h->note);
+	ret = rec_bind_u64(rec, hook, 5, h->since_ns, "a hook's start", err);
 	if (!ret)
-		ret = bind_u64(rec, hook, 6, h->until_ns, "a hook's end", err);
+		ret = rec_bind_u64(rec, hook, 6, h->until_ns, "a hook's end", err);
 	if (!ret)
-		ret = write_row(rec, hook, "writing hooks", err);
+		ret = rec_write_row(rec, hook, "writing hooks", err);
 	for (size_t i = 0; i < h->refused.n && !ret; i++) {
 		sqlite3_bind_int64(refusal, 1, (sqlite3_int64)seq);
-		bind_text(refusal, 2, h->refused.v[i].hook);
-		bind_text(refusal, 3, h->refused.v[i].why);
+		rec_bind_text(refusal, 2, h->refused.v[i].hook);
+		rec_bind_text(refusal, 3, h->refused.v[i].why);
 		sqlite3_bind_int(refusal, 4, h->refused.v[i].later);
-		ret = write_row(rec, refusal, "writing refused hooks", err);
+		ret = rec_write_row(rec, refusal, "writing refused hooks", err);
 	}
 	return ret;
 }
@@ -719,7 +665,7 @@ int vnx_recording_put_hooks(struct vnx_recording *rec, const struct vnx_hooks *h
 			    struct vnx_err *err)
 {
 	sqlite3_stmt *hook = NULL, *refusal = NULL;
-	int ret = tx_begin(rec, err);
+	int ret = rec_tx_begin(rec, err);
 
 	if (!ret)
 		ret = rec_exec(rec, "DELETE FROM hook; DELETE FROM refusal", "replacing hooks",
@@ -747,7 +693,7 @@ int vnx_recording_put_hooks(struct vnx_recording *rec, const struct vnx_hooks *h
  */
 int vnx_recording_commit(struct vnx_recording *rec, struct vnx_err *err)
 {
-	int ret = tx_begin(rec, err);
+	int ret = rec_tx_begin(rec, err);
 	int rc;
 
 	if (ret)
@@ -760,7 +706,7 @@ int vnx_recording_commit(struct vnx_recording *rec, struct vnx_err *err)
 		sqlite3_exec(rec->db, "ROLLBACK", NULL, NULL, NULL);
 	}
 	rec->in_tx = !sqlite3_get_autocommit(rec->db);
-	return ret ? ret : tx_begin(rec, err);
+	return ret ? ret : rec_tx_begin(rec, err);
 }
 
 /* Closing */

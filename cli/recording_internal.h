@@ -51,4 +51,14 @@ char *rec_safe_path(const char *path);
 /* Settings that every connection of ours wants. */
 void rec_configure(sqlite3 *db);
 
+/* Opens the transaction if none is; the errno of an earlier failed write. */
+int rec_tx_begin(struct vnx_recording *rec, struct vnx_err *err) VNX_MUST_CHECK;
+/* Steps a statement that gives no rows, and makes it ready for the next use. */
+int rec_write_row(struct vnx_recording *rec, sqlite3_stmt *st, const char *doing,
+		  struct vnx_err *err) VNX_MUST_CHECK;
+/* -ERANGE where @v is more than SQLite's integers hold; @what names it. */
+int rec_bind_u64(struct vnx_recording *rec, sqlite3_stmt *st, int at, uint64_t v, const char *what,
+		 struct vnx_err *err) VNX_MUST_CHECK;
+void rec_bind_text(sqlite3_stmt *st, int at, const char *text); /* NULL is "" */
+
 #endif

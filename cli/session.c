@@ -320,6 +320,9 @@ static int start(struct session *s, struct vnx_err *err)
 		ret = scan(s, vnx_clock_mono(), err);
 	if (!ret)
 		ret = vnx_evidence_open(&s->evidence, s->conf->without, s->conf->n_without, err);
+	/* The first reading opens files and finds sockets: it takes longest and yields nothing yet. */
+	if (!ret)
+		ret = read_evidence(s, err);
 	if (ret)
 		return ret;
 	fill_facts(s);
@@ -328,8 +331,6 @@ static int start(struct session *s, struct vnx_err *err)
 		ret = vnx_tapstats_open(&s->taps, err);
 	if (!ret)
 		ret = vnx_tapstats_read(s->taps, vnx_host_vms(s->host), &s->samples, err);
-	if (!ret)
-		ret = read_evidence(s, err);
 	if (!ret)
 		ret = write_vms(s, err);
 	if (!ret)
