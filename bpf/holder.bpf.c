@@ -127,7 +127,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 
 	if (!s)
 		return 0;
-	if (!s->by.before || now_ns - s->since_ns > s->longest_ns) {
+	/* The first switch on this CPU tells an end without a begin. */
+	if (s->since_ns && now_ns - s->since_ns > s->longest_ns) {
 		s->longest_ns = now_ns - s->since_ns;
 		s->by.before = prev->tgid;
 		bpf_probe_read_kernel(s->by.comm, sizeof(s->by.comm), prev->comm);

@@ -20,7 +20,7 @@
 struct group {
 	char *path; /* below the root, "" for the root itself */
 	uint32_t parent;
-	int fd;         /* its cpu.stat, -1: it has none */
+	int fd;         /* its cpu.stat, -1: not open */
 	uint64_t ns;    /* throttled so far, it and all above it */
 	uint64_t at_ns; /* as of */
 };
@@ -115,15 +115,13 @@ static bool group_path(const struct quota *q, uint32_t tid, char path[PATH_MAX /
 
 static int add_group(struct quota *q, const char *path, uint32_t parent, uint32_t *out)
 {
-	VNX_CLEANUP_FREE char *file = vnx_asprintf("%s%s/cpu.stat", q->root, path);
 	struct group g = { .path = strdup(path), .parent = parent, .fd = -1 };
 
-	if (!file || !g.path || vnx_vec_push(&q->groups, g)) {
+	if (!g.path || vnx_vec_push(&q->groups, g)) {
 		free(g.path);
 		return -ENOMEM;
 	}
 	*out = (uint32_t)q->groups.n - 1;
-	q->groups.v[*out].fd = open(file, O_RDONLY | O_CLOEXEC);
 	return 0;
 }
 
@@ -152,6 +150,27 @@ static int intern_group(struct quota *q, char *path, uint32_t *out)
 	return add_group(q, path, parent, out);
 }
 
+static void close_group(struct group *g)
+{
+	if (g->fd >= 0)
+		close(g->fd);
+	g->fd = -1;
+}
+
+/* What cpu.stat says, into @buf. A group that was removed and made again has a new file. */
+static bool read_group(const struct quota *q, struct group *g, char *buf, size_t size)
+{
+	VNX_CLEANUP_FREE char *file = NULL;
+
+	if (g->fd >= 0 && vnx_evidence_pread(g->fd, buf, size) > 0)
+		return true;
+	close_group(g);
+	file = vnx_asprintf("%s%s/cpu.stat", q->root, g->path);
+	if (file)
+		g->fd = open(file, O_RDONLY | O_CLOEXEC);
+	return g->fd >= 0 && vnx_evidence_pread(g->fd, buf, size) > 0;
+}
+
 /* Throttled ns of a group and all above it; each is read once a reading. */
 static uint64_t group_ns(struct quota *q, uint32_t i, uint64_t now_ns)
 {
@@ -164,7 +183,7 @@ static uint64_t group_ns(struct quota *q, uint32_t i, uint64_t now_ns)
 		return g->ns;
 	g->at_ns = now_ns;
 	g->ns = g->parent == NO_GROUP ? 0 : group_ns(q, g->parent, now_ns);
-	if (g->fd < 0 || vnx_evidence_pread(g->fd, buf, sizeof(buf)) <= 0)
+	if (!read_group(q, g, buf, sizeof(buf)))
 		return g->ns;
 	at = strstr(buf, key);
 	if (at && sscanf(at + strlen(key), "%" SCNu64, &n) == 1)
@@ -223,6 +242,10 @@ static int quota_read(void *src, const struct vnx_scene *scene, const struct vnx
 	for (size_t i = 0; i < q->threads.n; i++)
 		if (read_thread(q, &q->threads.v[i], scene->now_ns, out))
 			return -ENOMEM;
+	/* VMs come and go: files of groups that nobody is in are not kept open. */
+	for (size_t i = 0; i < q->groups.n; i++)
+		if (q->groups.v[i].at_ns != scene->now_ns)
+			close_group(&q->groups.v[i]);
 	return 0;
 }
 
@@ -231,8 +254,7 @@ static void quota_close(void *src)
 	struct quota *q = src;
 
 	for (size_t i = 0; i < q->groups.n; i++) {
-		if (q->groups.v[i].fd >= 0)
-			close(q->groups.v[i].fd);
+		close_group(&q->groups.v[i]);
 		free(q->groups.v[i].path);
 	}
 	free(q->groups.v);
