@@ -156,15 +156,24 @@ static const struct vnx_cause_rule *choose(struct vnx_judge *j)
 	return best;
 }
 
+/* Half of the time or more; or of what has no natural bound, more than twice what it was. */
+static bool is_high(const struct vnx_evidence *e)
+{
+	enum vnx_unit unit = vnx_metric_info(e->metric)->unit;
+
+	if ((unit == VNX_NS || unit == VNX_PPM) && e->after >= 0.5)
+		return true;
+	return e->after > 2 * e->before + 1e-9; /* never of what was not measured */
+}
+
 /* Of @list those that were measured; against: only where they are high. */
 static int put_metrics(const struct vnx_judge *j, const enum vnx_metric *list, bool against,
 		       struct vnx_degradation *d)
 {
 	for (size_t i = 0; i < VNX_TELLS_MAX && list[i] != VNX_LOST; i++) {
 		struct vnx_evidence e = { list[i], j->b[list[i]], j->a[list[i]] };
-		bool high = e.after >= 0.5 || (isnan(e.before) ? 0 : e.after > 2 * e.before + 1e-9);
 
-		if ((isnan(e.before) && isnan(e.after)) || (against && !high))
+		if ((isnan(e.before) && isnan(e.after)) || (against && !is_high(&e)))
 			continue;
 		if (against ? vnx_vec_push(&d->against, e) : vnx_vec_push(&d->evidence, e))
 			return -ENOMEM;

@@ -9,6 +9,9 @@
 
 #include <math.h>
 
+/* Below what names a cause: all speaks for it, but what would decide was not measured. */
+#define SUSPECTED 0.45
+
 /* 0 below @lo, 1 above @hi, a straight line between; what was not measured is 0. */
 static double ramp(double x, double lo, double hi)
 {
@@ -160,12 +163,20 @@ static double contention_score(const struct vnx_judge *j)
 	return waiting_score(j) * others_part(j);
 }
 
+/* There is a worker, and whether it waited was not measured. */
+static bool worker_is_unseen(const struct vnx_judge *j)
+{
+	return vnx_backend_has_worker(j->c->f->vm.backend) && isnan(j->a[VNX_VHOST_RUNQ_WAIT]);
+}
+
 static double vcpu_score(const struct vnx_judge *j)
 {
 	double wait = ramp(rise(j, VNX_VCPU_RUNQ_WAIT), 0.05, 0.15);
 	double quota = ramp(rise(j, VNX_VCPU_THROTTLED), 0.02, 0.1);
 
-	return fmax(wait, quota) * (1 - fmax(waiting_score(j), throttled_score(j)));
+	double s = fmax(wait, quota) * (1 - fmax(waiting_score(j), throttled_score(j)));
+
+	return worker_is_unseen(j) ? fmin(s, SUSPECTED) : s;
 }
 
 static double saturated_score(const struct vnx_judge *j)
@@ -202,9 +213,12 @@ static double path_score(const struct vnx_judge *j)
 	double taps =
 		fmax(or0(rise_per_packet(j, VNX_TX_DROPS)), or0(rise_per_packet(j, VNX_RX_DROPS)));
 
-	return ramp(loss_share(j), 1e-4, 1e-3) * (1 - link_score(j)) *
-	       (1 - ramp(taps, 1e-5, 1e-4)) *
-	       (1 - ramp(rise_per_packet(j, VNX_SOFTNET_DROPS), 1e-5, 1e-4));
+	double s = ramp(loss_share(j), 1e-4, 1e-3) * (1 - link_score(j)) *
+		   (1 - ramp(taps, 1e-5, 1e-4)) *
+		   (1 - ramp(rise_per_packet(j, VNX_SOFTNET_DROPS), 1e-5, 1e-4));
+
+	/* Lost beyond the host is what no queue of this host dropped. */
+	return isnan(j->a[VNX_QDISC_DROPS]) ? fmin(s, SUSPECTED) : s;
 }
 
 /* Ends */
@@ -247,8 +261,8 @@ static double emulated_score(const struct vnx_judge *j)
 
 	if (b != VNX_BACKEND_QEMU && b != VNX_BACKEND_EMULATED)
 		return 0;
-	/* It cannot be what changed within a run; but it is dear enough to be told. */
-	return j->c->baseline && vnx_backend_has_worker(j->c->baseline->backend) ? 1 : 0.55;
+	/* It cannot be what changed within a run; but it is dear enough to be told beside. */
+	return j->c->baseline && vnx_backend_has_worker(j->c->baseline->backend) ? 1 : SUSPECTED;
 }
 
 /* All other places were looked at, and nothing is the matter there. */
@@ -256,6 +270,8 @@ static bool all_measured(const struct vnx_judge *j)
 {
 	return !j->c->tap && !isnan(j->a[VNX_VHOST_RUNQ_WAIT]) &&
 	       !isnan(j->a[VNX_VCPU_RUNQ_WAIT]) && !isnan(j->a[VNX_QDISC_DROPS]) &&
+	       (!isnan(j->a[VNX_LOAD_OOO]) || !isnan(j->a[VNX_LOAD_RETRANS]) ||
+		!isnan(j->a[VNX_LOAD_LOST])) &&
 	       (receives_here(j) || !isnan(j->a[VNX_LOAD_BUSY]));
 }
 
@@ -332,16 +348,18 @@ static char *throttled_advice(const struct vnx_judge *j)
 
 static char *vcpu_finding(const struct vnx_judge *j)
 {
-	if (rise(j, VNX_VCPU_THROTTLED) > 0.02)
-		return vnx_asprintf("A CPU quota held the vCPUs back for %.0f %% of the time, "
-				    "%.0f %% before; the vhost thread waited for %.0f %%.",
-				    percent(j->a[VNX_VCPU_THROTTLED]),
-				    percent(j->b[VNX_VCPU_THROTTLED]),
-				    percent(j->a[VNX_VHOST_RUNQ_WAIT]));
-	return vnx_asprintf("The vCPUs could run but had no CPU for %.0f %% of the time, %.0f %% "
-			    "before; the vhost thread waited for %.0f %%, %.0f %% before.",
-			    percent(j->a[VNX_VCPU_RUNQ_WAIT]), percent(j->b[VNX_VCPU_RUNQ_WAIT]),
-			    percent(j->a[VNX_VHOST_RUNQ_WAIT]), percent(j->b[VNX_VHOST_RUNQ_WAIT]));
+	bool quota = rise(j, VNX_VCPU_THROTTLED) > 0.02;
+	enum vnx_metric m = quota ? VNX_VCPU_THROTTLED : VNX_VCPU_RUNQ_WAIT;
+	VNX_CLEANUP_FREE char *worker = vnx_asprintf(
+		"; the vhost thread waited for %.0f %%, %.0f %% before",
+		percent(j->a[VNX_VHOST_RUNQ_WAIT]), percent(j->b[VNX_VHOST_RUNQ_WAIT]));
+
+	if (!worker)
+		return NULL;
+	return vnx_asprintf(
+		"%s for %.0f %% of the time, %.0f %% before%s.",
+		quota ? "A CPU quota held the vCPUs back" : "The vCPUs could run but had no CPU",
+		percent(j->a[m]), percent(j->b[m]), isnan(j->a[VNX_VHOST_RUNQ_WAIT]) ? "" : worker);
 }
 
 static char *vcpu_advice(const struct vnx_judge *j)

@@ -201,6 +201,74 @@ static void unknown_is_said(void **state)
 	is_cause(&r, VNX_CAUSE_UNKNOWN);
 }
 
+static void without(enum vnx_metric m, const struct level *levels, size_t n, enum vnx_cause next)
+{
+	struct vnx_diagnosis *dg;
+	struct run r;
+
+	run_make(&r, levels, n);
+	r.in[0].series[m] = NULL;
+	is_cause(&r, VNX_CAUSE_UNKNOWN);
+	dg = diagnose(&r);
+	assert_true(dg->vms.v[0].degradations.v[0].alternatives.n > 0);
+	assert_int_equal(dg->vms.v[0].degradations.v[0].alternatives.v[0].cause, next);
+	vnx_diagnosis_free(dg);
+}
+
+/* All speaks for it, but what would decide was not measured: told beside, not named. */
+static void suspicion_is_no_name(void **state)
+{
+	const struct level lost[] = { { VNX_LOAD_OOO, 0, 40 }, { VNX_VHOST_RUN, 0.4, 0.2 } };
+	const struct level starved[] = { { VNX_VCPU_RUNQ_WAIT, 0.1, 0.5 },
+					 { VNX_VHOST_RUN, 0.4, 0.2 } };
+	const struct level less[] = { { VNX_VHOST_RUN, 0.4, 0.2 } };
+	struct vnx_diagnosis *dg;
+	struct run r;
+
+	without(VNX_QDISC_DROPS, lost, 2, VNX_CAUSE_PATH_LOSS);
+	without(VNX_VHOST_RUNQ_WAIT, starved, 2, VNX_CAUSE_VCPU_STARVED);
+	/* nothing lost is known only where losses were looked at */
+	run_make(&r, less, 1);
+	r.in[0].series[VNX_LOAD_OOO] = NULL;
+	is_cause(&r, VNX_CAUSE_UNKNOWN);
+	/* QEMU moved the packets before the fall too */
+	r.vms[0].backend = VNX_BACKEND_QEMU;
+	dg = diagnose(&r);
+	assert_int_equal(dg->vms.v[0].degradations.v[0].cause, VNX_CAUSE_UNKNOWN);
+	assert_int_equal(dg->vms.v[0].degradations.v[0].alternatives.v[0].cause,
+			 VNX_CAUSE_EMULATED_BACKEND);
+	vnx_diagnosis_free(dg);
+	/* without a worker none is spoken of */
+	run_make(&r, starved, 2);
+	r.vms[0].backend = VNX_BACKEND_QEMU;
+	r.in[0].series[VNX_VHOST_RUNQ_WAIT] = r.in[0].series[VNX_VHOST_RUN] = NULL;
+	is_cause(&r, VNX_CAUSE_VCPU_STARVED);
+	dg = diagnose(&r);
+	assert_null(strstr(dg->vms.v[0].degradations.v[0].finding, "vhost"));
+	vnx_diagnosis_free(dg);
+}
+
+/* What is as it was speaks against nothing. */
+static void against_is_what_rose(void **state)
+{
+	const struct level l[] = { { VNX_VHOST_RUNQ_WAIT, 0.05, 0.4 },
+				   { VNX_LOAD_RECVQ, 10e3, 10e3 },
+				   { VNX_QDISC_DROPS, 1, 9 },
+				   { VNX_HOST_IDLE, 0.6, 0.6 } };
+	const struct vnx_degradation *d;
+	struct vnx_diagnosis *dg;
+	struct run r;
+
+	run_make(&r, l, 4);
+	dg = diagnose(&r);
+	d = &dg->vms.v[0].degradations.v[0];
+	assert_int_equal(d->cause, VNX_CAUSE_CPU_CONTENTION);
+	assert_int_equal(d->against.n, 2);
+	assert_int_equal(d->against.v[0].metric, VNX_HOST_IDLE);
+	assert_int_equal(d->against.v[1].metric, VNX_QDISC_DROPS);
+	vnx_diagnosis_free(dg);
+}
+
 static void hold_add(struct vnx_holds *holds, int bin, uint32_t victim, uint32_t holder,
 		     const char *comm, double ms)
 {
@@ -288,9 +356,11 @@ static void baseline_tells(void **state)
 	vnx_diagnosis_free(dg);
 	for (int i = 0; i < BINS; i++)
 		r.series[VNX_THROUGHPUT][i] /= 3;
-	r.vms[0].backend = VNX_BACKEND_QEMU;
+	r.vms[0].backend = VNX_BACKEND_EMULATED;
+	r.vms[0].nic = "e1000";
 	is_cause(&r, VNX_CAUSE_EMULATED_BACKEND);
 	dg = diagnose(&r);
+	assert_non_null(strstr(dg->vms.v[0].degradations.v[0].advice, "e1000"));
 	assert_true(dg->vms.v[0].degradations.v[0].from_baseline);
 	assert_true(dg->vms.v[0].degradations.v[0].start_s == 0);
 	vnx_diagnosis_free(dg);
@@ -300,10 +370,11 @@ static void baseline_tells(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cpu_is_told_apart),   cmocka_unit_test(path_is_told_apart),
-		cmocka_unit_test(ends_are_told_apart), cmocka_unit_test(unknown_is_said),
-		cmocka_unit_test(offenders_are_named), cmocka_unit_test(own_core_is_throttling),
-		cmocka_unit_test(baseline_tells),
+		cmocka_unit_test(cpu_is_told_apart),    cmocka_unit_test(path_is_told_apart),
+		cmocka_unit_test(ends_are_told_apart),  cmocka_unit_test(unknown_is_said),
+		cmocka_unit_test(offenders_are_named),  cmocka_unit_test(own_core_is_throttling),
+		cmocka_unit_test(baseline_tells),       cmocka_unit_test(suspicion_is_no_name),
+		cmocka_unit_test(against_is_what_rose),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,7 +277,8 @@ static void still_counters_are_refused(void **state)
 	}
 }
 
-static void emulation_is_a_cause_and_a_note(void **state)
+/* It was there before the fall: a suspicion, until an earlier run with vhost says otherwise. */
+static void emulation_is_a_suspicion_and_a_note(void **state)
 {
 	static const double half[8] = { 1e8, 1e8, 1e8, 1e8, 5e7, 5e7, 5e7, 5e7 };
 	struct vnx_diagnosis *dg;
@@ -287,8 +288,10 @@ static void emulation_is_a_cause_and_a_note(void **state)
 	r.vm.backend = VNX_BACKEND_EMULATED;
 	r.vm.nic = "e1000";
 	dg = diagnose(&r, &plain);
-	assert_int_equal(dg->vms.v[0].degradations.v[0].cause, VNX_CAUSE_EMULATED_BACKEND);
-	assert_non_null(strstr(dg->vms.v[0].degradations.v[0].advice, "e1000"));
+	assert_int_equal(dg->vms.v[0].degradations.v[0].cause, VNX_CAUSE_UNKNOWN);
+	assert_int_equal(dg->vms.v[0].degradations.v[0].alternatives.n, 1);
+	assert_int_equal(dg->vms.v[0].degradations.v[0].alternatives.v[0].cause,
+			 VNX_CAUSE_EMULATED_BACKEND);
 	assert_non_null(strstr(dg->vms.v[0].why, "QEMU moves the packets itself"));
 	vnx_diagnosis_free(dg);
 	run_make(&r, level, 0.05, 5);
@@ -527,7 +530,7 @@ int main(void)
 		cmocka_unit_test(load_start_and_stop_are_no_falls),
 		cmocka_unit_test(tap_says_what_it_cannot_know),
 		cmocka_unit_test(still_counters_are_refused),
-		cmocka_unit_test(emulation_is_a_cause_and_a_note),
+		cmocka_unit_test(emulation_is_a_suspicion_and_a_note),
 		cmocka_unit_test(artefacts_are_no_degradation),
 		cmocka_unit_test(too_little_is_undetermined),
 		cmocka_unit_test(wandering_is_not_healthy),
