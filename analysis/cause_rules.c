@@ -185,7 +185,7 @@ static double saturated_score(const struct vnx_judge *j)
 	double more = rise(j, VNX_VHOST_RUN);
 
 	/* As often as it runs all it can, it was not so before. */
-	return ramp(run + wait, 0.85, 0.95) * ramp(run, 0.6, 0.75) * ramp(more, 0.02, 0.08) *
+	return ramp(run + wait, 0.8, 0.92) * ramp(run, 0.6, 0.75) * ramp(more, 0.02, 0.08) *
 	       (1 - fmax(waiting_score(j), throttled_score(j)));
 }
 

@@ -4,6 +4,7 @@
  * other series did meanwhile.
  */
 #include "analysis/diagnose_parts.h"
+#include "analysis/witness.h"
 
 #include <math.h>
 
@@ -35,6 +36,68 @@ struct fall {
 static struct vnx_change_conf change_conf(const struct vnx_case *c)
 {
 	return (struct vnx_change_conf){ c->conf->min_bins, c->conf->min_effect, VNX_P_MAX };
+}
+
+/* What does harm when it rises: the metrics that causes are told by. */
+static const enum vnx_metric harms[] = {
+	VNX_VHOST_RUNQ_WAIT, VNX_VHOST_THROTTLED,  VNX_VCPU_RUNQ_WAIT, VNX_VCPU_THROTTLED,
+	VNX_VHOST_RUN,       VNX_QDISC_OVERLIMITS, VNX_QDISC_DROPS,    VNX_QDISC_BACKLOG,
+	VNX_LOAD_RECVQ,      VNX_LOAD_STOPPED,     VNX_LOAD_RWND,      VNX_LOAD_OOO,
+	VNX_LOAD_RETRANS,    VNX_TX_KICK,
+};
+
+/* Those that were measured, into @w; returns how many. */
+static size_t witnesses_call(const struct vnx_case *c, struct vnx_witness *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(harms); i++) {
+		const double *x = c->f->series[harms[i]];
+
+		if (x && vnx_metric_can_move(&c->f->vm, harms[i]))
+			w[n++] = (struct vnx_witness){ x,
+						       vnx_metric_info(harms[i])->unit == VNX_NS };
+	}
+	return n;
+}
+
+/* Adds to the changes in [from, to), which @out holds alone, the falls that have a witness. */
+static int witnessed_add(const struct vnx_case *c, size_t from, size_t to, struct vnx_changes *out)
+{
+	struct vnx_witness w[VNX_ARRAY_SIZE(harms)];
+	size_t n = witnesses_call(c, w);
+
+	for (size_t i = 0; n && i <= out->n;) {
+		size_t a = i ? out->v[i - 1].at : from, b = i < out->n ? out->v[i].at : to;
+		struct vnx_change fall;
+		int ret = vnx_witness_find(c->f->series[VNX_THROUGHPUT], a, b, w, n, VNX_P_MAX,
+					   &fall);
+
+		if (ret < 0 || (ret && vnx_vec_push(out, fall)))
+			return -ENOMEM;
+		if (!ret) {
+			i++;
+			continue;
+		}
+		memmove(out->v + i + 1, out->v + i, (out->n - 1 - i) * sizeof(*out->v));
+		out->v[i] = fall;
+		if (i)
+			out->v[i - 1].after = fall.before;
+		if (i + 1 < out->n)
+			out->v[i + 1].before = fall.after;
+	}
+	return 0;
+}
+
+/* Changes of level within bins [from, to); their places count from bin 0. */
+static int changes_find(const struct vnx_case *c, size_t from, size_t to, struct vnx_changes *out)
+{
+	const struct vnx_change_conf conf = change_conf(c);
+	int err = vnx_segment(c->f->series[VNX_THROUGHPUT] + from, to - from, &conf, out);
+
+	for (size_t i = 0; i < out->n; i++)
+		out->v[i].at += from;
+	return err ? err : witnessed_add(c, from, to, out);
 }
 
 /* Low alarms of the online detector over the whole series. */
@@ -108,15 +171,12 @@ static size_t level_end(const struct vnx_case *c, size_t i)
 /* Does the segmentation of bins [from, to) alone report this fall? 1, 0 or -ENOMEM. */
 static int prefix_tells(const struct vnx_case *c, const struct fall *f, size_t from, size_t to)
 {
-	const struct vnx_change_conf conf = change_conf(c);
 	struct vnx_changes seen = { 0 };
-	int ret = vnx_segment(c->f->series[VNX_THROUGHPUT] + from, to - from, &conf, &seen);
+	int ret = changes_find(c, from, to, &seen);
 
-	for (size_t i = 0; !ret && i < seen.n; i++) {
-		seen.v[i].at += from;
-		ret = is_fall(c, &seen.v[i], i + 1 < seen.n ? from + seen.v[i + 1].at : to) &&
+	for (size_t i = 0; !ret && i < seen.n; i++)
+		ret = is_fall(c, &seen.v[i], i + 1 < seen.n ? seen.v[i + 1].at : to) &&
 		      means_fall(c, f, seen.v[i].at, seen.v[i].uncertainty);
-	}
 	free(seen.v);
 	return ret;
 }
@@ -348,13 +408,12 @@ static int falls_add(struct vnx_case *c, const struct alarms *alarms, const stru
 
 int vnx_case_degrade(struct vnx_case *c)
 {
-	const struct vnx_change_conf conf = change_conf(c);
 	const double *y = c->f->series[VNX_THROUGHPUT];
 	struct alarms alarms = { 0 };
 	struct vnx_ramps ramps = { 0 };
 	int err;
 
-	err = vnx_segment(y, c->grid->n, &conf, &c->changes);
+	err = changes_find(c, 0, c->grid->n, &c->changes);
 	if (!err)
 		err = vnx_ramps_find(y, c->grid->n, &c->changes, c->conf->min_bins, &ramps);
 	if (!err)
