@@ -147,13 +147,29 @@ static double others_part(const struct vnx_judge *j)
 	return ramp(j->worker.other / all, 0.1, 0.3);
 }
 
+/*
+ * How much of the fall the worker's new waiting explains: of the time more that each bit takes,
+ * what it waits more for each.
+ */
+static double wait_part(const struct vnx_judge *j)
+{
+	double slower = 1 / j->a[VNX_THROUGHPUT] - 1 / j->b[VNX_THROUGHPUT];
+	double waits = j->a[VNX_VHOST_RUNQ_WAIT] / j->a[VNX_THROUGHPUT] -
+		       or0(j->b[VNX_VHOST_RUNQ_WAIT]) / j->b[VNX_THROUGHPUT];
+
+	if (!(j->a[VNX_THROUGHPUT] > 0)) /* nothing at all gets through */
+		return j->a[VNX_VHOST_RUNQ_WAIT];
+	return waits / slower;
+}
+
 /* The worker waits, and no quota or core of its own VM keeps it: whoever has the CPU. */
 static double waiting_score(const struct vnx_judge *j)
 {
 	double wait = rise(j, VNX_VHOST_RUNQ_WAIT);
 	double demand = j->a[VNX_VHOST_RUNQ_WAIT] + j->a[VNX_VHOST_RUN];
 	double starved = demand > 0 ? j->a[VNX_VHOST_RUNQ_WAIT] / demand : 0;
-	double s = ramp(wait, 0.02, 0.08) * ramp(starved, 0.05, 0.15);
+	double s =
+		ramp(wait, 0.02, 0.08) * ramp(starved, 0.05, 0.15) * ramp(wait_part(j), 0.2, 0.45);
 
 	return s * (1 - ramp(quota_part(j), 0.3, 0.7)) * (1 - throttled_score(j));
 }
@@ -242,7 +258,7 @@ static double receiver_score(const struct vnx_judge *j)
 	return fmax(window, fmax(queue, stopped));
 }
 
-/* More kicks with far less in each, and more packets: those are the small ones. */
+/* More kicks with far less in each, and no fewer packets: those are the small ones. */
 static double storm_score(const struct vnx_judge *j)
 {
 	enum vnx_metric kick = isnan(j->a[VNX_TX_KICK]) ? VNX_HANDLE_TX : VNX_TX_KICK;
@@ -250,8 +266,8 @@ static double storm_score(const struct vnx_judge *j)
 	double was = j->b[kick] > 0 ? j->b[VNX_TX_BYTES] / j->b[kick] : NAN;
 	double is = j->a[kick] > 0 ? j->a[VNX_TX_BYTES] / j->a[kick] : NAN;
 
-	return ramp(more, 1.3, 1.8) * ramp(was / is, 2, 4) *
-	       ramp(j->a[VNX_TX_PACKETS] / j->b[VNX_TX_PACKETS], 1.15, 1.35) *
+	return ramp(more, 1.2, 1.6) * ramp(was / is, 2, 4) *
+	       ramp(j->a[VNX_TX_PACKETS] / j->b[VNX_TX_PACKETS], 0.9, 1.1) *
 	       (1 - saturated_score(j));
 }
 

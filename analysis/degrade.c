@@ -40,10 +40,10 @@ static struct vnx_change_conf change_conf(const struct vnx_case *c)
 
 /* What does harm when it rises: the metrics that causes are told by. */
 static const enum vnx_metric harms[] = {
-	VNX_VHOST_RUNQ_WAIT, VNX_VHOST_THROTTLED,  VNX_VCPU_RUNQ_WAIT, VNX_VCPU_THROTTLED,
-	VNX_VHOST_RUN,       VNX_QDISC_OVERLIMITS, VNX_QDISC_DROPS,    VNX_QDISC_BACKLOG,
-	VNX_LOAD_RECVQ,      VNX_LOAD_STOPPED,     VNX_LOAD_RWND,      VNX_LOAD_OOO,
-	VNX_LOAD_RETRANS,    VNX_TX_KICK,
+	VNX_VHOST_RUNQ_WAIT, VNX_VHOST_THROTTLED,  VNX_VCPU_RUNQ_WAIT,  VNX_VCPU_THROTTLED,
+	VNX_VHOST_RUN,       VNX_QDISC_OVERLIMITS, VNX_QDISC_DROPS,     VNX_QDISC_BACKLOG,
+	VNX_LOAD_RECVQ,      VNX_LOAD_STOPPED,     VNX_LOAD_RWND,       VNX_LOAD_OOO,
+	VNX_LOAD_RETRANS,    VNX_TX_KICK,          VNX_VHOST_WITH_VCPU,
 };
 
 /* Those that were measured, into @w; returns how many. */
