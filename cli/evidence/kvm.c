@@ -481,20 +481,29 @@ static int read_machine(struct kvm *k, struct machine *m, uint64_t now_ns,
 	return emit_sleep(m, &moves, now_ns, out);
 }
 
-static int kvm_read(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
-		    struct vnx_err *err)
+int vnx_kvm_read_now(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
+		     struct vnx_err *err)
 {
 	struct kvm *k = src;
-	uint64_t cpu_ns;
 	int ret = 0;
 
-	if (!vnx_pace_due(&k->pace, scene->now_ns))
-		return 0;
-	cpu_ns = vnx_pace_cpu_ns();
 	if (sync_machines(k, scene->vms) || scan_folders(k, scene->now_ns))
 		return -ENOMEM;
 	for (size_t i = 0; i < k->machines.n && !ret; i++)
 		ret = read_machine(k, &k->machines.v[i], scene->now_ns, out, err);
+	return ret;
+}
+
+static int kvm_read(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
+		    struct vnx_err *err)
+{
+	struct kvm *k = src;
+	uint64_t cpu_ns = vnx_pace_cpu_ns();
+	int ret;
+
+	if (!vnx_pace_due(&k->pace, scene->now_ns))
+		return 0;
+	ret = vnx_kvm_read_now(src, scene, out, err);
 	vnx_pace_spent(&k->pace, scene->now_ns, vnx_pace_cpu_ns() - cpu_ns);
 	return ret;
 }

@@ -6,5 +6,8 @@
 
 /* As the source's open(), with another place than /sys/kernel/debug. */
 int vnx_kvm_open_at(void **src, const char *debugfs, struct vnx_err *err) VNX_MUST_CHECK;
+/* As its read(), however short ago the last one was. */
+int vnx_kvm_read_now(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
+		     struct vnx_err *err) VNX_MUST_CHECK;
 
 #endif

@@ -8,22 +8,20 @@
 #include <unistd.h>
 
 #include "cli/evidence/numa.h"
-#include "cli/evidence/threads.h"
 
 #define NODES "/sys/devices/system/node"
 #define MAX_CPUS 4096
 #define MAX_NODES 1024 /* CONFIG_NODES_SHIFT is 10 at most */
-#define NO_NODE (-1)
 
 struct numa {
 	struct vnx_threads threads;
-	int16_t node[MAX_CPUS]; /* of a CPU; NO_NODE */
+	uint32_t node[MAX_CPUS]; /* of a CPU, or VNX_NO_NODE */
 	struct vnx_pace pace;
 	uint64_t read_ns; /* of the last reading, 0: none yet */
 };
 
 /* "0-3,8\n" (Documentation/ABI/stable/sysfs-devices-node); true where a CPU is in it. */
-static bool parse_list(struct numa *nu, const char *list, int16_t node)
+static bool parse_list(struct numa *nu, const char *list, uint32_t node)
 {
 	unsigned first, last;
 	bool any = false;
@@ -48,10 +46,10 @@ static unsigned read_nodes(struct numa *nu, const char *path)
 	char name[PATH_MAX], buf[4096];
 	unsigned nodes = 0;
 
-	for (int16_t node = 0; node < MAX_NODES; node++) {
+	for (uint32_t node = 0; node < MAX_NODES; node++) {
 		VNX_CLEANUP_CLOSE int fd = -1;
 
-		snprintf(name, sizeof(name), "%s/node%d/cpulist", path, node);
+		snprintf(name, sizeof(name), "%s/node%u/cpulist", path, node);
 		fd = open(name, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0 && vnx_evidence_pread(fd, buf, sizeof(buf)) > 0)
 			nodes += parse_list(nu, buf, node);
@@ -66,7 +64,7 @@ int vnx_numa_open_at(void **src, const char *path, struct vnx_err *err)
 	if (!nu)
 		return -ENOMEM;
 	for (int i = 0; i < MAX_CPUS; i++)
-		nu->node[i] = NO_NODE;
+		nu->node[i] = VNX_NO_NODE;
 	if (read_nodes(nu, path) > 1) {
 		*src = nu;
 		return 0;
@@ -81,30 +79,33 @@ static int numa_open(void **src, struct vnx_err *err)
 	return vnx_numa_open_at(src, NODES, err);
 }
 
-static int node_of(const struct numa *nu, const struct vnx_thread *t)
+static uint32_t node_of(const struct numa *nu, const struct vnx_thread *t)
 {
 	int cpu = vnx_thread_last_cpu(t->tid);
 
-	return cpu >= 0 && cpu < MAX_CPUS ? nu->node[cpu] : NO_NODE;
+	return cpu >= 0 && cpu < MAX_CPUS ? nu->node[cpu] : VNX_NO_NODE;
 }
 
-/* The node of each thread was put into its group before. */
-static int read_worker(const struct numa *nu, const struct vnx_thread *w, uint64_t now_ns,
-		       const struct vnx_readings *out)
+int vnx_numa_emit(const struct vnx_threads *list, uint64_t from_ns, uint64_t to_ns,
+		  const struct vnx_readings *out)
 {
-	uint64_t vcpus = 0, far = 0;
+	for (size_t i = 0; i < list->n; i++) {
+		const struct vnx_thread *w = &list->v[i];
+		uint64_t vcpus = 0, far = 0;
 
-	for (size_t i = 0; i < nu->threads.n; i++) {
-		const struct vnx_thread *t = &nu->threads.v[i];
+		for (size_t j = 0; w->worker && w->group != VNX_NO_NODE && j < list->n; j++) {
+			const struct vnx_thread *t = &list->v[j];
 
-		if (t->worker || t->vm_pid != w->vm_pid || (int)t->group == NO_NODE)
-			continue;
-		vcpus++;
-		far += t->group != w->group;
+			if (t->worker || t->vm_pid != w->vm_pid || t->group == VNX_NO_NODE)
+				continue;
+			vcpus++;
+			far += t->group != w->group;
+		}
+		if (vcpus && vnx_evidence_emit(out, VNX_VHOST_FAR, w->tid, from_ns, to_ns,
+					       far * 1000000 / vcpus))
+			return -ENOMEM;
 	}
-	return vcpus ? vnx_evidence_emit(out, VNX_VHOST_FAR, w->tid, nu->read_ns, now_ns,
-					 far * 1000000 / vcpus)
-		     : 0;
+	return 0;
 }
 
 static int numa_read(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
@@ -118,13 +119,9 @@ static int numa_read(void *src, const struct vnx_scene *scene, const struct vnx_
 	if (vnx_threads_sync(&nu->threads, scene->vms))
 		return -ENOMEM;
 	for (size_t i = 0; i < nu->threads.n; i++)
-		nu->threads.v[i].group = (uint32_t)node_of(nu, &nu->threads.v[i]);
-	for (size_t i = 0; nu->read_ns && i < nu->threads.n; i++) {
-		const struct vnx_thread *w = &nu->threads.v[i];
-
-		if (w->worker && (int)w->group != NO_NODE && read_worker(nu, w, scene->now_ns, out))
-			return -ENOMEM;
-	}
+		nu->threads.v[i].group = node_of(nu, &nu->threads.v[i]);
+	if (nu->read_ns && vnx_numa_emit(&nu->threads, nu->read_ns, scene->now_ns, out))
+		return -ENOMEM;
 	nu->read_ns = scene->now_ns;
 	vnx_pace_spent(&nu->pace, scene->now_ns, vnx_pace_cpu_ns() - cpu_ns);
 	return 0;
