@@ -49,6 +49,19 @@ static const struct vnx_metric_info infos[VNX_METRIC_MAX] = {
 	[VNX_SOFTNET_DROPS] = { "softnet_drops", VNX_OF_HOST, VNX_COUNT },
 	[VNX_VHOST_TURN] = { "vhost_turn_us", VNX_OF_WORKER, VNX_LEVEL },
 	[VNX_LOAD_LOST] = { "load_lost", VNX_OF_LOAD, VNX_COUNT },
+	[VNX_EXIT_TOTAL] = { "exit_total", VNX_OF_VM, VNX_COUNT },
+	[VNX_EXIT_IO] = { "exit_io", VNX_OF_VM, VNX_COUNT },
+	[VNX_EXIT_MMIO] = { "exit_mmio", VNX_OF_VM, VNX_COUNT },
+	[VNX_EXIT_HALT] = { "exit_halt", VNX_OF_VM, VNX_COUNT },
+	[VNX_EXIT_IRQ] = { "exit_irq", VNX_OF_VM, VNX_COUNT },
+	[VNX_EXIT_IRQ_WINDOW] = { "exit_irq_window", VNX_OF_VM, VNX_COUNT },
+	[VNX_EXIT_SIGNAL] = { "exit_signal", VNX_OF_VM, VNX_COUNT },
+	[VNX_EXIT_HYPERCALL] = { "exit_hypercall", VNX_OF_VM, VNX_COUNT },
+	[VNX_EXIT_OTHER] = { "exit_other", VNX_OF_VM, VNX_COUNT },
+	[VNX_HALT_POLL] = { "halt_poll", VNX_OF_VM, VNX_NS },
+	[VNX_HALT_SLEEP] = { "halt_sleep", VNX_OF_VM, VNX_NS },
+	[VNX_HALT_POLL_HIT] = { "halt_poll_hit", VNX_OF_VM, VNX_PPM },
+	[VNX_VHOST_FAR] = { "vhost_far", VNX_OF_WORKER, VNX_PPM },
 };
 
 const struct vnx_metric_info *vnx_metric_info(enum vnx_metric metric)

@@ -59,6 +59,21 @@ enum vnx_metric {
 	VNX_LOAD_LOST,    /* datagrams that the load generator missed */
 	VNX_VHOST_TURN,   /* us from the worker's waking to its sleeping again, a mean */
 	VNX_SOFTNET_DROPS,   /* packets that the host's own receive backlog had no room for */
+
+	VNX_EXIT_TOTAL,      /* guest exits of all vCPUs, as KVM counts them; below, by reason */
+	VNX_EXIT_IO,         /* port access */
+	VNX_EXIT_MMIO,       /* memory-mapped access that the VMM has to serve; kicks are not */
+	VNX_EXIT_HALT,       /* the guest halted */
+	VNX_EXIT_IRQ,        /* an interrupt of the host */
+	VNX_EXIT_IRQ_WINDOW, /* the guest can take an interrupt again */
+	VNX_EXIT_SIGNAL, /* back to the VMM for a signal: follows an exit, is no reason of one */
+	VNX_EXIT_HYPERCALL,
+	VNX_EXIT_OTHER,    /* all others */
+	VNX_HALT_POLL,     /* halted vCPUs kept the CPU to poll for work, mean of the vCPUs */
+	VNX_HALT_SLEEP,    /* halted vCPUs slept, mean of the vCPUs */
+	VNX_HALT_POLL_HIT, /* share of the polls that work came in */
+	VNX_VHOST_FAR,     /* share of the vCPUs that ran on another NUMA node than the worker */
+
 	VNX_METRIC_MAX
 };
 
@@ -67,6 +82,7 @@ enum vnx_owner {
 	VNX_OF_WORKER, /* entity: tid of a vhost worker */
 	VNX_OF_VCPU,   /* tid of a vCPU thread */
 	VNX_OF_TAP,    /* ifindex of a tap */
+	VNX_OF_VM,     /* the VMM's process id */
 	VNX_OF_PATH,   /* ifindex of a tap or of the uplink behind its switch */
 	VNX_OF_LOAD,   /* 0; the VM whose traffic the load measures */
 	VNX_OF_HOST,   /* 0; every VM's */

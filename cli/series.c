@@ -46,7 +46,7 @@ struct vm_acc {
 struct vnx_series_set {
 	const struct vnx_run *run;
 	struct vnx_grid grid;
-	struct members threads, links;
+	struct members threads, links, vmms;
 	struct vm_acc *vms;
 	struct parts shared; /* the load's and the host's */
 	double *shared_values[VNX_METRIC_MAX];
@@ -70,8 +70,10 @@ static int list_members(struct vnx_series_set *set)
 
 	for (uint32_t i = 0; i < vms->n; i++) {
 		const struct vnx_vm *vm = &vms->v[i];
-		struct member m = { .vm = i };
+		struct member m = { .entity = vm->pid, .vm = i };
 
+		if (vnx_vec_push(&set->vmms, m))
+			return -ENOMEM;
 		for (size_t j = 0; j < vm->workers.n; j++) {
 			m.entity = vm->workers.v[j];
 			if (vnx_vec_push(&set->threads, m))
@@ -88,6 +90,8 @@ static int list_members(struct vnx_series_set *set)
 				return -ENOMEM;
 		}
 	}
+	if (set->vmms.n)
+		qsort(set->vmms.v, set->vmms.n, sizeof(struct member), compare_members);
 	if (set->threads.n)
 		qsort(set->threads.v, set->threads.n, sizeof(struct member), compare_members);
 	if (set->links.n)
@@ -192,6 +196,7 @@ void vnx_series_free(struct vnx_series_set *set)
 	free(set->vms);
 	free(set->threads.v);
 	free(set->links.v);
+	free(set->vmms.v);
 	vnx_accum_fini(&set->lost);
 	free(set);
 }
@@ -281,6 +286,9 @@ static int add_evidence(struct vnx_series_set *set, const struct vnx_sample *s)
 	case VNX_OF_WORKER:
 	case VNX_OF_VCPU:
 		m = find_member(set, &set->threads, s->entity, s->t_ns);
+		break;
+	case VNX_OF_VM:
+		m = find_member(set, &set->vmms, s->entity, s->t_ns);
 		break;
 	case VNX_OF_TAP:
 		m = find_member(set, &set->links, s->entity, s->t_ns);

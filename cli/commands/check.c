@@ -57,7 +57,9 @@ const struct vnx_command vnx_command_check = {
 	.name = "check",
 	.summary = "can this host be diagnosed? hooks, privileges, kernel, and what to do",
 	.synopsis = "[--json] [-v]",
-	.text = "For each wanted function: the hook that would be used, and why better ones are not.\n"
+	.text = "For each wanted function: the hook that would be used, and why better ones are not;\n"
+		"for each source of evidence: whether it can be had here (--without NAME of diagnose\n"
+		"and record leaves one out).\n"
 		"Exit code 0 where the host can be diagnosed, even partly; 3 where it cannot.",
 	.opts = options,
 	.n_opts = VNX_ARRAY_SIZE(options),

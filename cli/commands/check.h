@@ -6,6 +6,7 @@
 #define VNX_CHECK_H
 
 #include "bpf/ladder.h"
+#include "cli/evidence/evidence.h"
 
 enum vnx_fact_state {
 	VNX_FACT_OK,
@@ -35,7 +36,16 @@ struct vnx_check_backend {
 	struct vnx_hooks hooks;
 };
 
+/* One source of evidence. */
+struct vnx_check_source {
+	const struct vnx_source_ops *ops;
+	bool usable;
+	uint64_t lacks; /* VNX_BIT() of its metrics that this host does not count */
+	struct vnx_err err;
+};
+
 #define VNX_CHECK_BACKENDS 8
+#define VNX_CHECK_SOURCES 16
 
 enum vnx_check_verdict { VNX_CHECK_CAN, VNX_CHECK_PARTLY, VNX_CHECK_CANNOT };
 
@@ -43,6 +53,8 @@ struct vnx_check {
 	struct vnx_check_backend backends[VNX_CHECK_BACKENDS];
 	size_t n_backends;
 	size_t best; /* what diagnose would use; n_backends: none */
+	struct vnx_check_source sources[VNX_CHECK_SOURCES];
+	size_t n_sources;
 	struct vnx_facts facts;
 	bool has_vhost_net, has_kvm; /* module loaded or built in */
 	enum vnx_check_verdict verdict;
@@ -54,6 +66,8 @@ int vnx_check_gather(struct vnx_check *check) VNX_MUST_CHECK;
 void vnx_check_fini(struct vnx_check *check);
 /* The facts alone (check_facts.c). */
 int vnx_check_facts(struct vnx_check *check) VNX_MUST_CHECK;
+/* The sources of evidence alone: each is opened and closed again. -ENOMEM only. */
+int vnx_check_sources(struct vnx_check *check) VNX_MUST_CHECK;
 /* Sets best, verdict and summary from the rest. */
 void vnx_check_judge(struct vnx_check *check);
 /* The row of @metric, NULL if the back end has none. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Asks every back end what it could count here, and judges.
+ * Asks every back end and every source of evidence what it could count here, and judges.
  */
 #include "cli/commands/check.h"
 
@@ -149,6 +149,29 @@ void vnx_check_judge(struct vnx_check *check)
 		 "functions.");
 }
 
+int vnx_check_sources(struct vnx_check *check)
+{
+	for (size_t i = 0; i < VNX_CHECK_SOURCES && vnx_sources[i]; i++) {
+		struct vnx_check_source *s = &check->sources[check->n_sources++];
+		void *src = NULL;
+		int ret;
+
+		s->ops = vnx_sources[i];
+		ret = s->ops->open(&src, &s->err);
+		if (ret == -ENOMEM)
+			return ret;
+		s->usable = !ret;
+		if (ret && !s->err.message[0])
+			vnx_err_set(&s->err, ret, VNX_EXIT_UNSUPPORTED, "no-source", "%s",
+				    strerror(-ret));
+		if (!ret && s->ops->lacks)
+			s->lacks = s->ops->lacks(src);
+		if (!ret)
+			s->ops->close(src);
+	}
+	return 0;
+}
+
 int vnx_check_gather(struct vnx_check *check)
 {
 	int ret;
@@ -160,6 +183,8 @@ int vnx_check_gather(struct vnx_check *check)
 		check->n_backends++;
 		ret = ask_backend(&check->backends[i]);
 	}
+	if (!ret)
+		ret = vnx_check_sources(check);
 	vnx_check_judge(check);
 	return ret;
 }

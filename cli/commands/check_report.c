@@ -90,6 +90,62 @@ static void print_backends(struct vnx_layout *l, const struct vnx_check *check)
 	}
 }
 
+/* "a, b" of @bits, NULL where memory is short. */
+static char *list_metrics(uint64_t bits)
+{
+	char *list = strdup("");
+
+	for (int m = 0; list && m < VNX_METRIC_MAX; m++) {
+		char *longer;
+
+		if (!(bits & VNX_BIT(m)))
+			continue;
+		longer = vnx_asprintf("%s%s%s", list, list[0] ? ", " : "", vnx_metric_name(m));
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+/* Why not all of it is measured here, "" where it is. To be freed. */
+static char *source_why(const struct vnx_check_source *s)
+{
+	VNX_CLEANUP_FREE char *lacks = NULL;
+
+	if (!s->usable)
+		return strdup(s->err.message);
+	if (!s->lacks)
+		return strdup("");
+	lacks = list_metrics(s->lacks);
+	return lacks ? vnx_asprintf("this kernel counts no %s", lacks) : NULL;
+}
+
+static void print_source(struct vnx_layout *l, const struct vnx_check_source *s, bool verbose)
+{
+	VNX_CLEANUP_FREE char *why = source_why(s);
+	VNX_CLEANUP_FREE char *metrics = list_metrics(s->ops->metrics & ~s->lacks);
+	bool some = why && why[0];
+
+	vnx_layout_para(l, 2, LABEL_INDENT + NAME_COLUMNS, "%s%s%s%s%s",
+			label(l, s->ops->name, NAME_COLUMNS + 2),
+			s->usable ? "" : "no: ", s->usable ? s->ops->summary : "",
+			s->usable && some ? "; " : "", some ? vnx_layout_safe(l, why) : "");
+	if (!s->usable && s->err.hint[0])
+		vnx_layout_para(l, LABEL_INDENT + NAME_COLUMNS, LABEL_INDENT + NAME_COLUMNS + 2,
+				"Remedy: %s", vnx_layout_safe(l, s->err.hint));
+	if (verbose && metrics)
+		vnx_layout_para(l, LABEL_INDENT + NAME_COLUMNS, LABEL_INDENT + NAME_COLUMNS + 2,
+				VNX_DIM "%s" VNX_PLAIN, metrics);
+}
+
+static void print_sources(struct vnx_layout *l, const struct vnx_check *check, bool verbose)
+{
+	vnx_layout_line(l, "%s", "");
+	vnx_layout_line(l, "Evidence (diagnose and record leave one out by --without NAME)");
+	for (size_t i = 0; i < check->n_sources; i++)
+		print_source(l, &check->sources[i], verbose);
+}
+
 static void print_facts(struct vnx_layout *l, const struct vnx_check *check)
 {
 	static const char *const color[] = { VNX_GREEN, "", VNX_RED, VNX_YELLOW };
@@ -124,6 +180,7 @@ void vnx_check_print_text(const struct vnx_check *check, bool no_color, bool ver
 			if (vnx_check_hook(&check->backends[check->best], (enum vnx_metric)m))
 				print_metric(&l, check, (enum vnx_metric)m, verbose);
 	}
+	print_sources(&l, check, verbose);
 	print_backends(&l, check);
 	print_facts(&l, check);
 	vnx_layout_fini(&l);
@@ -162,6 +219,19 @@ static json_t *backend_json(const struct vnx_check_backend *b)
 			 text_or_null(b->usable ? "" : b->err.hint), "hooks", hooks);
 }
 
+static json_t *source_json(const struct vnx_check_source *s)
+{
+	VNX_CLEANUP_FREE char *why = source_why(s);
+	json_t *metrics = json_array();
+
+	for (int m = 0; m < VNX_METRIC_MAX; m++)
+		if (s->ops->metrics & ~s->lacks & VNX_BIT(m))
+			json_array_append_new(metrics, json_string(vnx_metric_name(m)));
+	return json_pack("{s:s, s:b, s:o, s:o, s:o}", "name", s->ops->name, "usable", s->usable,
+			 "why", text_or_null(why ? why : ""), "remedy",
+			 text_or_null(s->usable ? "" : s->err.hint), "metrics", metrics);
+}
+
 static json_t *fact_json(const struct vnx_fact *f)
 {
 	return json_pack("{s:s, s:s, s:o, s:o}", "name", f->name, "state",
@@ -171,20 +241,22 @@ static json_t *fact_json(const struct vnx_fact *f)
 
 int vnx_check_print_json(const struct vnx_check *check)
 {
-	json_t *backends = json_array(), *facts = json_array(), *root;
+	json_t *backends = json_array(), *evidence = json_array(), *facts = json_array(), *root;
 	int ret = 0;
 
 	for (size_t i = 0; i < check->n_backends; i++)
 		json_array_append_new(backends, backend_json(&check->backends[i]));
+	for (size_t i = 0; i < check->n_sources; i++)
+		json_array_append_new(evidence, source_json(&check->sources[i]));
 	for (size_t i = 0; i < check->facts.n; i++)
 		json_array_append_new(facts, fact_json(&check->facts.v[i]));
-	root = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "schema", "vnetdx.check/1", "verdict",
-			 vnx_check_verdict_name(check->verdict), "summary", check->summary,
-			 "backend",
+	root = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "schema", "vnetdx.check/1",
+			 "verdict", vnx_check_verdict_name(check->verdict), "summary",
+			 check->summary, "backend",
 			 check->best < check->n_backends
 				 ? json_string(check->backends[check->best].ops->name)
 				 : json_null(),
-			 "backends", backends, "facts", facts);
+			 "backends", backends, "evidence", evidence, "facts", facts);
 	if (!root)
 		return -ENOMEM;
 	if (json_dumpf(root, stdout, JSON_INDENT(2)))

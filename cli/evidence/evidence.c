@@ -2,9 +2,14 @@
 #include "cli/evidence/evidence.h"
 
 const struct vnx_source_ops *const vnx_sources[] = {
-	&vnx_source_sched, &vnx_source_quota, &vnx_source_host,     &vnx_source_holder,
-	&vnx_source_net,   &vnx_source_load,  &vnx_source_load_tcp, NULL,
+	&vnx_source_sched,    &vnx_source_quota,
+	&vnx_source_host,     &vnx_source_holder,
+	&vnx_source_net,      &vnx_source_load,
+	&vnx_source_load_tcp, &vnx_source_kvm,
+	&vnx_source_numa,     NULL,
 };
+
+_Static_assert(VNX_METRIC_MAX <= 64, "VNX_BIT() has no more");
 
 struct vnx_evidence {
 	void **src; /* by place in vnx_sources[], NULL: off */
@@ -51,6 +56,31 @@ static void state_say(struct vnx_source_state *st, const struct vnx_err *why, in
 	const char *text = why->message[0] ? why->message : strerror(-ret);
 
 	snprintf(st->why, sizeof(st->why), "%.*s", (int)sizeof(st->why) - 1, text);
+	if (why->hint[0])
+		snprintf(st->why + strlen(st->why), sizeof(st->why) - strlen(st->why), " (%s)",
+			 why->hint);
+}
+
+/* A row of each metric that this host does not count, after those of the sources. */
+static int lacks_say(struct vnx_evidence *ev)
+{
+	for (size_t i = 0; vnx_sources[i]; i++) {
+		uint64_t lacks =
+			ev->src[i] && vnx_sources[i]->lacks ? vnx_sources[i]->lacks(ev->src[i]) : 0;
+
+		for (int m = 0; m < VNX_METRIC_MAX; m++) {
+			struct vnx_source_state st = { 0 };
+
+			if (!(lacks & VNX_BIT(m)))
+				continue;
+			snprintf(st.name, sizeof(st.name), "%s", vnx_metric_name(m));
+			snprintf(st.why, sizeof(st.why), "this kernel counts no %s",
+				 vnx_metric_name(m));
+			if (vnx_vec_push(&ev->states, st))
+				return -ENOMEM;
+		}
+	}
+	return 0;
 }
 
 int vnx_evidence_open(struct vnx_evidence **out, const char *const *off, size_t n_off,
@@ -83,6 +113,10 @@ int vnx_evidence_open(struct vnx_evidence **out, const char *const *off, size_t 
 		free(ev);
 		return -ENOMEM;
 	}
+	if (lacks_say(ev)) {
+		vnx_evidence_close(ev);
+		return -ENOMEM;
+	}
 	*out = ev;
 	return 0;
 }
@@ -113,15 +147,28 @@ const struct vnx_source_states *vnx_evidence_states(const struct vnx_evidence *e
 	return &ev->states;
 }
 
+static const struct vnx_source_state *state_find(const struct vnx_source_states *states,
+						 const char *name)
+{
+	for (size_t i = 0; i < states->n; i++)
+		if (!strcmp(states->v[i].name, name))
+			return &states->v[i];
+	return NULL;
+}
+
 const char *vnx_evidence_why(const struct vnx_source_states *states, enum vnx_metric metric)
 {
 	for (size_t i = 0; vnx_sources[i]; i++) {
+		const struct vnx_source_state *st;
+
 		if (!(vnx_sources[i]->metrics & VNX_BIT(metric)))
 			continue;
-		for (size_t j = 0; j < states->n; j++)
-			if (!strcmp(states->v[j].name, vnx_sources[i]->name))
-				return states->v[j].why[0] ? states->v[j].why : NULL;
-		return VNX_NO_EVIDENCE;
+		st = state_find(states, vnx_sources[i]->name);
+		if (st && !st->why[0])
+			st = state_find(states, vnx_metric_name(metric));
+		else if (!st)
+			return VNX_NO_EVIDENCE;
+		return st ? st->why : NULL;
 	}
 	return NULL;
 }

@@ -40,17 +40,23 @@ struct vnx_source_ops {
 	int (*read)(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
 		    struct vnx_err *err);
 	void (*close)(void *src);
+	/* VNX_BIT() of those @metrics that this host does not count; NULL: it counts all. */
+	uint64_t (*lacks)(const void *src);
 };
 
 extern const struct vnx_source_ops *const vnx_sources[]; /* NULL-terminated */
 extern const struct vnx_source_ops vnx_source_sched, vnx_source_quota, vnx_source_host,
-	vnx_source_holder, vnx_source_net, vnx_source_load, vnx_source_load_tcp;
+	vnx_source_holder, vnx_source_net, vnx_source_load, vnx_source_load_tcp, vnx_source_kvm,
+	vnx_source_numa;
 
 #define VNX_SOURCE_WHY 192
 
-/* What became of a source; a row of each is in the recording. */
+/*
+ * What became of a source; a row of each is in the recording, and one of each metric that a
+ * source measures elsewhere and this host does not count.
+ */
 struct vnx_source_state {
-	char name[16];
+	char name[16];            /* of the source, or of the metric */
 	char why[VNX_SOURCE_WHY]; /* "": it measures; else why not */
 };
 

@@ -112,35 +112,14 @@ static int emit_all(struct host *h, const struct cpu_time *now, uint64_t now_ns,
 				 ppm(now->steal, was->steal, now->total, was->total));
 }
 
-/* The CPU that a thread ran on last: field 39 of its stat file, by the last ")" of the name. */
-static int last_cpu(struct vnx_thread *t)
-{
-	char path[64], buf[1024], *p;
-	int fd, cpu = -1;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/stat", t->tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	n = vnx_evidence_pread(fd, buf, sizeof(buf));
-	close(fd);
-	p = n > 0 ? strrchr(buf, ')') : NULL;
-	for (int field = 2; p && field < 39; field++) {
-		p = strchr(p, ' ');
-		p += p ? 1 : 0;
-	}
-	return p && sscanf(p, "%d", &cpu) == 1 && cpu < MAX_CPUS ? cpu : -1;
-}
-
 static int emit_irq(struct host *h, uint64_t now_ns, const struct vnx_readings *out)
 {
 	for (size_t i = 0; i < h->threads.n; i++) {
 		struct vnx_thread *t = &h->threads.v[i];
 		const struct cpu_time *now, *was;
-		int cpu = t->worker ? last_cpu(t) : -1;
+		int cpu = t->worker ? vnx_thread_last_cpu(t->tid) : -1;
 
-		if (cpu < 0)
+		if (cpu < 0 || cpu >= MAX_CPUS)
 			continue;
 		now = &h->cpus[cpu];
 		was = &h->before[cpu];

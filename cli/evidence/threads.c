@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/evidence/threads.h"
 
+#include <fcntl.h>
+#include <inttypes.h>
+#include <time.h>
 #include <unistd.h>
+
+#define PACE_SHARE 1000
+#define PACE_MAX_NS (10 * VNX_NSEC_PER_SEC)
 
 static int compare_threads(const void *a, const void *b)
 {
@@ -87,4 +93,41 @@ ssize_t vnx_evidence_pread(int fd, char *buf, size_t size)
 		return -errno;
 	buf[n] = '\0';
 	return n;
+}
+
+int vnx_thread_last_cpu(uint32_t tid)
+{
+	char path[64], buf[1024], *p;
+	int fd, cpu = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = vnx_evidence_pread(fd, buf, sizeof(buf));
+	close(fd);
+	/* Field 39 (proc_pid_stat(5)); the name, field 2, may hold anything but ends the last ")".
+	 */
+	p = n > 0 ? strrchr(buf, ')') : NULL;
+	for (int field = 2; p && field < 39; field++) {
+		p = strchr(p, ' ');
+		p += p ? 1 : 0;
+	}
+	return p && sscanf(p, "%d", &cpu) == 1 ? cpu : -1;
+}
+
+void vnx_pace_spent(struct vnx_pace *pace, uint64_t now_ns, uint64_t cpu_ns)
+{
+	pace->next_ns =
+		now_ns + (cpu_ns < PACE_MAX_NS / PACE_SHARE ? cpu_ns * PACE_SHARE : PACE_MAX_NS);
+}
+
+uint64_t vnx_pace_cpu_ns(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts))
+		return 0;
+	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }

@@ -10,6 +10,24 @@
 /* Sources whose numbers cost more to read, or come in jiffies, are read about once a second. */
 #define VNX_SLOW_READ_NS (VNX_NSEC_PER_SEC - 100 * VNX_NSEC_PER_MSEC)
 
+/*
+ * A source that costs more the more VMs there are takes 1/1000 of a CPU: the pause between two
+ * readings grows with what the last one cost, up to 10 s.
+ */
+struct vnx_pace {
+	uint64_t next_ns;
+};
+
+static inline bool vnx_pace_due(const struct vnx_pace *pace, uint64_t now_ns)
+{
+	return now_ns >= pace->next_ns;
+}
+
+/* A reading at @now_ns took @cpu_ns. */
+void vnx_pace_spent(struct vnx_pace *pace, uint64_t now_ns, uint64_t cpu_ns);
+/* CPU time of the calling thread. */
+uint64_t vnx_pace_cpu_ns(void);
+
 struct vnx_thread {
 	uint32_t tid, vm_pid;
 	uint64_t vm_start; /* of the VM's process: tells a reused number */
@@ -30,6 +48,9 @@ struct vnx_threads {
 /* Takes in the threads of living VMs, drops those that are gone. */
 int vnx_threads_sync(struct vnx_threads *list, const struct vnx_vms *vms) VNX_MUST_CHECK;
 void vnx_threads_fini(struct vnx_threads *list);
+
+/* The CPU that thread @tid ran on last, -1 where it is gone. */
+int vnx_thread_last_cpu(uint32_t tid);
 
 /* Appends one sample over [from_ns, to_ns). */
 int vnx_evidence_emit(const struct vnx_readings *out, enum vnx_metric metric, uint32_t entity,

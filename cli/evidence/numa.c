@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whether a vhost worker runs near its VM: the share of the VM's vCPUs whose last CPU was on
+ * another NUMA node than the worker's. Every byte then crosses between the nodes.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "cli/evidence/numa.h"
+
+#define NODES "/sys/devices/system/node"
+#define MAX_CPUS 4096
+#define MAX_NODES 1024 /* CONFIG_NODES_SHIFT is 10 at most */
+
+struct numa {
+	struct vnx_threads threads;
+	uint32_t node[MAX_CPUS]; /* of a CPU, or VNX_NO_NODE */
+	struct vnx_pace pace;
+	uint64_t read_ns; /* of the last reading, 0: none yet */
+};
+
+/* "0-3,8\n" (Documentation/ABI/stable/sysfs-devices-node); true where a CPU is in it. */
+static bool parse_list(struct numa *nu, const char *list, uint32_t node)
+{
+	unsigned first, last;
+	bool any = false;
+	int used = 0;
+
+	for (; sscanf(list, "%u%n", &first, &used) == 1; list += *list == ',') {
+		list += used;
+		last = first;
+		if (sscanf(list, "-%u%n", &last, &used) == 1)
+			list += used;
+		for (unsigned cpu = first; cpu <= last && cpu < MAX_CPUS; cpu++) {
+			nu->node[cpu] = node;
+			any = true;
+		}
+	}
+	return any;
+}
+
+/* Nodes that have CPUs. */
+static unsigned read_nodes(struct numa *nu, const char *path)
+{
+	char name[PATH_MAX], buf[4096];
+	unsigned nodes = 0;
+
+	for (uint32_t node = 0; node < MAX_NODES; node++) {
+		VNX_CLEANUP_CLOSE int fd = -1;
+
+		snprintf(name, sizeof(name), "%s/node%u/cpulist", path, node);
+		fd = open(name, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && vnx_evidence_pread(fd, buf, sizeof(buf)) > 0)
+			nodes += parse_list(nu, buf, node);
+	}
+	return nodes;
+}
+
+int vnx_numa_open_at(void **src, const char *path, struct vnx_err *err)
+{
+	struct numa *nu = calloc(1, sizeof(*nu));
+
+	if (!nu)
+		return -ENOMEM;
+	for (int i = 0; i < MAX_CPUS; i++)
+		nu->node[i] = VNX_NO_NODE;
+	if (read_nodes(nu, path) > 1) {
+		*src = nu;
+		return 0;
+	}
+	free(nu);
+	return vnx_err_set(err, -ENOENT, VNX_EXIT_UNSUPPORTED, "one-node",
+			   "this host has one NUMA node");
+}
+
+static int numa_open(void **src, struct vnx_err *err)
+{
+	return vnx_numa_open_at(src, NODES, err);
+}
+
+static uint32_t node_of(const struct numa *nu, const struct vnx_thread *t)
+{
+	int cpu = vnx_thread_last_cpu(t->tid);
+
+	return cpu >= 0 && cpu < MAX_CPUS ? nu->node[cpu] : VNX_NO_NODE;
+}
+
+int vnx_numa_emit(const struct vnx_threads *list, uint64_t from_ns, uint64_t to_ns,
+		  const struct vnx_readings *out)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct vnx_thread *w = &list->v[i];
+		uint64_t vcpus = 0, far = 0;
+
+		for (size_t j = 0; w->worker && w->group != VNX_NO_NODE && j < list->n; j++) {
+			const struct vnx_thread *t = &list->v[j];
+
+			if (t->worker || t->vm_pid != w->vm_pid || t->group == VNX_NO_NODE)
+				continue;
+			vcpus++;
+			far += t->group != w->group;
+		}
+		if (vcpus && vnx_evidence_emit(out, VNX_VHOST_FAR, w->tid, from_ns, to_ns,
+					       far * 1000000 / vcpus))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int numa_read(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
+		     struct vnx_err *err)
+{
+	struct numa *nu = src;
+	uint64_t cpu_ns = vnx_pace_cpu_ns();
+
+	if (!vnx_pace_due(&nu->pace, scene->now_ns))
+		return 0;
+	if (vnx_threads_sync(&nu->threads, scene->vms))
+		return -ENOMEM;
+	for (size_t i = 0; i < nu->threads.n; i++)
+		nu->threads.v[i].group = node_of(nu, &nu->threads.v[i]);
+	if (nu->read_ns && vnx_numa_emit(&nu->threads, nu->read_ns, scene->now_ns, out))
+		return -ENOMEM;
+	nu->read_ns = scene->now_ns;
+	vnx_pace_spent(&nu->pace, scene->now_ns, vnx_pace_cpu_ns() - cpu_ns);
+	return 0;
+}
+
+static void numa_close(void *src)
+{
+	struct numa *nu = src;
+
+	vnx_threads_fini(&nu->threads);
+	free(nu);
+}
+
+const struct vnx_source_ops vnx_source_numa = {
+	.name = "numa",
+	.summary = "whether vhost workers run on another NUMA node than their VM's vCPUs",
+	.metrics = VNX_BIT(VNX_VHOST_FAR),
+	.open = numa_open,
+	.read = numa_read,
+	.close = numa_close,
+};
