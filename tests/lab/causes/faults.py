@@ -149,8 +149,8 @@ WAYS = (
         strength={"LEN": uniform(64, 200)}),
 
     # -- many kicks, few bytes each
-    # the far end is on this host too: at its ease, else receiving the storm is what holds the CPU
-    Way("storm-tcp", "notification_storm",
+    # the far end is on this host too: even at its ease, receiving the storm may be what holds the worker's CPU
+    Way("storm-tcp", "notification_storm", also=("cpu_contention",), inject=
         'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -N -l $LEN -P 3 -t 40"', strength={"LEN": uniform(48, 96)},
         before="for p in $(pgrep -f 's -D -p 5221'); do echo 19 >/proc/$p/autogroup; done",
         after="for p in $(pgrep -f 's -D -p 5221'); do echo 0 >/proc/$p/autogroup; done"),
