@@ -21,7 +21,7 @@ none = [level for name, level in levels if name == "none"]
 lines = [f"without: median {statistics.median(none) / 1e6:.0f} Mbit/s, standard deviation "
          f"{statistics.stdev(none) / statistics.fmean(none):.0%} of the mean",
          f"vnetdx of itself: {cost['cpu_share']:.1%} of a CPU, {cost['ns_per_event']:.0f} ns an event"]
-for tool in ("vnetdx", "trace-cmd"):
+for tool in ("vnetdx-counts", "vnetdx", "trace-cmd", "trace-cmd-sched"):
     ratios = []
     for i, (name, level) in enumerate(levels):
         beside = [v for n, v in levels[max(0, i - 1):i + 2:2] if n == "none"]
