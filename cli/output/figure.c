@@ -172,6 +172,8 @@ static void put_panel(FILE *out, const struct look *look, const struct vnx_panel
 	fprintf(out, "set label '%s' at screen %g, screen %g center rotate noenhanced\n", p->title,
 		look->title, top - height / 2);
 	fprintf(out, "set yrange [0:%g]\n", p->top * 1.3);
+	if (!look->header)
+		fprintf(out, "set ytics %g\n", vnx_plot_step(p->top * 1.3));
 	fprintf(out, "set format x '%s'\n", last ? "%g" : "");
 	if (last)
 		fputs("set xlabel 'time since the first bin (s)' offset 0,0.4\n", out);
@@ -198,7 +200,8 @@ static void put_terminal(FILE *out, const struct look *look, const char *stem, b
 		png ? "pngcairo" : "svg", k * look->width, k * look->height, png ? "" : " dynamic",
 		look->font);
 	if (k > 1)
-		fprintf(out, " fontscale %u linewidth %u", k, k);
+		/* Cairo counts letters in points of 96 dpi, 3/4 of the SVG's units. */
+		fprintf(out, " fontscale %g linewidth %u", 0.75 * k, k);
 	fprintf(out, " background rgb 'white'\nset output '%s.%s'\nset multiplot\n", stem,
 		png ? "png" : "svg");
 }
@@ -211,6 +214,8 @@ static int put_picture(FILE *out, const struct look *look, const char *stem, boo
 	put_terminal(out, look, stem, png);
 	if (look->header)
 		ret = put_header(out, f, i);
+	else
+		vnx_plot_name(out, f, i, 0.017);
 	for (size_t k = 0; !ret && k < panels->n; k++)
 		put_panel(out, look, panels, k, f, &f->dg->vms.v[i]);
 	fputs("unset multiplot\nset output\nunset xlabel\n", out);
@@ -254,7 +259,12 @@ int vnx_figure_script(const struct vnx_finding *f, size_t i, const char *stem, F
 int vnx_figure_script_page(const struct vnx_finding *f, size_t i, const char *stem, FILE *out,
 			   struct vnx_err *err)
 {
-	return put_figure(out, &on_page, f, i, stem, err);
+	struct vnx_finding here = *f;
+	struct vnx_diagnosis dg = *f->dg;
+
+	dg.sma_bins = vnx_curve_window(f);
+	here.dg = &dg;
+	return put_figure(out, &on_page, &here, i, stem, err);
 }
 
 int vnx_figure_draw(const struct vnx_finding *f, size_t i, const char *stem, const char *dir,

@@ -30,9 +30,10 @@ static void put_calls_words(const struct vnx_finding *f, size_t i, FILE *out)
 	if (isnan(all))
 		fputs(". Calls were not measured.", out);
 	else if (before > 0 && !isnan(during))
-		fprintf(out, "; %s went from %s to %s calls/s (%s).", vnx_metric_name(m),
-			vnx_count_format(before, a), vnx_count_format(during, b),
-			vnx_percent_format(during / before - 1, change));
+		fprintf(out, "; %s had %s calls/s before and %s during it (%s).",
+			vnx_metric_name(m), vnx_count_format(before, a),
+			vnx_count_format(during, b),
+			vnx_change_format(during / before - 1, change));
 	else
 		fprintf(out, "; %s had %s calls/s in the mean.", vnx_metric_name(m),
 			vnx_count_format(all, a));
@@ -50,16 +51,16 @@ static void timeline_caption(const struct vnx_finding *f, size_t i, FILE *out)
 	if (isnan(mean))
 		fputs("Throughput was not measured", out);
 	else if (vnx_pick_episode(vm, bin_s, &ep))
-		fprintf(out, "Throughput falls at %s from %s to %s",
-			vnx_seconds_format(ep.start_s, start), vnx_rate_format(ep.before_bps, a),
-			vnx_rate_format(ep.after_bps, b));
+		fprintf(out, "Throughput falls from %s on%s, from %s to %s",
+			vnx_seconds_format(ep.start_s, start), ep.n > 1 ? " in steps" : "",
+			vnx_rate_format(ep.before_bps, a), vnx_rate_format(ep.after_bps, b));
 	else
 		fprintf(out, "Throughput is %s in the mean, without a fall",
 			vnx_rate_format(mean, a));
 	put_calls_words(f, i, out);
 	fprintf(out, " Thin: %zu bins of %s; thick: their %s average.", n,
 		vnx_seconds_format(bin_s, b),
-		vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, f->dg->sma_bins), window));
+		vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, vnx_curve_window(f)), window));
 	vnx_plot_marks(f, i, out);
 }
 

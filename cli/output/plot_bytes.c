@@ -32,19 +32,21 @@ static void put_settings(FILE *out, const struct vnx_finding *f, size_t i,
 	vnx_plot_begin(out, f, i);
 	vnx_panel_write(panel, &f->dg->grid, out);
 	vnx_plot_time_axis(out, f, i);
-	fprintf(out, "set yrange [0:%g]\nset ylabel '%s' noenhanced tc rgb '#" VNX_RGB_INK "'\n",
-		panel->top * 1.08, panel->title);
+	fprintf(out, "set yrange [0:%g]\n", panel->top * 1.08);
+	vnx_plot_y_title(out, panel->title);
 }
 
 static int bytes_script(const struct vnx_finding *f, size_t i, const char *stem, FILE *out,
 			struct vnx_err *err)
 {
 	char bin[VNX_UNIT_LEN], window[VNX_UNIT_LEN];
+	struct vnx_diagnosis dg = *f->dg;
 	const struct vnx_panel *panel;
 	struct vnx_panels panels;
 	int ret;
 
-	if (vnx_panels_init(&panels, f->dg, &f->dg->vms.v[i]))
+	dg.sma_bins = vnx_curve_window(f);
+	if (vnx_panels_init(&panels, &dg, &f->dg->vms.v[i]))
 		return vnx_plot_no_memory(err);
 	panel = find_panel(&panels);
 	ret = panel ? 0 : vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "output", "nothing to draw");
@@ -56,9 +58,9 @@ static int bytes_script(const struct vnx_finding *f, size_t i, const char *stem,
 		fprintf(out,
 			"plot $percall_raw w l lw 1.2 lc rgb '#70" VNX_RGB_GREEN
 			"' t 'bins of %s', $percall_sma w l lw 3 lc rgb '#" VNX_RGB_GREEN
-			"' t '%s average (SMA)'\n",
+			"' t '%s average'\n",
 			vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, 1), bin),
-			vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, f->dg->sma_bins), window));
+			vnx_seconds_format(vnx_bin_start_s(&dg.grid, dg.sma_bins), window));
 		vnx_plot_close(out, stem);
 	}
 	vnx_panels_fini(&panels);
@@ -119,11 +121,10 @@ static void bytes_caption(const struct vnx_finding *f, size_t i, FILE *out)
 	if (!isnan(before) && !isnan(during))
 		fprintf(out,
 			"A call of %s moved %s before %s (n = %zu bins) and %s during %s (n = %zu): "
-			"%s%s.",
+			"%s.",
 			name, vnx_size_format(before, a), vnx_falls_words(vm, falls), n_before,
 			vnx_size_format(during, b), vm->degradations.n == 1 ? "it" : "them",
-			n_during, during > before ? "+" : "",
-			vnx_percent_format(during / before - 1, change));
+			n_during, vnx_change_format(during / before - 1, change));
 	else
 		fprintf(out, "A call of %s moved %s in the mean (n = %zu bins).", name,
 			vnx_size_format(all, a), n);

@@ -6,6 +6,7 @@
 #include "cli/output/units.h"
 
 #define REASON_PREFIX "exit_"
+#define ALL_REASONS "exit_total"
 #define SHOWN_MAX 5 /* more lines are not told apart */
 
 static const struct {
@@ -25,7 +26,7 @@ struct reason {
 struct reasons {
 	struct reason v[VNX_METRIC_MAX];
 	size_t n, measured; /* n: that ever happened */
-	bool all;           /* kvm_exit was measured */
+	const double *all;  /* of every reason, by kvm_exit or by the total; NULL: not measured */
 };
 
 static bool is_reason(enum vnx_metric m)
@@ -44,13 +45,24 @@ static int more_often(const void *a, const void *b)
 	return (int)x->metric - (int)y->metric;
 }
 
+static const double *all_exits(const struct vnx_finding *f, size_t i)
+{
+	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
+	int total = vnx_metric_parse(ALL_REASONS);
+
+	if (vnx_series_any(vm->series[VNX_KVM_EXIT], f->dg->grid.n))
+		return vm->series[VNX_KVM_EXIT];
+	return total >= 0 && vnx_series_any(vm->series[total], f->dg->grid.n) ? vm->series[total]
+									      : NULL;
+}
+
 static void reasons_init(struct reasons *r, const struct vnx_finding *f, size_t i)
 {
 	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
 	double bin_s = vnx_bin_start_s(&f->dg->grid, 1);
 
 	memset(r, 0, sizeof(*r));
-	r->all = vnx_series_any(vm->series[VNX_KVM_EXIT], f->dg->grid.n);
+	r->all = all_exits(f, i);
 	for (int m = 0; m < VNX_METRIC_MAX; m++) {
 		double mean;
 
@@ -83,22 +95,23 @@ static int put_data(FILE *out, const struct vnx_finding *f, size_t i, const stru
 	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
 	double bin_s = vnx_bin_start_s(&f->dg->grid, 1), top = 0;
 	struct vnx_scale scale;
+	char title[64];
 	int ret = 0;
 
 	if (r->all)
-		top = vnx_series_top(vm->series[VNX_KVM_EXIT], f->dg->grid.n);
+		top = vnx_series_top(r->all, f->dg->grid.n);
 	for (size_t k = 0; k < shown(r); k++)
 		top = fmax(top, vnx_series_top(vm->series[r->v[k].metric], f->dg->grid.n));
 	scale = vnx_scale_for(top / bin_s / 10);
 	for (size_t k = 0; !ret && k < shown(r); k++)
 		ret = vnx_curve_write(out, f, vm->series[r->v[k].metric], bin_s * scale.factor, k);
 	if (!ret && r->all)
-		ret = vnx_curve_write(out, f, vm->series[VNX_KVM_EXIT], bin_s * scale.factor,
-				      SHOWN_MAX);
+		ret = vnx_curve_write(out, f, r->all, bin_s * scale.factor, SHOWN_MAX);
 	top /= bin_s * scale.factor;
 	fprintf(out, "set yrange [0:%g]\n", top > 0 ? top * 1.08 : 1);
-	fprintf(out, "set ylabel 'KVM exits (%s%s1/s)' tc rgb '#" VNX_RGB_INK "'\n", scale.prefix,
-		*scale.prefix ? " " : "");
+	snprintf(title, sizeof(title), "KVM exits (%s%s1/s)", scale.prefix,
+		 *scale.prefix ? " " : "");
+	vnx_plot_y_title(out, title);
 	return ret;
 }
 
@@ -143,10 +156,9 @@ static int exits_script(const struct vnx_finding *f, size_t i, const char *stem,
 	return 0;
 }
 
-static void put_all_words(const struct vnx_finding *f, size_t i, FILE *out)
+static void put_all_words(const struct vnx_finding *f, size_t i, const double *x, FILE *out)
 {
 	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
-	const double *x = vm->series[VNX_KVM_EXIT];
 	double bin_s = vnx_bin_start_s(&f->dg->grid, 1);
 	double before = vnx_part_mean(f, i, VNX_PART_BEFORE, x, NULL) / bin_s;
 	double during = vnx_part_mean(f, i, VNX_PART_DURING, x, NULL) / bin_s;
@@ -182,10 +194,10 @@ static void exits_caption(const struct vnx_finding *f, size_t i, FILE *out)
 
 	reasons_init(&r, f, i);
 	if (r.all)
-		put_all_words(f, i, out);
+		put_all_words(f, i, r.all, out);
 	if (r.n)
 		put_reason_words(&r, out);
-	vnx_part_mean(f, i, VNX_PART_ALL, vm->series[r.all ? VNX_KVM_EXIT : r.v[0].metric], &n);
+	vnx_part_mean(f, i, VNX_PART_ALL, r.all ? r.all : vm->series[r.v[0].metric], &n);
 	fprintf(out, ". Means over %zu bins of %s; thick: %s averages.", n,
 		vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, 1), bin),
 		vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, vnx_curve_window(f)), window));

@@ -24,18 +24,21 @@ static bool has_glyph(uint32_t cp)
 	return cp < 0x250 || (cp >= 0x370 && cp < 0x530) || cp == 0x2192;
 }
 
-/* In single quotes only the quote itself means something. */
+/*
+ * In single quotes only the quote itself means something, and gnuplot's scanner knows a doubled
+ * one by the letter before it: the first of a text, and one behind another, become accents.
+ */
 void vnx_plot_quote(FILE *out, const char *s, unsigned width)
 {
 	VNX_CLEANUP_FREE char *safe = vnx_text_safe(s, width);
 	const char *at = safe ? safe : "?";
-	uint32_t cp;
+	uint32_t cp, last = '\'';
 	size_t len;
 
 	fputc('\'', out);
-	for (; (len = vnx_utf8_next(at, &cp)); at += len) {
+	for (; (len = vnx_utf8_next(at, &cp)); at += len, last = cp) {
 		if (cp == '\'')
-			fputs("''", out);
+			fputs(last == '\'' ? "\u00b4" : "''", out);
 		else if (has_glyph(cp))
 			fwrite(at, 1, len, out);
 		else
@@ -87,10 +90,30 @@ void vnx_plot_falls(FILE *out, const struct vnx_grid *grid, const struct vnx_vm_
 	}
 }
 
-void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i)
+void vnx_plot_name(FILE *out, const struct vnx_finding *f, size_t i, double y)
 {
 	VNX_CLEANUP_FREE char *label = vnx_pick_label(f->dg, i);
 
+	fputs("set label ", out);
+	vnx_plot_quote(out, label ? label : "?", 24);
+	fprintf(out,
+		" at screen %g, screen %g right noenhanced font 'DejaVu Sans,12' tc rgb '#%s'\n",
+		RIGHT, y, VNX_RGB_MUTED);
+}
+
+double vnx_plot_step(double top)
+{
+	static const double steps[] = { 1, 2, 2.5, 5, 10 };
+	double ten = pow(10, floor(log10(top / 5)));
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(steps); i++)
+		if (top <= 5.5 * steps[i] * ten)
+			return steps[i] * ten;
+	return 10 * ten;
+}
+
+void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i)
+{
 	fprintf(out,
 		"set encoding utf8\n"
 		"set lmargin at screen %g\nset rmargin at screen %g\n"
@@ -99,13 +122,18 @@ void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i)
 		"set tics textcolor rgb '#" VNX_RGB_INK "'\n"
 		"set grid ytics lt 1 lw 0.8 lc rgb '#" VNX_RGB_GRID "'\n"
 		"set key at screen %g, screen 0.99 top right horizontal Left reverse noenhanced "
-		"samplen 1.6 width -1 font ',13' textcolor rgb '#" VNX_RGB_INK "'\n"
-		"set label ",
+		"samplen 1.6 width -1 font ',13' textcolor rgb '#" VNX_RGB_INK "'\n",
 		LEFT, RIGHT, TOP, BOTTOM, RIGHT);
-	vnx_plot_quote(out, label ? label : "?", 24);
+	vnx_plot_name(out, f, i, 0.032);
+}
+
+/* Not ylabel: that one moves with the width of the numbers beside it. */
+void vnx_plot_y_title(FILE *out, const char *text)
+{
 	fprintf(out,
-		" at screen %g, screen 0.032 right noenhanced font 'DejaVu Sans,12' tc rgb '#%s'\n",
-		RIGHT, VNX_RGB_MUTED);
+		"set label '%s' at screen 0.027, screen %g center rotate noenhanced "
+		"tc rgb '#" VNX_RGB_INK "'\n",
+		text, (TOP + BOTTOM) / 2);
 }
 
 void vnx_plot_time_axis(FILE *out, const struct vnx_finding *f, size_t i)
@@ -140,11 +168,12 @@ int vnx_plot_open(FILE *out, const char *stem, struct vnx_err *err)
 	return 0;
 }
 
+/* Cairo counts letters in points of 96 dpi, 3/4 of the SVG's units: twice that is 1.5. */
 void vnx_plot_close(FILE *out, const char *stem)
 {
 	fprintf(out,
 		"set output\nset terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,15' "
-		"fontscale 2 linewidth 2 pointscale 2 background rgb 'white'\n"
+		"fontscale 1.5 linewidth 2 pointscale 2 background rgb 'white'\n"
 		"set output '%s.png'\nreplot\nset output\n",
 		2 * WIDTH, 2 * HEIGHT, stem);
 }

@@ -84,6 +84,11 @@ int vnx_gnuplot_draw(vnx_script_fn write, const struct vnx_finding *f, size_t i,
 	VNX_CLEANUP_FCLOSE FILE *script = tmpfile();
 	int ret, status = 0;
 
+	/* Asked first: the starting of a process says of a missing folder what it says of gnuplot.
+	 */
+	if (access(dir, W_OK | X_OK))
+		return vnx_err_set(err, -EIO, VNX_EXIT_FAILED, "output", "cannot write into %s: %s",
+				   dir, strerror(errno));
 	/* A file, not a pipe: gnuplot may end early, and nobody waits for anybody. */
 	if (!script || complaints < 0)
 		return vnx_err_set(err, -errno, VNX_EXIT_FAILED, "gnuplot",

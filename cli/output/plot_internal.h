@@ -46,6 +46,12 @@ void vnx_plot_falls(FILE *out, const struct vnx_grid *grid, const struct vnx_vm_
  * second picture is a replot of the first.
  */
 void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i);
+/* The VM's name in the lower right corner, for a picture that lost its page. */
+void vnx_plot_name(FILE *out, const struct vnx_finding *f, size_t i, double y);
+/* A tic every so much, so that up to @top there are few. */
+double vnx_plot_step(double top);
+/* Words beside the y axis; ours, without quotes. */
+void vnx_plot_y_title(FILE *out, const char *text);
 /* x is time, with stages and falls. */
 void vnx_plot_time_axis(FILE *out, const struct vnx_finding *f, size_t i);
 int vnx_plot_open(FILE *out, const char *stem, struct vnx_err *err) VNX_MUST_CHECK;
@@ -60,6 +66,8 @@ double vnx_part_mean(const struct vnx_finding *f, size_t i, enum vnx_part part, 
 		     size_t *n);
 /* "the fall", "the 3 falls" */
 const char *vnx_falls_words(const struct vnx_vm_finding *vm, char buf[32]);
+/* "+97 %", "-51 %" */
+char *vnx_change_format(double part, char buf[32]);
 /* "Shaded: falls. Dashes: stages." as far as there are any. */
 void vnx_plot_marks(const struct vnx_finding *f, size_t i, FILE *out);
 

@@ -4,6 +4,7 @@
 
 #include "analysis/stats.h"
 #include "cli/output/plot_internal.h"
+#include "cli/output/units.h"
 
 bool vnx_part_has(const struct vnx_finding *f, size_t i, enum vnx_part part, size_t bin)
 {
@@ -67,6 +68,15 @@ void vnx_plot_marks(const struct vnx_finding *f, size_t i, FILE *out)
 		      out);
 	else if (stages)
 		fputs(" Dashes: stages.", out);
+}
+
+char *vnx_change_format(double part, char buf[VNX_UNIT_LEN])
+{
+	char number[VNX_UNIT_LEN];
+
+	snprintf(buf, VNX_UNIT_LEN, "%s%.20s", part > 0 ? "+" : "",
+		 vnx_percent_format(part, number));
+	return buf;
 }
 
 bool vnx_series_any(const double *x, size_t n)

@@ -101,18 +101,20 @@ static void put_level(FILE *out, const struct cloud *c, size_t k, double x_unit,
 
 static void put_plot(FILE *out, const struct cloud *c, const struct vnx_grid *grid)
 {
-	double size = cloud_step(c) > 1 || c->points > 300 ? 0.5 : 0.75;
-	char from[VNX_UNIT_LEN], to[VNX_UNIT_LEN];
+	double size = c->points > 1000 ? 0.5 : c->points > 150 ? 0.75 : 1;
+	char to[VNX_UNIT_LEN];
 
 	for (size_t k = 0; k < c->n_levels; k++) {
 		const struct level *l = &c->levels[k];
 
-		fprintf(out, "%s$level%zu w p pt %u ps %g lc rgb '#%s' t '%s to %s'",
-			k ? ", " : "plot ", k, looks[k].point, size, looks[k].color,
-			vnx_seconds_format(vnx_bin_start_s(grid, l->from), from),
-			vnx_seconds_format(vnx_bin_start_s(grid, l->to), to));
+		fprintf(out, "%s$level%zu w p pt %u ps %g lc rgb '#%s'",
+
+			k ? ", " : "plot ", k, looks[k].point, size, looks[k].color);
+		if (c->n_levels > 1)
+			fprintf(out, " t '%g to %s'", vnx_bin_start_s(grid, l->from),
+				vnx_seconds_format(vnx_bin_start_s(grid, l->to), to));
 	}
-	fputc('\n', out);
+	fputs(c->n_levels == 1 ? " notitle\n" : "\n", out);
 }
 
 static int scatter_script(const struct vnx_finding *f, size_t i, const char *stem, FILE *out,
@@ -121,6 +123,7 @@ static int scatter_script(const struct vnx_finding *f, size_t i, const char *ste
 	enum vnx_metric m = vnx_pick_shown_calls(&f->dg->vms.v[i]);
 	double bin_s = vnx_bin_start_s(&f->dg->grid, 1), x_top, y_top;
 	struct vnx_scale x, y;
+	char title[64];
 	struct cloud c;
 	int ret;
 
@@ -135,10 +138,12 @@ static int scatter_script(const struct vnx_finding *f, size_t i, const char *ste
 		put_level(out, &c, k, x.factor, y.factor * bin_s);
 	fprintf(out,
 		"set grid xtics\nset xrange [0:%g]\nset yrange [0:%g]\n"
-		"set xlabel 'throughput (%sbit/s)' tc rgb '#" VNX_RGB_INK "'\n"
-		"set ylabel '%s (%s%scalls/s)' noenhanced tc rgb '#" VNX_RGB_INK "'\n",
+		"set xlabel 'throughput (%sbit/s)' tc rgb '#" VNX_RGB_INK "'\n",
 		x_top > 0 ? x_top / x.factor * 1.05 : 1, y_top > 0 ? y_top / y.factor * 1.08 : 1,
-		x.prefix, vnx_metric_name(m), y.prefix, *y.prefix ? " " : "");
+		x.prefix);
+	snprintf(title, sizeof(title), "%s (%s%scalls/s)", vnx_metric_name(m), y.prefix,
+		 *y.prefix ? " " : "");
+	vnx_plot_y_title(out, title);
 	ret = vnx_plot_open(out, stem, err);
 	if (ret)
 		return ret;
@@ -154,8 +159,10 @@ static const char *meaning(const struct vnx_corr *r)
 		return "no certain link between calls and throughput";
 	if (r->r < 0)
 		return "where throughput is higher there are fewer calls";
-	return r->ci_lo > 0.5 ? "calls rise and fall with throughput"
-			      : "calls go with throughput, but loosely";
+	if (r->ci_lo > 0.5)
+		return "calls rise and fall with throughput";
+	return r->r > 0.7 ? "calls go with throughput, how closely is not certain"
+			  : "calls go with throughput, but loosely";
 }
 
 static void scatter_caption(const struct vnx_finding *f, size_t i, FILE *out)
@@ -168,8 +175,8 @@ static void scatter_caption(const struct vnx_finding *f, size_t i, FILE *out)
 
 	if (!cloud_init(&cloud, f, i))
 		return;
-	fprintf(out, "Each point is a bin of %s (n = %zu): %s calls/s against throughput",
-		vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, 1), bin), cloud.points,
+	fprintf(out, "Each point is one of %zu bins of %s: %s calls/s against throughput",
+		cloud.points, vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, 1), bin),
 		vnx_metric_name(m));
 	if (cloud_step(&cloud) > 1)
 		fprintf(out, ", one in %zu drawn", cloud_step(&cloud));

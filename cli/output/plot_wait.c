@@ -15,9 +15,9 @@ static const struct share {
 	{ VNX_VHOST_RUN, "vhost ran", "the vhost worker ran", VNX_RGB_MUTED, "1", 1.4, false,
 	  false },
 	{ VNX_VCPU_THROTTLED, "vCPUs out of quota", "the vCPUs were out of quota", VNX_RGB_PURPLE,
-	  "(10,3,2,3)", 2.2, false, true },
+	  "1", 4.5, false, true },
 	{ VNX_VHOST_THROTTLED, "vhost out of quota", "the vhost worker was out of quota",
-	  VNX_RGB_GREEN, "(3,3)", 2.6, false, true },
+	  VNX_RGB_GREEN, "(7,7)", 2.4, false, true },
 	{ VNX_VCPU_RUNQ_WAIT, "vCPUs wait", "the vCPUs waited for a CPU", VNX_RGB_BLUE, "(12,4)",
 	  2.6, true, false },
 	{ VNX_VHOST_RUNQ_WAIT, "vhost waits", "the vhost worker waited for a CPU", VNX_RGB_RED, "1",
@@ -78,9 +78,8 @@ static int wait_script(const struct vnx_finding *f, size_t i, const char *stem, 
 	if (ret)
 		return vnx_plot_no_memory(err);
 	vnx_plot_time_axis(out, f, i);
-	fputs("set yrange [0:100]\nset ytics 25\n"
-	      "set ylabel 'share of the time (%)' tc rgb '#" VNX_RGB_INK "'\n",
-	      out);
+	fputs("set yrange [0:104]\nset ytics 25\n", out);
+	vnx_plot_y_title(out, "share of the time (%)");
 	ret = vnx_plot_open(out, stem, err);
 	if (ret)
 		return ret;
