@@ -125,7 +125,7 @@ static void put_plot(FILE *out, const struct curves *c)
 	for (size_t k = 0; k < (c->split ? 2 : 1); k++)
 		fprintf(out,
 			"%s$cdf%zu w l dt %s lw 2.4 lc rgb '#%s' t '%s (%zu bins)', "
-			"$mark%zu w p pt %u ps 1.1 lc rgb '#%s' notitle",
+			"$mark%zu w p pt %u ps 0.8 lc rgb '#%s' notitle",
 			k ? ", " : "plot ", k, looks[k].dash, looks[k].color,
 			c->split ? (k ? "during a fall" : "before any fall") : "all", c->v[k].n, k,
 			looks[k].point, looks[k].color);
@@ -137,6 +137,7 @@ static int put_script(const struct vnx_finding *f, size_t i, const struct curves
 {
 	double top = c->v[0].v[c->v[0].n - 1];
 	struct vnx_scale unit;
+	char title[64];
 	int ret;
 
 	if (c->split)
@@ -148,10 +149,10 @@ static int put_script(const struct vnx_finding *f, size_t i, const struct curves
 	put_median(out, &c->v[0], top);
 	if (c->split)
 		put_median(out, &c->v[1], top);
-	fprintf(out,
-		"set xrange [0:%g]\nset yrange [0:104]\nset ytics 25\n"
-		"set xlabel 'throughput (%sbit/s)' tc rgb '#" VNX_RGB_INK "'\n",
-		top > 0 ? top / unit.factor * 1.05 : 1, unit.prefix);
+	fprintf(out, "set xrange [0:%g]\nset yrange [0:104]\nset ytics 25\n",
+		top > 0 ? top / unit.factor * 1.05 : 1);
+	snprintf(title, sizeof(title), "throughput (%sbit/s)", unit.prefix);
+	vnx_plot_x_title(out, title);
 	vnx_plot_y_title(out, "bins below (%)");
 	ret = vnx_plot_open(out, stem, err);
 	if (ret)

@@ -127,6 +127,15 @@ void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i)
 	vnx_plot_name(out, f, i, 0.032);
 }
 
+/* Nor xlabel: where that one stands depends on the terminal. */
+void vnx_plot_x_title(FILE *out, const char *text)
+{
+	fprintf(out,
+		"set label '%s' at screen %g, screen 0.04 center noenhanced tc rgb '#" VNX_RGB_INK
+		"'\n",
+		text, (LEFT + RIGHT) / 2);
+}
+
 /* Not ylabel: that one moves with the width of the numbers beside it. */
 void vnx_plot_y_title(FILE *out, const char *text)
 {
@@ -140,10 +149,8 @@ void vnx_plot_time_axis(FILE *out, const struct vnx_finding *f, size_t i)
 {
 	const struct vnx_grid *grid = &f->dg->grid;
 
-	fprintf(out,
-		"set xrange [0:%g]\nset format x '%%g'\n"
-		"set xlabel 'time since the first bin (s)' tc rgb '#" VNX_RGB_INK "'\n",
-		vnx_bin_start_s(grid, grid->n));
+	fprintf(out, "set xrange [0:%g]\nset format x '%%g'\n", vnx_bin_start_s(grid, grid->n));
+	vnx_plot_x_title(out, "time since the first bin (s)");
 	vnx_plot_stages(out, grid, f->dg->vms.v[i].stage);
 	vnx_plot_falls(out, grid, &f->dg->vms.v[i], false);
 }
@@ -173,7 +180,7 @@ void vnx_plot_close(FILE *out, const char *stem)
 {
 	fprintf(out,
 		"set output\nset terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,15' "
-		"fontscale 1.5 linewidth 2 pointscale 2 background rgb 'white'\n"
+		"fontscale 1.5 linewidth 2 pointscale 3 background rgb 'white'\n"
 		"set output '%s.png'\nreplot\nset output\n",
 		2 * WIDTH, 2 * HEIGHT, stem);
 }

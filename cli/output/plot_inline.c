@@ -106,6 +106,7 @@ static enum kind kind_of(const char *name, size_t len)
 		"cy",
 		"d",
 		"fill-opacity",
+		"opacity",
 		"font-family",
 		"font-size",
 		"font-style",

@@ -50,7 +50,8 @@ void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i);
 void vnx_plot_name(FILE *out, const struct vnx_finding *f, size_t i, double y);
 /* A tic every so much, so that up to @top there are few. */
 double vnx_plot_step(double top);
-/* Words beside the y axis; ours, without quotes. */
+/* Words beside the axes; ours, without quotes. */
+void vnx_plot_x_title(FILE *out, const char *text);
 void vnx_plot_y_title(FILE *out, const char *text);
 /* x is time, with stages and falls. */
 void vnx_plot_time_axis(FILE *out, const struct vnx_finding *f, size_t i);

@@ -13,8 +13,8 @@ static const struct {
 	const char *color;
 	unsigned point; /* gnuplot's: circle, square, triangles, diamond, cross */
 } looks[] = {
-	{ VNX_RGB_BLUE, 7 },    { VNX_RGB_RED, 5 },  { VNX_RGB_GREEN, 9 },
-	{ VNX_RGB_PURPLE, 13 }, { VNX_RGB_GOLD, 4 }, { VNX_RGB_MUTED, 2 },
+	{ VNX_RGB_BLUE, 7 },    { VNX_RGB_RED, 5 },   { VNX_RGB_GREEN, 9 },
+	{ VNX_RGB_PURPLE, 13 }, { VNX_RGB_GOLD, 11 }, { VNX_RGB_MUTED, 2 },
 };
 #define LOOKS VNX_ARRAY_SIZE(looks)
 
@@ -101,7 +101,7 @@ static void put_level(FILE *out, const struct cloud *c, size_t k, double x_unit,
 
 static void put_plot(FILE *out, const struct cloud *c, const struct vnx_grid *grid)
 {
-	double size = c->points > 1000 ? 0.5 : c->points > 150 ? 0.75 : 1;
+	double size = c->points > 1000 ? 0.35 : c->points > 150 ? 0.5 : 0.7;
 	char to[VNX_UNIT_LEN];
 
 	for (size_t k = 0; k < c->n_levels; k++) {
@@ -136,11 +136,10 @@ static int scatter_script(const struct vnx_finding *f, size_t i, const char *ste
 	vnx_plot_begin(out, f, i);
 	for (size_t k = 0; k < c.n_levels; k++)
 		put_level(out, &c, k, x.factor, y.factor * bin_s);
-	fprintf(out,
-		"set grid xtics\nset xrange [0:%g]\nset yrange [0:%g]\n"
-		"set xlabel 'throughput (%sbit/s)' tc rgb '#" VNX_RGB_INK "'\n",
-		x_top > 0 ? x_top / x.factor * 1.05 : 1, y_top > 0 ? y_top / y.factor * 1.08 : 1,
-		x.prefix);
+	fprintf(out, "set grid xtics\nset xrange [0:%g]\nset yrange [0:%g]\n",
+		x_top > 0 ? x_top / x.factor * 1.05 : 1, y_top > 0 ? y_top / y.factor * 1.08 : 1);
+	snprintf(title, sizeof(title), "throughput (%sbit/s)", x.prefix);
+	vnx_plot_x_title(out, title);
 	snprintf(title, sizeof(title), "%s (%s%scalls/s)", vnx_metric_name(m), y.prefix,
 		 *y.prefix ? " " : "");
 	vnx_plot_y_title(out, title);
