@@ -28,6 +28,7 @@ struct cloud {
 	size_t n, points;
 	struct level levels[LOOKS];
 	size_t n_levels;
+	bool merged; /* the last level is several */
 };
 
 static bool is_point(const struct cloud *c, size_t b)
@@ -49,6 +50,7 @@ static void add_level(struct cloud *c, size_t from, size_t to)
 	if (c->n_levels == LOOKS) {
 		l[-1].to = to;
 		l[-1].n += n;
+		c->merged = true;
 		return;
 	}
 	*l = (struct level){ from, to, n };
@@ -190,7 +192,7 @@ static void scatter_caption(const struct vnx_finding *f, size_t i, FILE *out)
 	}
 	if (cloud.n_levels > 1)
 		fprintf(out, " Shapes and colours: the stages of the run, in order of time%s.",
-			cloud.n_levels == LOOKS ? " (crosses: all later ones)" : "");
+			cloud.merged ? " (crosses: all later ones)" : "");
 }
 
 const struct vnx_plot_ops vnx_plot_scatter = {

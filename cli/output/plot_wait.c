@@ -16,7 +16,7 @@ static const struct share {
 	  false },
 	{ VNX_VCPU_THROTTLED, "vCPUs throttled", "the vCPUs were out of quota", VNX_RGB_PURPLE, "1",
 	  6, false, true },
-	{ VNX_VHOST_THROTTLED, "vhost throttled", "the vhost worker was out of quota", VNX_RGB_GOLD,
+	{ VNX_VHOST_THROTTLED, "vhost throttled", "the vhost worker was out of quota", VNX_RGB_INK,
 	  "(14,14)", 2.4, false, true },
 	{ VNX_VCPU_RUNQ_WAIT, "vCPUs wait", "the vCPUs waited for a CPU", VNX_RGB_BLUE, "(12,4)",
 	  2.6, true, false },
