@@ -21,6 +21,10 @@ int vnx_figure_draw(const struct vnx_finding *f, size_t i, const char *stem, con
 /* Makes the fonts of gnuplot's SVG at @path those of any machine; see figure_svg.c. */
 int vnx_figure_fonts(const char *path, struct vnx_err *err) VNX_MUST_CHECK;
 
+/* ... without header, for a page that says all that itself; in larger letters. */
+int vnx_figure_script_page(const struct vnx_finding *f, size_t i, const char *stem, FILE *out,
+			   struct vnx_err *err) VNX_MUST_CHECK;
+
 /* The curves of a figure as gnuplot data blocks; see figure_data.c. */
 struct vnx_panel {
 	const char *id;    /* of the data blocks: $<id>_raw, $<id>_sma */
@@ -40,6 +44,10 @@ struct vnx_panels {
 int vnx_panels_init(struct vnx_panels *panels, const struct vnx_diagnosis *dg,
 		    const struct vnx_vm_finding *vm) VNX_MUST_CHECK;
 void vnx_panels_fini(struct vnx_panels *panels);
+/* One @x a bin as rows "time value": each bin from its start to its end. */
+void vnx_curve_steps(FILE *out, const struct vnx_grid *grid, const double *x);
+/* ... as a line through the bins' ends, where a trailing average is known. */
+void vnx_curve_line(FILE *out, const struct vnx_grid *grid, const double *x);
 void vnx_panel_write(const struct vnx_panel *panel, const struct vnx_grid *grid, FILE *out);
 
 #endif

@@ -5,11 +5,12 @@
 #include <math.h>
 
 #include "cli/output/json_write.h"
+#include "cli/output/plot_internal.h"
 #include "cli/output/units.h"
 
 #define POINTS_MAX 2400 /* two a pixel of the widest plot */
 
-static double top_of(const double *x, size_t n)
+double vnx_series_top(const double *x, size_t n)
 {
 	double top = NAN;
 
@@ -38,7 +39,7 @@ static void panel_scale(struct vnx_panel *p, size_t n, double factor)
 		p->raw[i] /= factor;
 		p->sma[i] /= factor;
 	}
-	p->top = top_of(p->raw, n);
+	p->top = vnx_series_top(p->raw, n);
 	p->any = !isnan(p->top);
 	if (!(p->top > 0))
 		p->top = 1;
@@ -53,7 +54,7 @@ static int throughput_panel(struct vnx_panel *p, const struct vnx_diagnosis *dg,
 	p->color = "0072B2";
 	if (panel_init(p, vm->series[VNX_THROUGHPUT], dg->grid.n, dg->sma_bins))
 		return -ENOMEM;
-	scale = vnx_scale_for(top_of(p->raw, dg->grid.n));
+	scale = vnx_scale_for(vnx_series_top(p->raw, dg->grid.n));
 	snprintf(p->title, sizeof(p->title), "throughput (%sbit/s)", scale.prefix);
 	panel_scale(p, dg->grid.n, scale.factor);
 	return 0;
@@ -69,7 +70,7 @@ static int calls_panel(struct vnx_panel *p, const struct vnx_diagnosis *dg, cons
 	p->color = "D55E00";
 	if (panel_init(p, calls, dg->grid.n, dg->sma_bins))
 		return -ENOMEM;
-	scale = vnx_scale_for(top_of(p->raw, dg->grid.n) / bin_s / 10);
+	scale = vnx_scale_for(vnx_series_top(p->raw, dg->grid.n) / bin_s / 10);
 	snprintf(p->title, sizeof(p->title), "%s (%s%scalls/s)", name, scale.prefix,
 		 *scale.prefix ? " " : "");
 	panel_scale(p, dg->grid.n, bin_s * scale.factor);
@@ -102,7 +103,7 @@ static int per_call_panel(struct vnx_panel *p, const struct vnx_diagnosis *dg, c
 	vnx_sma(y, n, dg->sma_bins ? dg->sma_bins : 1, p->sma);
 	for (size_t i = 0; i < n; i++)
 		p->sma[i] = p->sma[i] > 0 ? x[i] / p->sma[i] : NAN;
-	scale = vnx_scale_for(top_of(p->raw, n));
+	scale = vnx_scale_for(vnx_series_top(p->raw, n));
 	snprintf(p->title, sizeof(p->title), "size of a call (%sB)", scale.prefix);
 	panel_scale(p, n, scale.factor);
 	return 0;
@@ -159,11 +160,10 @@ static bool extremes(const double *x, size_t from, size_t to, double *low, doubl
 }
 
 /*
- * A value holds over its whole bin, so each bin is drawn from its start to its end; a hole
- * breaks the line (one blank row). More bins than pixels are drawn as the band between
- * their extremes, so that no peak is lost.
+ * A hole breaks the line (one blank row). More bins than pixels are drawn as the band
+ * between their extremes, so that no peak is lost.
  */
-static void put_steps(FILE *out, const struct vnx_grid *grid, const double *x)
+void vnx_curve_steps(FILE *out, const struct vnx_grid *grid, const double *x)
 {
 	size_t step = grid->n / POINTS_MAX + 1, to;
 	double low = 0, high = 0;
@@ -183,7 +183,7 @@ static void put_steps(FILE *out, const struct vnx_grid *grid, const double *x)
 	}
 }
 
-static void put_line(FILE *out, const struct vnx_grid *grid, const double *x)
+void vnx_curve_line(FILE *out, const struct vnx_grid *grid, const double *x)
 {
 	size_t step = grid->n / POINTS_MAX + 1;
 	bool open = false;
@@ -204,8 +204,8 @@ static void put_line(FILE *out, const struct vnx_grid *grid, const double *x)
 void vnx_panel_write(const struct vnx_panel *panel, const struct vnx_grid *grid, FILE *out)
 {
 	fprintf(out, "$%s_raw << EOD\n", panel->id);
-	put_steps(out, grid, panel->raw);
+	vnx_curve_steps(out, grid, panel->raw);
 	fprintf(out, "EOD\n$%s_sma << EOD\n", panel->id);
-	put_line(out, grid, panel->sma);
+	vnx_curve_line(out, grid, panel->sma);
 	fputs("EOD\n", out);
 }

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the figures share: colours, the frame around them, the parts of a run they compare,
+ * and gnuplot itself.
+ */
+#ifndef VNX_PLOT_INTERNAL_H
+#define VNX_PLOT_INTERNAL_H
+
+#include "cli/output/figure.h"
+#include "cli/output/plot.h"
+
+/* rrggbb on white paper; plot_color.c has what they are on a page. */
+#define VNX_RGB_INK "202020"
+#define VNX_RGB_AXIS "404040"
+#define VNX_RGB_STAGE "606060"
+#define VNX_RGB_MUTED "707070"
+#define VNX_RGB_GRID "DCDCDC"
+#define VNX_RGB_FALL "CC79A7"
+#define VNX_RGB_FALL_TEXT "8F3F6E"
+/* Okabe and Ito's, those too light for lines on white made darker. */
+#define VNX_RGB_BLUE "0072B2"
+#define VNX_RGB_RED "D55E00"
+#define VNX_RGB_GREEN "009E73"
+#define VNX_RGB_PURPLE "9A4C95"
+#define VNX_RGB_GOLD "9A6A00"
+
+/* What the name of a colour becomes on a page: "var(--ink, #202020)"; false: no colour. */
+bool vnx_plot_color(const char *value, size_t len, char *buf, size_t room);
+
+typedef int (*vnx_script_fn)(const struct vnx_finding *f, size_t i, const char *stem, FILE *out,
+			     struct vnx_err *err);
+/* Runs gnuplot in @dir over what @script writes; as vnx_plot_draw(). */
+int vnx_gnuplot_draw(vnx_script_fn script, const struct vnx_finding *f, size_t i, const char *stem,
+		     const char *dir, struct vnx_err *err) VNX_MUST_CHECK;
+
+/* Text from outside in gnuplot's single quotes, cut to @width columns (0: not cut). */
+void vnx_plot_quote(FILE *out, const char *s, unsigned width);
+/* Vertical dashes where the load's stages begin. */
+void vnx_plot_stages(FILE *out, const struct vnx_grid *grid, const unsigned *stage);
+/* A band over each fall, a darker one where its start may lie; its size above if @labels. */
+void vnx_plot_falls(FILE *out, const struct vnx_grid *grid, const struct vnx_vm_finding *vm,
+		    bool labels);
+
+/*
+ * A figure of one plot: begin, data blocks and settings, open, the plot command, close. The
+ * second picture is a replot of the first.
+ */
+void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i);
+/* The VM's name in the lower right corner, for a picture that lost its page. */
+void vnx_plot_name(FILE *out, const struct vnx_finding *f, size_t i, double y);
+/* A tic every so much, so that up to @top there are few. */
+double vnx_plot_step(double top);
+/* Words beside the axes; ours, without quotes. */
+void vnx_plot_x_title(FILE *out, const char *text);
+void vnx_plot_y_title(FILE *out, const char *text);
+/* x is time, with stages and falls. */
+void vnx_plot_time_axis(FILE *out, const struct vnx_finding *f, size_t i);
+int vnx_plot_open(FILE *out, const char *stem, struct vnx_err *err) VNX_MUST_CHECK;
+void vnx_plot_close(FILE *out, const char *stem);
+int vnx_plot_no_memory(struct vnx_err *err);
+
+/* Bins of a run, as a caption compares them. Those around an uncertain start are in neither. */
+enum vnx_part { VNX_PART_ALL, VNX_PART_BEFORE, VNX_PART_DURING };
+bool vnx_part_has(const struct vnx_finding *f, size_t i, enum vnx_part part, size_t bin);
+/* Mean of @x over the part; NaN where nothing of it was measured. @n: bins, may be NULL. */
+double vnx_part_mean(const struct vnx_finding *f, size_t i, enum vnx_part part, const double *x,
+		     size_t *n);
+/* "the fall", "the 3 falls" */
+const char *vnx_falls_words(const struct vnx_vm_finding *vm, char buf[32]);
+/* "+97 %", "-51 %" */
+char *vnx_change_format(double part, char buf[32]);
+/* "Shaded: falls. Dashes: stages." as far as there are any. */
+void vnx_plot_marks(const struct vnx_finding *f, size_t i, FILE *out);
+
+/* Bins of the moving average of evidence: the run's, less in a run that is hardly longer. */
+size_t vnx_curve_window(const struct vnx_finding *f);
+/*
+ * Data blocks $raw@k and $sma@k of a series divided by @unit, per bin and smoothed.
+ * -ENOMEM.
+ */
+int vnx_curve_write(FILE *out, const struct vnx_finding *f, const double *x, double unit,
+		    size_t k) VNX_MUST_CHECK;
+
+/* Highest value, NaN if none; whether any of them is valid. */
+double vnx_series_top(const double *x, size_t n);
+bool vnx_series_any(const double *x, size_t n);
+
+extern const struct vnx_plot_ops vnx_plot_scatter;
+extern const struct vnx_plot_ops vnx_plot_cdf;
+extern const struct vnx_plot_ops vnx_plot_bytes;
+extern const struct vnx_plot_ops vnx_plot_wait;
+extern const struct vnx_plot_ops vnx_plot_exits;
+
+#endif
