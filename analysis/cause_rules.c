@@ -239,6 +239,17 @@ static double path_score(const struct vnx_judge *j)
 
 /* Ends */
 
+/*
+ * What of the causes tried before says that the VM's own path is slow. Then data waits there, for
+ * which the receiver's window closes and the sender loses patience, and neither is to blame.
+ */
+static double slow_path(const struct vnx_judge *j)
+{
+	double s = fmax(j->score[VNX_CAUSE_THROTTLED], j->score[VNX_CAUSE_CPU_CONTENTION]);
+
+	return fmax(s, fmax(j->score[VNX_CAUSE_VCPU_STARVED], j->score[VNX_CAUSE_VHOST_SATURATED]));
+}
+
 static bool receives_here(const struct vnx_judge *j)
 {
 	return !isnan(j->a[VNX_LOAD_RECVQ]) && isnan(j->a[VNX_LOAD_BUSY]);
@@ -246,7 +257,7 @@ static bool receives_here(const struct vnx_judge *j)
 
 static double receiver_score(const struct vnx_judge *j)
 {
-	double window = ramp(rise(j, VNX_LOAD_RWND), 0.05, 0.2);
+	double window = ramp(rise(j, VNX_LOAD_RWND), 0.05, 0.2) * (1 - slow_path(j));
 	double queue = 0, stopped = 0;
 
 	if (receives_here(j)) {
