@@ -21,7 +21,8 @@ PKGS := libbpf libtracefs libtraceevent sqlite3 jansson libmnl libzstd
 CPPFLAGS += -D_GNU_SOURCE -DVNX_VERSION='"$(VERSION)"' -I. -I$(B) -Ibuild/linux/tools/lib/perf/include
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-	-Wno-unused-parameter -Wno-missing-field-initializers -MMD -MP $(if $(CI),-Werror)
+	-Wno-unused-parameter -Wno-missing-field-initializers -fdebug-prefix-map=$(CURDIR)=. -MMD -MP \
+	$(if $(CI),-Werror)
 # Only where the packages are installed: `make deps` must run before any of them is there.
 ifeq ($(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes),yes)
 CPPFLAGS += $(shell pkg-config --cflags $(PKGS) | sed 's/-I/-isystem /g')
@@ -137,15 +138,13 @@ lab-causes: ## N runs of each injected fault on each of KERNELS, and how vnetdx 
 		tests/lab/lab causes --kernel $$k --runs $(or $(N),2) --seed $(or $(SEED),0) || exit; done
 	$(Q)tests/lab/causes/score.py
 
-install: all ## install to DESTDIR PREFIX
-	install -D -m 755 $(B)/vnetdx $(DESTDIR)$(PREFIX)/bin/vnetdx
-
 golden-update: all ## accept what the program prints now as the golden files
 	$(Q)tests/golden/golden.test --update
 
 format: ## clang-format on every source file
 	$(Q)clang-format -i $(shell git ls-files '*.c' '*.h')
 
+include cli/packaging/install.mk
 -include tests/bench/bench.mk tests/fuzz/fuzz.mk tests/sim/sim.mk
 
 clean: ## remove build/ but keep the lab's images
