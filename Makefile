@@ -91,13 +91,15 @@ build/linux/.unpacked:
 		--wildcards '*/tools/lib' '*/tools/build' '*/tools/scripts' '*/tools/include' '*/tools/arch' '*/scripts'
 	$(Q)touch $@
 
+# No path of this machine is to be in them: the same source gives the same bytes.
+LIB_FLAGS := EXTRA_CFLAGS=-ffile-prefix-map=$(CURDIR)=.
 $(LIBPERF): build/linux/.unpacked
 	$(call say,LIBPERF,$@)
-	$(Q)$(MAKE) -s -C build/linux/tools/lib/perf fixdep libperf.a
+	$(Q)$(MAKE) -s -C build/linux/tools/lib/perf $(LIB_FLAGS) fixdep libperf.a
 
 $(LIBAPI): build/linux/.unpacked | $(LIBPERF)
 	$(call say,LIBAPI,$@)
-	$(Q)$(MAKE) -s -C build/linux/tools/lib/api fixdep libapi.a
+	$(Q)$(MAKE) -s -C build/linux/tools/lib/api $(LIB_FLAGS) fixdep libapi.a
 
 # Tests
 $(B)/tests/%: tests/unit/%.c $(B)/libvnx.a $(LIBPERF) $(LIBAPI)
