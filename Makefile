@@ -140,13 +140,14 @@ lab-causes: ## N runs of each injected fault on each of KERNELS, and how vnetdx 
 		tests/lab/lab causes --kernel $$k --runs $(or $(N),2) --seed $(or $(SEED),0) || exit; done
 	$(Q)tests/lab/causes/score.py
 
+include cli/packaging/install.mk
+
 golden-update: all ## accept what the program prints now as the golden files
 	$(Q)tests/golden/golden.test --update
 
 format: ## clang-format on every source file
 	$(Q)clang-format -i $(shell git ls-files '*.c' '*.h')
 
-include cli/packaging/install.mk
 -include tests/bench/bench.mk tests/fuzz/fuzz.mk tests/sim/sim.mk
 
 clean: ## remove build/ but keep the lab's images
