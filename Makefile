@@ -21,7 +21,8 @@ PKGS := libbpf libtracefs libtraceevent sqlite3 jansson libmnl libzstd
 CPPFLAGS += -D_GNU_SOURCE -DVNX_VERSION='"$(VERSION)"' -I. -I$(B) -Ibuild/linux/tools/lib/perf/include
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-	-Wno-unused-parameter -Wno-missing-field-initializers -MMD -MP $(if $(CI),-Werror)
+	-Wno-unused-parameter -Wno-missing-field-initializers -fdebug-prefix-map=$(CURDIR)=. -MMD -MP \
+	$(if $(CI),-Werror)
 # Only where the packages are installed: `make deps` must run before any of them is there.
 ifeq ($(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes),yes)
 CPPFLAGS += $(shell pkg-config --cflags $(PKGS) | sed 's/-I/-isystem /g')
@@ -90,13 +91,15 @@ build/linux/.unpacked:
 		--wildcards '*/tools/lib' '*/tools/build' '*/tools/scripts' '*/tools/include' '*/tools/arch' '*/scripts'
 	$(Q)touch $@
 
+# No path of this machine is to be in them: the same source gives the same bytes.
+LIB_FLAGS := EXTRA_CFLAGS=-ffile-prefix-map=$(CURDIR)=.
 $(LIBPERF): build/linux/.unpacked
 	$(call say,LIBPERF,$@)
-	$(Q)$(MAKE) -s -C build/linux/tools/lib/perf fixdep libperf.a
+	$(Q)$(MAKE) -s -C build/linux/tools/lib/perf $(LIB_FLAGS) fixdep libperf.a
 
 $(LIBAPI): build/linux/.unpacked | $(LIBPERF)
 	$(call say,LIBAPI,$@)
-	$(Q)$(MAKE) -s -C build/linux/tools/lib/api fixdep libapi.a
+	$(Q)$(MAKE) -s -C build/linux/tools/lib/api $(LIB_FLAGS) fixdep libapi.a
 
 # Tests
 $(B)/tests/%: tests/unit/%.c $(B)/libvnx.a $(LIBPERF) $(LIBAPI)
@@ -137,8 +140,7 @@ lab-causes: ## N runs of each injected fault on each of KERNELS, and how vnetdx 
 		tests/lab/lab causes --kernel $$k --runs $(or $(N),2) --seed $(or $(SEED),0) || exit; done
 	$(Q)tests/lab/causes/score.py
 
-install: all ## install to DESTDIR PREFIX
-	install -D -m 755 $(B)/vnetdx $(DESTDIR)$(PREFIX)/bin/vnetdx
+include cli/packaging/install.mk
 
 golden-update: all ## accept what the program prints now as the golden files
 	$(Q)tests/golden/golden.test --update

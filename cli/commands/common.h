@@ -64,9 +64,9 @@ extern const char *const vnx_backend_choices[];
 		{ "hook",        0,                                                              \
 		  VNX_OPT_LIST,  offsetof(T, f.hooks),                                           \
 		  "METRIC=HOOK", "override a hook: handle_tx=kprobe:my_tx" },                    \
-		{ "without",      0,                                                             \
-		  VNX_OPT_LIST,   offsetof(T, f.without),                                        \
-		  "SOURCE",       "leave a source of evidence out: sched, quota, host... or all" }, \
+		{ "without",    0,                                                               \
+		  VNX_OPT_LIST, offsetof(T, f.without),                                          \
+		  "SOURCE",     "off: sched, quota, host, holder, net, load, load-tcp or all" }, \
 		{ "events",       0,                                                             \
 		  VNX_OPT_STRING, offsetof(T, f.events),                                         \
 		  "FILE.dat",     "raw events too, for trace-cmd and KernelShark" },             \
