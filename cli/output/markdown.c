@@ -83,7 +83,7 @@ static void md_end(struct vnx_doc *d)
 
 static void md_heading(struct vnx_doc *d, unsigned level, const char *id, const char *text)
 {
-	fprintf(d->out, "%s%.*s ", level > 1 ? "\n" : "", (int)level, "######");
+	fprintf(d->out, "%.*s ", (int)level, "######");
 	put_text(text, d->out);
 	fputs("\n\n", d->out);
 }

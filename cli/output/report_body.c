@@ -244,10 +244,12 @@ static void put_row(struct vnx_doc *d, struct vnx_doc_table *t, const struct vnx
 	vnx_doc_cell(d, t, "%s", vnx_rate_format(vm->throughput.mean_bps, mean));
 	vnx_doc_cell(d, t, "%s", vnx_rate_format(vm->throughput.p50_bps, median));
 	vnx_doc_cell(d, t, "%zu", vm->throughput.n);
-	if (c && isfinite(c->c.r))
-		vnx_doc_cell(d, t, "%.2f", c->c.r);
-	else
+	if (!c || !isfinite(c->c.r))
 		vnx_doc_cell(d, t, "undefined");
+	else if (vm->totals[c->x] < VNX_FEW_CALLS)
+		vnx_doc_cell(d, t, "too few");
+	else
+		vnx_doc_cell(d, t, "%.2f", c->c.r);
 	vnx_doc_cell(d, t, "%zu", vm->degradations.n);
 	vnx_doc_cell(d, t, "%s", cause_cell(d, dg, vm));
 }

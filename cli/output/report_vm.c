@@ -67,6 +67,7 @@ static void put_evidence(struct vnx_doc *d, struct vnx_doc_table *t, const struc
 	}
 }
 
+/* No cause was named: nothing speaks for it, all that was measured is told by put_levels(). */
 static void put_reasons(struct vnx_doc *d, const struct vnx_degradation *dg)
 {
 	static const struct vnx_doc_column cols[] = {
@@ -79,6 +80,8 @@ static void put_reasons(struct vnx_doc *d, const struct vnx_degradation *dg)
 				   VNX_ARRAY_SIZE(cols),
 				   { 0 } };
 
+	if (dg->cause == VNX_CAUSE_UNKNOWN)
+		return;
 	put_evidence(d, &t, dg->evidence.v, dg->evidence.n, "for");
 	put_evidence(d, &t, dg->against.v, dg->against.n, "against");
 	vnx_doc_table(d, &t);
@@ -96,13 +99,18 @@ static void put_levels(struct vnx_doc *d, const struct vnx_degradation *dg)
 				   VNX_ARRAY_SIZE(cols),
 				   { 0 } };
 
+	bool folded = dg->cause != VNX_CAUSE_UNKNOWN;
+
 	if (!dg->levels.n)
 		return;
-	d->ops->fold(d, vnx_layout_format(&d->l, "All %zu numbers before the fall and after",
-					  dg->levels.n));
+	if (folded)
+		d->ops->fold(d,
+			     vnx_layout_format(&d->l, "All %zu numbers before the fall and after",
+					       dg->levels.n));
 	put_evidence(d, &t, dg->levels.v, dg->levels.n, NULL);
 	vnx_doc_table(d, &t);
-	d->ops->fold_end(d);
+	if (folded)
+		d->ops->fold_end(d);
 }
 
 static void put_offenders(struct vnx_doc *d, const struct vnx_degradation *dg)
@@ -127,7 +135,19 @@ static void put_offenders(struct vnx_doc *d, const struct vnx_degradation *dg)
 	vnx_doc_table(d, &t);
 }
 
-static void put_missing(struct vnx_doc *d, const struct vnx_degradation *dg)
+static bool same_missing(const struct vnx_degradation *a, const struct vnx_degradation *b)
+{
+	if (a->missing.n != b->missing.n)
+		return false;
+	for (size_t i = 0; i < a->missing.n; i++)
+		if (strcmp(a->missing.v[i].what, b->missing.v[i].what))
+			return false;
+	return true;
+}
+
+/* @before: the fall told before this one, or NULL. */
+static void put_missing(struct vnx_doc *d, const struct vnx_degradation *dg,
+			const struct vnx_degradation *before)
 {
 	static const struct vnx_doc_column cols[] = { { "Missing", false },
 						      { "How to get it", false } };
@@ -136,6 +156,10 @@ static void put_missing(struct vnx_doc *d, const struct vnx_degradation *dg)
 				   VNX_ARRAY_SIZE(cols),
 				   { 0 } };
 
+	if (dg->missing.n && before && same_missing(before, dg)) {
+		vnx_doc_para(d, "Missing is the same as for the fall before.");
+		return;
+	}
 	for (size_t i = 0; i < dg->missing.n; i++) {
 		vnx_doc_cell(d, &t, "%s", vnx_doc_code(d, dg->missing.v[i].what));
 		vnx_doc_cell(d, &t, "%s", vnx_doc_safe(d, dg->missing.v[i].how, 0));
@@ -162,7 +186,7 @@ static const char *p_words(struct vnx_doc *d, double p)
 {
 	if (isnan(p))
 		return "not tested";
-	return p < 1e-12 ? "under 1e-12" : vnx_layout_format(&d->l, "%.2g", p);
+	return p < 1e-12 ? "< 1e-12" : vnx_layout_format(&d->l, "= %.2g", p);
 }
 
 static const char *begin_words(struct vnx_doc *d, const struct vnx_degradation *dg)
@@ -190,7 +214,7 @@ static void put_numbers(struct vnx_doc *d, const struct vnx_degradation *dg, siz
 	if (!isnan(dg->detected_s))
 		add_fact(&f, "Could be told at", seconds(d, dg->detected_s));
 	add_fact(&f, "Chance of it in a steady run",
-		 vnx_layout_format(&d->l, "p" VNX_NBSP "= %s, n" VNX_NBSP "= %zu bins",
+		 vnx_layout_format(&d->l, "p" VNX_NBSP "%s, n" VNX_NBSP "= %zu bins",
 				   p_words(d, dg->p), bins));
 	add_fact(&f, "Seen by the online detector", dg->online ? "yes" : "no");
 	if (!isnan(dg->bytes_per_call_before) || !isnan(dg->bytes_per_call_after))
@@ -198,7 +222,9 @@ static void put_numbers(struct vnx_doc *d, const struct vnx_degradation *dg, siz
 			 vnx_layout_format(&d->l, "%s \u2192 %s",
 					   size(d, dg->bytes_per_call_before),
 					   size(d, dg->bytes_per_call_after)));
-	add_fact(&f, "Score of the cause", vnx_layout_format(&d->l, "%.2f of 1", dg->score));
+	if (dg->cause != VNX_CAUSE_UNKNOWN)
+		add_fact(&f, "Score of the cause",
+			 vnx_layout_format(&d->l, "%.2f of 1", dg->score));
 	d->ops->facts(d, f.v, f.n);
 }
 
@@ -208,7 +234,9 @@ static void put_fall(struct vnx_doc *d, const struct vnx_vm_finding *vm, size_t 
 	const char *why = vnx_text_why(&d->l, dg);
 
 	vnx_doc_heading(d, 3, vnx_layout_format(&d->l, "vm-%zu-fall-%zu", i + 1, k + 1),
-			"Fall at %s: %s", seconds(d, dg->start_s), vnx_text_cause(dg->cause));
+			"Fall at %s: %s", seconds(d, dg->start_s),
+			dg->cause == VNX_CAUSE_UNKNOWN ? "cause unknown"
+						       : vnx_text_cause(dg->cause));
 	put_numbers(d, dg, vm->throughput.n);
 	if (*why)
 		vnx_doc_para(d, VNX_BOLD "Finding." VNX_PLAIN " %s", why);
@@ -217,7 +245,7 @@ static void put_fall(struct vnx_doc *d, const struct vnx_vm_finding *vm, size_t 
 	put_offenders(d, dg);
 	put_reasons(d, dg);
 	put_alternatives(d, dg);
-	put_missing(d, dg);
+	put_missing(d, dg, k ? dg - 1 : NULL);
 	put_levels(d, dg);
 }
 

@@ -5,6 +5,9 @@
 
 #include "cli/output/layout.h"
 
+/* An r over this few calls follows from when they happened to come: no words about it. */
+#define VNX_FEW_CALLS 20
+
 /* Words for a cause: "CPU contention: ..."; never NULL. */
 const char *vnx_text_cause(enum vnx_cause cause);
 /* What was not measured in @d, as a list; "" where nothing. */

@@ -322,9 +322,6 @@ static void put_degradations(struct vnx_layout *l, const struct vnx_vm_finding *
 	put_advice(l, vm);
 }
 
-/* An r over this few calls follows from when they happened to come: no words about it. */
-#define FEW_CALLS 20
-
 static bool is_certain(const struct vnx_corr *c)
 {
 	return isfinite(c->ci_lo) && isfinite(c->ci_hi) && (c->ci_lo > 0 || c->ci_hi < 0);
@@ -387,7 +384,7 @@ static const char *explains(struct vnx_layout *l, const struct vnx_diagnosis *dg
 		return NULL;
 	if (!isfinite(raw->c.r))
 		return vnx_text_no_number(l, x, raw->c.undefined);
-	if (vm->totals[x] < FEW_CALLS)
+	if (vm->totals[x] < VNX_FEW_CALLS)
 		return vnx_text_no_number(l, x,
 					  vnx_layout_format(l, "only %.0f calls", vm->totals[x]));
 	if (within && isfinite(within->c.r) && is_certain(&raw->c) && !is_certain(&within->c))
