@@ -149,7 +149,7 @@ static void md_table(struct vnx_doc *d, const struct vnx_doc_table *t)
 	}
 	fputs(" |\n", d->out);
 	for (size_t i = 0; i < t->n_cols; i++)
-		fputs(t->cols[i].number ? "|---:" : "|---", d->out);
+		fputs(t->cols[i].kind == VNX_COL_NUMBER ? "|---:" : "|---", d->out);
 	fputs("|\n", d->out);
 	for (size_t i = 0; i < t->cells.n; i++) {
 		fputs(i % t->n_cols ? " | " : "| ", d->out);

@@ -170,6 +170,13 @@ static void page_facts(struct vnx_doc *d, const struct vnx_doc_fact *v, size_t n
 	fputs("</dl>\n", d->out);
 }
 
+static const char *class_of(const struct vnx_doc_column *col)
+{
+	return col->kind == VNX_COL_NUMBER ? " class=\"num\""
+	       : col->kind == VNX_COL_TEXT ? " class=\"text\""
+					   : "";
+}
+
 static void put_cell(struct vnx_doc *d, const struct vnx_doc_table *t, size_t i)
 {
 	size_t col = i % t->n_cols;
@@ -177,22 +184,24 @@ static void put_cell(struct vnx_doc *d, const struct vnx_doc_table *t, size_t i)
 
 	if (!col)
 		fputs("<tr>", d->out);
-	fprintf(d->out, "<%s%s%s>", tag, col ? "" : " scope=\"row\"",
-		t->cols[col].number ? " class=\"num\"" : "");
+	fprintf(d->out, "<%s%s%s>", tag, col ? "" : " scope=\"row\"", class_of(&t->cols[col]));
 	vnx_page_text(t->cells.v[i], d->out);
 	fprintf(d->out, "</%s>%s", tag, col + 1 == t->n_cols ? "</tr>\n" : "");
 }
 
-/* The box around it scrolls, not the page; who has no mouse can reach it by keyboard. */
+/*
+ * The box around it scrolls, not the page; who has no mouse can reach it by keyboard. The
+ * caption stands before the box, or it would scroll away.
+ */
 static void page_table(struct vnx_doc *d, const struct vnx_doc_table *t)
 {
-	fputs("<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"", d->out);
-	vnx_page_attribute(t->caption, d->out);
-	fputs("\">\n<table>\n<caption>", d->out);
+	fputs("<p class=\"cap\">", d->out);
 	vnx_page_text(t->caption, d->out);
-	fputs("</caption>\n<thead><tr>", d->out);
+	fputs("</p>\n<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"", d->out);
+	vnx_page_attribute(t->caption, d->out);
+	fputs("\">\n<table>\n<thead><tr>", d->out);
 	for (size_t i = 0; i < t->n_cols; i++) {
-		fprintf(d->out, "<th scope=\"col\"%s>", t->cols[i].number ? " class=\"num\"" : "");
+		fprintf(d->out, "<th scope=\"col\"%s>", class_of(&t->cols[i]));
 		vnx_page_text(t->cols[i].head, d->out);
 		fputs("</th>", d->out);
 	}

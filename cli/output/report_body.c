@@ -199,10 +199,11 @@ static void put_facts(struct vnx_doc *d, const struct vnx_report_part *part)
 		     f->dg->grid.n,
 		     vnx_layout_glue(&d->l,
 				     vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, 1), width))));
-	FACT("Load", facts ? vnx_doc_code(d, facts->command) : "");
 	FACT("Throughput by", f->tp ? vnx_doc_safe(d, f->tp->source, 0) : "the taps' counters");
 #undef FACT
 	d->ops->facts(d, v, n);
+	if (facts && *facts->command)
+		vnx_doc_para(d, VNX_DIM "Load:" VNX_PLAIN " %s", vnx_doc_code(d, facts->command));
 }
 
 static const char *verdict_cell(struct vnx_doc *d, const struct vnx_vm_finding *vm)
@@ -225,9 +226,11 @@ static const char *cause_cell(struct vnx_doc *d, const struct vnx_diagnosis *dg,
 }
 
 static const struct vnx_doc_column summary_cols[] = {
-	{ "Recording", false },       { "VM", false },    { "Verdict", false },
-	{ "Throughput, mean", true }, { "Median", true }, { "n (bins)", true },
-	{ "r (calls)", true },        { "Falls", true },  { "Cause, or why not", false },
+	{ "Recording", VNX_COL_WORD },         { "VM", VNX_COL_WORD },
+	{ "Verdict", VNX_COL_WORD },           { "Throughput, mean", VNX_COL_NUMBER },
+	{ "Median", VNX_COL_NUMBER },          { "n (bins)", VNX_COL_NUMBER },
+	{ "r (calls)", VNX_COL_NUMBER },       { "Falls", VNX_COL_NUMBER },
+	{ "Cause, or why not", VNX_COL_TEXT },
 };
 
 static void put_row(struct vnx_doc *d, struct vnx_doc_table *t, const struct vnx_diagnosis *dg,
@@ -239,7 +242,7 @@ static void put_row(struct vnx_doc *d, struct vnx_doc_table *t, const struct vnx
 	VNX_CLEANUP_FREE char *label = vnx_pick_label(dg, i);
 	char mean[VNX_UNIT_LEN], median[VNX_UNIT_LEN];
 
-	vnx_doc_cell(d, t, "%s", vnx_doc_safe(d, label, 0));
+	vnx_doc_cell(d, t, "%s", vnx_doc_safe(d, label, VNX_DOC_LABEL_MAX));
 	vnx_doc_cell(d, t, "%s", verdict_cell(d, vm));
 	vnx_doc_cell(d, t, "%s", vnx_rate_format(vm->throughput.mean_bps, mean));
 	vnx_doc_cell(d, t, "%s", vnx_rate_format(vm->throughput.p50_bps, median));

@@ -68,11 +68,11 @@ static void put_undefined(struct vnx_doc *d, const struct vnx_vm_finding *vm)
 static void put_vm(struct vnx_doc *d, const struct vnx_finding *f, size_t i)
 {
 	static const struct vnx_doc_column cols[] = {
-		{ "Calls", false },        { "Series", false },
-		{ "Method", false },       { "r", true },
-		{ "95 % interval", true }, { "n (bins)", true },
-		{ "n_eff (bins)", true },  { "p", true },
-		{ "Lag", true },
+		{ "Calls", VNX_COL_WORD },           { "Series", VNX_COL_WORD },
+		{ "Method", VNX_COL_WORD },          { "r", VNX_COL_NUMBER },
+		{ "95 % interval", VNX_COL_NUMBER }, { "n (bins)", VNX_COL_NUMBER },
+		{ "n_eff (bins)", VNX_COL_NUMBER },  { "p", VNX_COL_NUMBER },
+		{ "Lag", VNX_COL_NUMBER },
 	};
 	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
 	VNX_CLEANUP_FREE char *label = vnx_pick_label(f->dg, i);

@@ -22,9 +22,15 @@ struct vnx_doc_fact {
 	const char *label, *text;
 };
 
+enum vnx_doc_kind {
+	VNX_COL_WORD,   /* not broken into lines */
+	VNX_COL_NUMBER, /* to the right, digits under digits */
+	VNX_COL_TEXT,
+};
+
 struct vnx_doc_column {
 	const char *head;
-	bool number; /* to the right, digits under digits */
+	enum vnx_doc_kind kind;
 };
 
 struct vnx_doc_table {

@@ -138,10 +138,11 @@ static void put_hook(struct vnx_doc *d, struct vnx_doc_table *t, const struct vn
 
 static void put_hooks(struct vnx_doc *d, const struct vnx_hooks *hooks)
 {
-	static const struct vnx_doc_column cols[] = { { "Counted", false },
-						      { "Hook", false },
-						      { "Note", false },
-						      { "Tried before and refused", false } };
+	static const struct vnx_doc_column cols[] = { { "Counted", VNX_COL_WORD },
+						      { "Hook", VNX_COL_WORD },
+						      { "Note", VNX_COL_TEXT },
+						      { "Tried before and refused",
+							VNX_COL_TEXT } };
 	struct vnx_doc_table t = { "What was counted in the kernel, and by which hook",
 				   cols,
 				   VNX_ARRAY_SIZE(cols),
@@ -167,9 +168,9 @@ static const char *summary_of(const char *source)
 
 static void put_sources(struct vnx_doc *d, const struct vnx_source_states *states)
 {
-	static const struct vnx_doc_column cols[] = { { "Source", false },
-						      { "It measures", false },
-						      { "State", false } };
+	static const struct vnx_doc_column cols[] = { { "Source", VNX_COL_WORD },
+						      { "It measures", VNX_COL_TEXT },
+						      { "State", VNX_COL_TEXT } };
 	struct vnx_doc_table t = {
 		"What was measured beside the counts", cols, VNX_ARRAY_SIZE(cols), { 0 }
 	};

@@ -71,8 +71,9 @@ static void put_evidence(struct vnx_doc *d, struct vnx_doc_table *t, const struc
 static void put_reasons(struct vnx_doc *d, const struct vnx_degradation *dg)
 {
 	static const struct vnx_doc_column cols[] = {
-		{ "Measured", false }, { "Speaks", false }, { "Before", true },
-		{ "After", true },     { "It is", false },
+		{ "Measured", VNX_COL_WORD }, { "Speaks", VNX_COL_WORD },
+		{ "Before", VNX_COL_NUMBER }, { "After", VNX_COL_NUMBER },
+		{ "It is", VNX_COL_TEXT },
 	};
 	struct vnx_doc_table t = { "What speaks for this cause and against it; means before the "
 				   "fall and after",
@@ -91,9 +92,10 @@ static void put_reasons(struct vnx_doc *d, const struct vnx_degradation *dg)
 
 static void put_levels(struct vnx_doc *d, const struct vnx_degradation *dg)
 {
-	static const struct vnx_doc_column cols[] = {
-		{ "Measured", false }, { "Before", true }, { "After", true }, { "It is", false }
-	};
+	static const struct vnx_doc_column cols[] = { { "Measured", VNX_COL_WORD },
+						      { "Before", VNX_COL_NUMBER },
+						      { "After", VNX_COL_NUMBER },
+						      { "It is", VNX_COL_TEXT } };
 	struct vnx_doc_table t = { "Everything that was measured, means before the fall and after",
 				   cols,
 				   VNX_ARRAY_SIZE(cols),
@@ -115,9 +117,10 @@ static void put_levels(struct vnx_doc *d, const struct vnx_degradation *dg)
 
 static void put_offenders(struct vnx_doc *d, const struct vnx_degradation *dg)
 {
-	static const struct vnx_doc_column cols[] = {
-		{ "Offender", false }, { "Kind", false }, { "pid", true }, { "Share", true }
-	};
+	static const struct vnx_doc_column cols[] = { { "Offender", VNX_COL_WORD },
+						      { "Kind", VNX_COL_WORD },
+						      { "pid", VNX_COL_NUMBER },
+						      { "Share", VNX_COL_NUMBER } };
 	struct vnx_doc_table t = { "Who had the CPU, as a share of the waiting that came with the "
 				   "fall",
 				   cols,
@@ -127,7 +130,7 @@ static void put_offenders(struct vnx_doc *d, const struct vnx_degradation *dg)
 	for (size_t i = 0; i < dg->offenders.n; i++) {
 		const struct vnx_offender *o = &dg->offenders.v[i];
 
-		vnx_doc_cell(d, &t, "%s", vnx_doc_safe(d, o->name, 0));
+		vnx_doc_cell(d, &t, "%s", vnx_doc_safe(d, o->name, VNX_DOC_LABEL_MAX));
 		vnx_doc_cell(d, &t, "%s", o->is_vm ? "VM" : "process");
 		vnx_doc_cell(d, &t, "%" PRIu32, o->pid);
 		vnx_doc_cell(d, &t, "%s", percent(d, o->share));
@@ -149,8 +152,8 @@ static bool same_missing(const struct vnx_degradation *a, const struct vnx_degra
 static void put_missing(struct vnx_doc *d, const struct vnx_degradation *dg,
 			const struct vnx_degradation *before)
 {
-	static const struct vnx_doc_column cols[] = { { "Missing", false },
-						      { "How to get it", false } };
+	static const struct vnx_doc_column cols[] = { { "Missing", VNX_COL_WORD },
+						      { "How to get it", VNX_COL_TEXT } };
 	struct vnx_doc_table t = { "What was not measured and could change the answer",
 				   cols,
 				   VNX_ARRAY_SIZE(cols),
@@ -169,7 +172,8 @@ static void put_missing(struct vnx_doc *d, const struct vnx_degradation *dg,
 
 static void put_alternatives(struct vnx_doc *d, const struct vnx_degradation *dg)
 {
-	static const struct vnx_doc_column cols[] = { { "Other cause", false }, { "Score", true } };
+	static const struct vnx_doc_column cols[] = { { "Other cause", VNX_COL_TEXT },
+						      { "Score", VNX_COL_NUMBER } };
 	struct vnx_doc_table t = { "What else would explain it; a score is from 0 to 1",
 				   cols,
 				   VNX_ARRAY_SIZE(cols),
@@ -270,11 +274,11 @@ static void put_throughput(struct vnx_doc *d, const struct vnx_throughput_summar
 
 static void put_stages(struct vnx_doc *d, const struct vnx_vm_finding *vm)
 {
-	const struct vnx_doc_column cols[] = { { "Stage from", true },
-					       { "Throughput", true },
-					       { "Calls", true },
-					       { "Bytes per call", true },
-					       { "Packets per call", true } };
+	const struct vnx_doc_column cols[] = { { "Stage from", VNX_COL_NUMBER },
+					       { "Throughput", VNX_COL_NUMBER },
+					       { "Calls", VNX_COL_NUMBER },
+					       { "Bytes per call", VNX_COL_NUMBER },
+					       { "Packets per call", VNX_COL_NUMBER } };
 	struct vnx_doc_table t = { .cols = cols, .n_cols = VNX_ARRAY_SIZE(cols) };
 
 	if (vm->stages.n < 2)
@@ -300,9 +304,9 @@ static void put_stages(struct vnx_doc *d, const struct vnx_vm_finding *vm)
 
 static void put_totals(struct vnx_doc *d, const struct vnx_vm_finding *vm)
 {
-	static const struct vnx_doc_column cols[] = { { "Counted", false },
-						      { "Total", true },
-						      { "It is", false } };
+	static const struct vnx_doc_column cols[] = { { "Counted", VNX_COL_WORD },
+						      { "Total", VNX_COL_NUMBER },
+						      { "It is", VNX_COL_TEXT } };
 	struct vnx_doc_table t = { "Totals of the whole run", cols, VNX_ARRAY_SIZE(cols), { 0 } };
 	char text[VNX_UNIT_LEN];
 
@@ -338,7 +342,7 @@ void vnx_report_vm(struct vnx_doc *d, const struct vnx_finding *f, size_t i)
 
 	vnx_doc_heading(d, 2, vnx_layout_format(&d->l, "vm-%zu", i + 1), "%s",
 			vnx_doc_safe(d, label, VNX_DOC_LABEL_MAX));
-	vnx_doc_para(d, "%s", vnx_text_verdict(&d->l, f->dg, i));
+	vnx_doc_para(d, "%s.", vnx_text_verdict(&d->l, f->dg, i));
 	vnx_doc_para(d, VNX_DIM "%s" VNX_PLAIN, vnx_text_identity(&d->l, &vm->vm));
 	put_throughput(d, &vm->throughput);
 	for (size_t k = 0; k < vm->degradations.n; k++)
