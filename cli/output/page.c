@@ -189,6 +189,14 @@ static void put_cell(struct vnx_doc *d, const struct vnx_doc_table *t, size_t i)
 	fprintf(d->out, "</%s>%s", tag, col + 1 == t->n_cols ? "</tr>\n" : "");
 }
 
+static bool has_text(const struct vnx_doc_table *t)
+{
+	for (size_t i = 0; i < t->n_cols; i++)
+		if (t->cols[i].kind == VNX_COL_TEXT)
+			return true;
+	return false;
+}
+
 /*
  * The box around it scrolls, not the page; who has no mouse can reach it by keyboard. The
  * caption stands before the box, or it would scroll away.
@@ -199,7 +207,7 @@ static void page_table(struct vnx_doc *d, const struct vnx_doc_table *t)
 	vnx_page_text(t->caption, d->out);
 	fputs("</p>\n<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"", d->out);
 	vnx_page_attribute(t->caption, d->out);
-	fputs("\">\n<table>\n<thead><tr>", d->out);
+	fprintf(d->out, "\">\n<table%s>\n<thead><tr>", has_text(t) ? " class=\"full\"" : "");
 	for (size_t i = 0; i < t->n_cols; i++) {
 		fprintf(d->out, "<th scope=\"col\"%s>", class_of(&t->cols[i]));
 		vnx_page_text(t->cols[i].head, d->out);

@@ -226,10 +226,14 @@ static const char *cause_cell(struct vnx_doc *d, const struct vnx_diagnosis *dg,
 }
 
 static const struct vnx_doc_column summary_cols[] = {
-	{ "Recording", VNX_COL_WORD },         { "VM", VNX_COL_WORD },
-	{ "Verdict", VNX_COL_WORD },           { "Throughput, mean", VNX_COL_NUMBER },
-	{ "Median", VNX_COL_NUMBER },          { "n (bins)", VNX_COL_NUMBER },
-	{ "r (calls)", VNX_COL_NUMBER },       { "Falls", VNX_COL_NUMBER },
+	{ "Recording", VNX_COL_WORD },
+	{ "VM", VNX_COL_WORD },
+	{ "Verdict", VNX_COL_WORD },
+	{ "Mean", VNX_COL_NUMBER },
+	{ "Median", VNX_COL_NUMBER },
+	{ "Bins", VNX_COL_NUMBER },
+	{ "r", VNX_COL_NUMBER },
+	{ "Falls", VNX_COL_NUMBER },
 	{ "Cause, or why not", VNX_COL_TEXT },
 };
 
@@ -259,10 +263,13 @@ static void put_row(struct vnx_doc *d, struct vnx_doc_table *t, const struct vnx
 
 static void put_vms(struct vnx_doc *d, const struct vnx_finding *f)
 {
-	struct vnx_doc_table t = { .caption = "Every VM that was seen; r is Pearson's, of calls of "
-					      "the busier handle_* and throughput, bin by bin",
-				   .cols = summary_cols + 1,
-				   .n_cols = VNX_ARRAY_SIZE(summary_cols) - 1 };
+	struct vnx_doc_table t = {
+		.caption =
+			"Every VM that was seen: its throughput, mean and median of so many bins; r is Pearson's, of calls of "
+			"the busier handle_* and throughput, bin by bin",
+		.cols = summary_cols + 1,
+		.n_cols = VNX_ARRAY_SIZE(summary_cols) - 1
+	};
 	size_t untold = 0;
 
 	vnx_doc_heading(d, 1, "vms", "Virtual machines");
@@ -376,11 +383,14 @@ static const char *error_words(struct vnx_doc *d, const struct vnx_err *err)
 
 static void put_comparison(struct vnx_doc *d, const struct vnx_report_parts *parts)
 {
-	struct vnx_doc_table t = { .caption = "The recordings side by side; r is Pearson's, of "
-					      "calls of the busier handle_* and throughput, bin by "
-					      "bin",
-				   .cols = summary_cols,
-				   .n_cols = VNX_ARRAY_SIZE(summary_cols) };
+	struct vnx_doc_table t = {
+		.caption =
+			"The recordings side by side: throughput, mean and median of so many bins; r is Pearson's, of "
+			"calls of the busier handle_* and throughput, bin by "
+			"bin",
+		.cols = summary_cols,
+		.n_cols = VNX_ARRAY_SIZE(summary_cols)
+	};
 
 	vnx_doc_heading(d, 1, "comparison", "Comparison");
 	for (size_t i = 0; i < parts->n; i++) {

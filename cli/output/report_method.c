@@ -131,16 +131,15 @@ static void put_hook(struct vnx_doc *d, struct vnx_doc_table *t, const struct vn
 					    vnx_doc_code(d, hook->refused.v[i].hook),
 					    vnx_doc_safe(d, hook->refused.v[i].why, 0));
 	vnx_doc_cell(d, t, VNX_CODE "%s" VNX_PLAIN, vnx_metric_name(hook->metric));
-	vnx_doc_cell(d, t, "%s", *hook->hook ? vnx_doc_code(d, hook->hook) : "not possible");
-	vnx_doc_cell(d, t, "%s", vnx_doc_safe(d, hook->note, 0));
+	vnx_doc_cell(d, t, "%s%s%s", *hook->hook ? vnx_doc_code(d, hook->hook) : "not possible",
+		     *hook->note ? ": " : "", vnx_doc_safe(d, hook->note, 0));
 	vnx_doc_cell(d, t, "%s", *refused ? refused : "none");
 }
 
 static void put_hooks(struct vnx_doc *d, const struct vnx_hooks *hooks)
 {
 	static const struct vnx_doc_column cols[] = { { "Counted", VNX_COL_WORD },
-						      { "Hook", VNX_COL_WORD },
-						      { "Note", VNX_COL_TEXT },
+						      { "Hook", VNX_COL_TEXT },
 						      { "Tried before and refused",
 							VNX_COL_TEXT } };
 	struct vnx_doc_table t = { "What was counted in the kernel, and by which hook",
