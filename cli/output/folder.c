@@ -11,7 +11,7 @@
 #include "cli/output/report_parts.h"
 #include "cli/output/safe.h"
 
-#define STEM_MAX 64
+#define STEM_PLAIN (VNX_STEM_MAX - 20) /* room for a number behind it */
 #define NAME_COLUMNS 60
 #define PROGRESS_AFTER_S 2
 
@@ -104,29 +104,36 @@ static size_t put_plain(char *at, size_t room, const char *name)
 	return n;
 }
 
-/*
- * "throughput-vm1". VMs whose names become equal by that are told apart by their place in the
- * list.
- */
-static void figure_stem(const struct vnx_diagnosis *dg, const char *id, size_t i,
-			char stem[STEM_MAX])
+static bool is_taken(char stems[][VNX_STEM_MAX], size_t n, const char *stem)
 {
-	const char *name = dg->vms.v[i].vm.name;
-	char other[STEM_MAX];
-	size_t n;
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(stems[i], stem))
+			return true;
+	return false;
+}
 
-	n = (size_t)snprintf(stem, STEM_MAX, "%.20s-", id);
-	if (!name || !*name)
-		n += (size_t)snprintf(stem + n, STEM_MAX - n, "pid-%" PRIu32, dg->vms.v[i].vm.pid);
-	else
-		n += put_plain(stem + n, STEM_MAX - 11 - n, name);
-	for (size_t j = 0; j < i; j++) {
-		figure_stem(dg, id, j, other);
-		if (!strcmp(other, stem)) {
-			snprintf(stem + n, STEM_MAX - n, "-%zu", i + 1);
-			break;
-		}
+int vnx_report_stems(const struct vnx_diagnosis *dg, char (**out)[VNX_STEM_MAX])
+{
+	char(*stems)[VNX_STEM_MAX] = calloc(dg->vms.n + 1, sizeof(*stems));
+
+	*out = stems;
+	if (!stems)
+		return -ENOMEM;
+	for (size_t i = 0; i < dg->vms.n; i++) {
+		const struct vnx_vm *vm = &dg->vms.v[i].vm;
+		char stem[VNX_STEM_MAX];
+		size_t n;
+
+		if (vm->name && *vm->name)
+			n = put_plain(stem, STEM_PLAIN, vm->name);
+		else
+			n = (size_t)snprintf(stem, sizeof(stem), "pid-%" PRIu32, vm->pid);
+		/* Some number is free: there are fewer VMs before this one than numbers. */
+		for (size_t k = i + 1; is_taken(stems, i, stem); k++)
+			snprintf(stem + n, sizeof(stem) - n, "-%zu", k);
+		memcpy(stems[i], stem, sizeof(stem));
 	}
+	return 0;
 }
 
 static int write_json(const void *what, FILE *out, struct vnx_err *err)
@@ -204,11 +211,11 @@ static int draw_one(struct vnx_report_part *part, const struct vnx_plot_ops *plo
 	VNX_CLEANUP_FREE char *folder = vnx_asprintf("%s/%s", dir, part->folder);
 	struct vnx_drawn drawn = { .plot = plot, .vm = i };
 	struct vnx_err why = { 0 };
-	char stem[STEM_MAX];
+	VNX_CLEANUP_FREE char *stem = vnx_asprintf("%s-%s", plot->id, part->stems[i]);
 	int ret;
 
-	figure_stem(part->in->f->dg, plot->id, i, stem);
-	ret = folder ? vnx_plot_draw(plot, part->in->f, i, stem, folder, &why) : no_memory(&why);
+	ret = folder && stem ? vnx_plot_draw(plot, part->in->f, i, stem, folder, &why)
+			     : no_memory(&why);
 	if (ret)
 		vnx_err_set(err, ret, why.exit, why.code, "%s", why.message);
 	if (ret && why.hint[0])
@@ -273,12 +280,14 @@ static const char *path_end(const char *path)
 
 static int part_init(struct vnx_report_part *part, const struct vnx_report_set *set, size_t i)
 {
-	char plain[STEM_MAX];
+	char plain[VNX_STEM_MAX];
 
 	part->in = &set->v[i];
 	part->name = vnx_text_safe(path_end(part->in->path), NAME_COLUMNS);
 	put_plain(plain, sizeof(plain), path_end(part->in->path));
 	part->folder = set->n == 1 ? strdup("") : vnx_asprintf("%zu-%s/", i + 1, plain);
+	if (part->in->f && vnx_report_stems(part->in->f->dg, &part->stems))
+		return -ENOMEM;
 	return part->name && part->folder ? 0 : -ENOMEM;
 }
 
@@ -294,6 +303,7 @@ static void parts_fini(struct vnx_report_parts *parts)
 		free(list->v);
 		free(parts->v[i].name);
 		free(parts->v[i].folder);
+		free(parts->v[i].stems);
 	}
 	free(parts->v);
 }

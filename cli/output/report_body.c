@@ -226,7 +226,7 @@ static const char *cause_cell(struct vnx_doc *d, const struct vnx_diagnosis *dg,
 }
 
 static const struct vnx_doc_column summary_cols[] = {
-	{ "Recording", VNX_COL_WORD },
+	{ "Recording", VNX_COL_TEXT },
 	{ "VM", VNX_COL_WORD },
 	{ "Verdict", VNX_COL_WORD },
 	{ "Mean", VNX_COL_NUMBER },
@@ -434,7 +434,7 @@ static void put_many(struct vnx_doc *d, const struct vnx_report_parts *parts)
 	for (size_t i = 0; i < parts->n; i++) {
 		const struct vnx_report_part *part = &parts->v[i];
 
-		vnx_doc_heading(d, 1, links[i + 1].label, "%s: %s", links[i + 1].text,
+		vnx_doc_heading(d, 1, links[i + 1].label, "%s \u2013 %s", links[i + 1].text,
 				part->in->f ? headline(d, part->in->f->dg) : "not readable");
 		if (!part->in->f) {
 			d->ops->box(d, VNX_TONE_WARN);

@@ -20,11 +20,14 @@ struct vnx_drawings {
 	size_t n, cap;
 };
 
+#define VNX_STEM_MAX 64
+
 /* One run of the report. */
 struct vnx_report_part {
 	const struct vnx_report_input *in;
-	char *name;   /* for headings: the end of its path, safe */
-	char *folder; /* of its files, within the report's: "" or "1-run/" */
+	char *name;                  /* for headings: the end of its path, safe */
+	char *folder;                /* of its files, within the report's: "" or "1-run/" */
+	char (*stems)[VNX_STEM_MAX]; /* of its VMs, in files' names */
 	struct vnx_drawings drawings;
 	bool no_gnuplot;
 };
@@ -57,6 +60,12 @@ const char *vnx_metric_words(enum vnx_metric m);
 const char *vnx_metric_unit(enum vnx_metric m);
 /* A mean rate, share or level with its unit, of the arena: "537 calls/s", "82 %". */
 const char *vnx_doc_value(struct vnx_doc *d, enum vnx_metric m, double x);
+
+/*
+ * A name of each VM for files: only letters that mean nothing to shells, file systems and web
+ * servers, no two the same. Caller frees *out; -ENOMEM.
+ */
+int vnx_report_stems(const struct vnx_diagnosis *dg, char (**out)[VNX_STEM_MAX]) VNX_MUST_CHECK;
 
 /* report_data.c */
 int vnx_report_wide(const struct vnx_finding *f, FILE *out, struct vnx_err *err) VNX_MUST_CHECK;

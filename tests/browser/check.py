@@ -161,7 +161,9 @@ def look_at(browser, name, page):
     # Paper is white, however dark the screen was.
     browser.look(794, "dark", "print")
     browser.open(url)
-    check(browser.audit() + browser.complaints(url), f"{name} as it is printed")
+    problems = browser.audit()
+    browser.shoot(OUT / f"{name}-print.png")
+    check(problems + browser.complaints(url), f"{name} as it is printed")
     browser.look(794, "dark")
     pdf = base64.b64decode(browser.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"])
     (OUT / f"{name}.pdf").write_bytes(pdf)

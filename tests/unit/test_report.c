@@ -281,6 +281,33 @@ static void vms_that_moved_nothing_are_in_the_table_only(void **state)
 	setting_free(s);
 }
 
+static void files_of_every_vm_have_a_name_of_their_own(void **state)
+{
+	static const char *const names[] = { "vm1", "vm1", "vm1-2", "vm/1", "vm?1", "", "" };
+	struct setting *s = setting_new();
+	char(*stems)[VNX_STEM_MAX], longer[400];
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(names); i++)
+		add_vm(s, names[i], 1, VNX_HEALTHY);
+	memset(longer, 'x', sizeof(longer));
+	longer[sizeof(longer) - 1] = '\0';
+	for (int i = 0; i < 400; i++)
+		add_vm(s, longer, 1, VNX_HEALTHY);
+	must(vnx_report_stems(&s->dg, &stems));
+	assert_string_equal(stems[0], "vm1");
+	assert_string_equal(stems[1], "vm1-2");
+	assert_string_equal(stems[3], "vm_1");
+	assert_string_equal(stems[5], "pid-7");
+	for (size_t i = 0; i < s->dg.vms.n; i++) {
+		assert_true(strspn(stems[i], "abcdefghijklmnopqrstuvwxyz0123456789_-") ==
+			    strlen(stems[i]));
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(stems[i], stems[j]);
+	}
+	free(stems);
+	setting_free(s);
+}
+
 static char *slurp(const char *dir, const char *name)
 {
 	VNX_CLEANUP_FREE char *path = vnx_asprintf("%s/%s", dir, name);
@@ -396,6 +423,7 @@ int main(void)
 		cmocka_unit_test(fields_of_csv_are_no_formulas),
 		cmocka_unit_test(every_metric_has_a_unit_and_a_value),
 		cmocka_unit_test(vms_that_moved_nothing_are_in_the_table_only),
+		cmocka_unit_test(files_of_every_vm_have_a_name_of_their_own),
 		cmocka_unit_test(several_runs_are_compared_and_failures_named),
 		cmocka_unit_test(no_vm_is_no_crash),
 	};
