@@ -148,7 +148,7 @@ golden-update: all ## accept what the program prints now as the golden files
 format: ## clang-format on every source file
 	$(Q)clang-format -i $(shell git ls-files '*.c' '*.h')
 
--include tests/bench/bench.mk tests/fuzz/fuzz.mk tests/sim/sim.mk
+-include tests/bench/bench.mk tests/fuzz/fuzz.mk tests/sim/sim.mk tests/browser/browser.mk
 
 clean: ## remove build/ but keep the lab's images
 	$(Q)find build -mindepth 1 -maxdepth 1 ! -name lab ! -name linux -exec rm -rf {} + 2>/dev/null || true

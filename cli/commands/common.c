@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "bpf/ladder.h"
-#include "cli/output/reporter.h"
+#include "cli/output/report.h"
 
 const char *const vnx_backend_choices[] = { "auto", "bpf", "ftrace", "perf", NULL };
 
@@ -112,6 +112,17 @@ static const struct vnx_reporter_ops *choose_reporter(const struct vnx_view_opts
 	return view->json ? &vnx_reporter_json : view->csv ? &vnx_reporter_csv : &vnx_reporter_text;
 }
 
+static int write_report(const struct vnx_view_opts *view, const struct vnx_finding *f,
+			const char *path, struct vnx_err *err)
+{
+	struct vnx_report_input in = { .path = path, .f = f };
+	struct vnx_report_set set = {
+		.v = &in, .n = 1, .argv = view->argv, .argc = view->argc, .quiet = view->quiet
+	};
+
+	return vnx_report_write(&set, view->report_dir, err);
+}
+
 int vnx_view_run(const struct vnx_view_opts *view, const struct vnx_pipeline *p, const char *kind,
 		 const char *path)
 {
@@ -133,13 +144,13 @@ int vnx_view_run(const struct vnx_view_opts *view, const struct vnx_pipeline *p,
 		ret = vnx_err_set(&err, -errno, VNX_EXIT_FAILED, "io",
 				  "standard output cannot be written: %s", strerror(errno));
 	if (!ret && view->report_dir)
-		ret = vnx_report_folder(&finding, view->report_dir, &err);
+		ret = write_report(view, &finding, path, &err);
 	if (!ret && view->perfetto)
 		ret = vnx_report_perfetto(&finding, view->perfetto, &err);
 	/* The document stands on stdout already: what failed after it goes to stderr. */
 	if (ret)
 		return vnx_fail(&err, false);
 	if (view->report_dir && !view->quiet)
-		fprintf(stderr, "vnetdx: figures and data are in %s\n", view->report_dir);
+		fprintf(stderr, "vnetdx: the report is %s/index.html\n", view->report_dir);
 	return view->check && p->dg->verdict == VNX_DEGRADED ? VNX_EXIT_DEGRADED : VNX_EXIT_OK;
 }

@@ -42,7 +42,7 @@ static int analyse(const struct opts *o, struct vnx_recording *rec, struct vnx_e
 static int run(int argc, char **argv)
 {
 	struct opts o = { .live = { .bin_ns = 500 * VNX_NSEC_PER_MSEC, .backend = "auto" },
-			  .view = { .sma_ns = 10 * VNX_NSEC_PER_SEC } };
+			  .view = { .sma_ns = 10 * VNX_NSEC_PER_SEC, .argv = argv, .argc = argc } };
 	struct vnx_recording *rec = NULL;
 	struct vnx_err err = { 0 };
 	bool load_failed = false;

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every series in long form: one value a row, missing values empty (RFC 4180 quoting). */
-#include "cli/output/reporter.h"
+#include "cli/output/csv.h"
 
 #include "cli/output/json_write.h"
 #include "cli/output/pick.h"
 #include "cli/output/safe.h"
 
-/*
- * A name that begins like a formula is run by spreadsheets: it gets an apostrophe, which they
- * drop again.
- */
-static char *csv_name(const struct vnx_diagnosis *dg, size_t i)
+char *vnx_csv_text(const char *s)
 {
-	VNX_CLEANUP_FREE char *label = vnx_pick_label(dg, i);
-	VNX_CLEANUP_FREE char *safe = label ? vnx_text_safe(label, 0) : NULL;
+	VNX_CLEANUP_FREE char *safe = vnx_text_safe(s, 0);
 	size_t n = 0;
 	char *out;
 
@@ -38,6 +33,13 @@ static char *csv_name(const struct vnx_diagnosis *dg, size_t i)
 	memmove(out, out + 1, n - 2);
 	out[n - 2] = '\0';
 	return out;
+}
+
+static char *csv_name(const struct vnx_diagnosis *dg, size_t i)
+{
+	VNX_CLEANUP_FREE char *label = vnx_pick_label(dg, i);
+
+	return label ? vnx_csv_text(label) : NULL;
 }
 
 static void put_series(FILE *out, const struct vnx_grid *grid, const char *name, const char *metric,

@@ -37,9 +37,8 @@ extern const struct vnx_reporter_ops vnx_reporter_perfetto;
 extern const struct vnx_reporter_ops *const vnx_reporters[]; /* NULL-terminated */
 
 /*
- * --report DIR: the study's figure of each VM by gnuplot as SVG and PNG, diagnosis.json,
- * diagnosis.txt, series.csv. Makes the folder. -ENOENT with a hint where gnuplot is
- * missing (the rest is written all the same).
+ * The folder of one run's report, see report.h: without a command line and without progress.
+ * -ENOENT with a hint where gnuplot is missing (the rest is written all the same).
  */
 int vnx_report_folder(const struct vnx_finding *f, const char *dir,
 		      struct vnx_err *err) VNX_MUST_CHECK;

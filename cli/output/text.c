@@ -37,8 +37,8 @@ static const char *cause_sentence(struct vnx_layout *l, const struct vnx_degrada
 }
 
 /* "vm1 DEGRADED since 75.5 s: 118 -> 57 Mbit/s (-52 %); cause: ..." */
-static void put_degraded(struct vnx_layout *l, const struct vnx_diagnosis *dg,
-			 const struct vnx_vm_finding *vm, const char *label)
+static const char *degraded_words(struct vnx_layout *l, const struct vnx_diagnosis *dg,
+				  const struct vnx_vm_finding *vm, const char *label)
 {
 	char start[VNX_UNIT_LEN], end[VNX_UNIT_LEN], before[VNX_UNIT_LEN], after[VNX_UNIT_LEN];
 	char change[VNX_UNIT_LEN];
@@ -46,11 +46,9 @@ static void put_degraded(struct vnx_layout *l, const struct vnx_diagnosis *dg,
 	const char *when, *steps = "";
 	double top;
 
-	if (!vnx_pick_episode(vm, (double)dg->grid.bin_ns / 1e9, &ep)) {
-		vnx_layout_para(l, 0, 2, VNX_BOLD "%s" VNX_PLAIN " %s: %s", label,
-				verdict_words(vm->verdict), vnx_layout_safe(l, vm->why));
-		return;
-	}
+	if (!vnx_pick_episode(vm, (double)dg->grid.bin_ns / 1e9, &ep))
+		return vnx_layout_format(l, VNX_BOLD "%s" VNX_PLAIN " %s: %s", label,
+					 verdict_words(vm->verdict), vnx_layout_safe(l, vm->why));
 	vnx_seconds_format(ep.start_s, start);
 	when = isnan(ep.end_s) ? vnx_layout_format(l, "since %s", start)
 			       : vnx_layout_format(l, "from %s to %s", start,
@@ -58,32 +56,31 @@ static void put_degraded(struct vnx_layout *l, const struct vnx_diagnosis *dg,
 	if (ep.n > 1)
 		steps = vnx_layout_format(l, " in %zu steps", ep.n);
 	top = fmax(ep.before_bps, ep.after_bps);
-	vnx_layout_para(l, 0, 2,
-			VNX_BOLD "%s" VNX_PLAIN " %s %s: " VNX_BOLD "%s \u2192 %s" VNX_NBSP
-				 "%sbit/s" VNX_PLAIN " (%s%s); %s",
-			label, verdict_words(vm->verdict), when,
-			vnx_number_scaled(ep.before_bps, top, before),
-			vnx_number_scaled(ep.after_bps, top, after), vnx_scale_for(top).prefix,
-			vnx_layout_glue(l, vnx_percent_format(ep.change, change)), steps,
-			cause_sentence(l, ep.first));
+	return vnx_layout_format(l,
+				 VNX_BOLD "%s" VNX_PLAIN " %s %s: " VNX_BOLD "%s \u2192 %s" VNX_NBSP
+					  "%sbit/s" VNX_PLAIN " (%s%s); %s",
+				 label, verdict_words(vm->verdict), when,
+				 vnx_number_scaled(ep.before_bps, top, before),
+				 vnx_number_scaled(ep.after_bps, top, after),
+				 vnx_scale_for(top).prefix,
+				 vnx_layout_glue(l, vnx_percent_format(ep.change, change)), steps,
+				 cause_sentence(l, ep.first));
 }
 
-static void put_verdict(struct vnx_layout *l, const struct vnx_diagnosis *dg, size_t i)
+const char *vnx_text_verdict(struct vnx_layout *l, const struct vnx_diagnosis *dg, size_t i)
 {
 	const struct vnx_vm_finding *vm = &dg->vms.v[i];
-	char *name = vnx_pick_label(dg, i);
+	VNX_CLEANUP_FREE char *name = vnx_pick_label(dg, i);
 	const char *label = vnx_layout_safe(l, name);
 
 	if (vm->verdict == VNX_DEGRADED)
-		put_degraded(l, dg, vm, label);
-	else
-		vnx_layout_para(l, 0, 2, VNX_BOLD "%s" VNX_PLAIN " %s%s%s", label,
-				verdict_words(vm->verdict), vm->why && *vm->why ? ": " : "",
-				vnx_layout_safe(l, vm->why));
-	free(name);
+		return degraded_words(l, dg, vm, label);
+	return vnx_layout_format(l, VNX_BOLD "%s" VNX_PLAIN " %s%s%s", label,
+				 verdict_words(vm->verdict), vm->why && *vm->why ? ": " : "",
+				 vnx_layout_safe(l, vm->why));
 }
 
-static size_t count_verdict(const struct vnx_diagnosis *dg, enum vnx_verdict verdict)
+size_t vnx_text_count(const struct vnx_diagnosis *dg, enum vnx_verdict verdict)
 {
 	size_t n = 0;
 
@@ -95,7 +92,7 @@ static size_t count_verdict(const struct vnx_diagnosis *dg, enum vnx_verdict ver
 /* The verdict on the host, and a sentence for each VM that needs one. */
 static void put_headlines(struct vnx_layout *l, const struct vnx_diagnosis *dg)
 {
-	size_t degraded = count_verdict(dg, VNX_DEGRADED), told = 0;
+	size_t degraded = vnx_text_count(dg, VNX_DEGRADED), told = 0;
 	bool many = dg->vms.n > DETAILS_MAX;
 
 	if (!dg->vms.n)
@@ -106,14 +103,14 @@ static void put_headlines(struct vnx_layout *l, const struct vnx_diagnosis *dg)
 				"%s: %zu of %zu VMs degraded, %zu healthy, %zu "
 				"undetermined",
 				verdict_words(dg->verdict), degraded, dg->vms.n,
-				count_verdict(dg, VNX_HEALTHY),
-				count_verdict(dg, VNX_UNDETERMINED));
+				vnx_text_count(dg, VNX_HEALTHY),
+				vnx_text_count(dg, VNX_UNDETERMINED));
 	for (size_t i = 0; i < dg->vms.n; i++) {
 		if (many && dg->vms.v[i].verdict != VNX_DEGRADED)
 			continue;
 		if (many && ++told > HEADLINES_MAX)
 			continue;
-		put_verdict(l, dg, i);
+		vnx_layout_para(l, 0, 2, "%s", vnx_text_verdict(l, dg, i));
 	}
 	if (told > HEADLINES_MAX)
 		vnx_layout_para(l, 0, 2, "... and %zu more, see the table", told - HEADLINES_MAX);
@@ -255,47 +252,52 @@ static const char *placed_by(struct vnx_layout *l, const struct vnx_throughput *
 	return vnx_align_name(tp->method);
 }
 
-static void put_clock(struct vnx_layout *l, const struct vnx_throughput *tp)
+const char *vnx_text_clock(struct vnx_layout *l, const struct vnx_throughput *tp)
 {
 	char err[VNX_UNIT_LEN];
 	const char *dropped = "";
 
-	if (!tp)
-		return;
-	if (tp->note)
-		put_foot(l, "load", vnx_layout_safe(l, tp->note));
 	if (!tp->intervals.n && tp->latency.n)
-		return;
+		return "";
 	if (tp->dropped)
 		dropped = vnx_layout_format(l, "; %zu odd interval%s left out", tp->dropped,
 					    tp->dropped == 1 ? "" : "s");
 	if (tp->method == VNX_ALIGN_NONE)
-		put_foot(
-			l, "clock",
-			"the load's clock could not be brought onto the host's: --offset places it");
-	else
-		put_foot(l, "clock",
-			 vnx_layout_format(
-				 l,
-				 "%s brought onto the host's clock by %s," VNX_NBSP
-				 "\u00b1" VNX_NBSP "%s%s",
-				 vnx_layout_safe(l, tp->source), placed_by(l, tp),
-				 vnx_layout_glue(l, vnx_seconds_format(tp->uncertainty_s, err)),
-				 dropped));
+		return "the load's clock could not be brought onto the host's: --offset places it";
+	return vnx_layout_format(
+		l, "%s brought onto the host's clock by %s," VNX_NBSP "\u00b1" VNX_NBSP "%s%s",
+		vnx_layout_safe(l, tp->source), placed_by(l, tp),
+		vnx_layout_glue(l, vnx_seconds_format(tp->uncertainty_s, err)), dropped);
+}
+
+static void put_clock(struct vnx_layout *l, const struct vnx_throughput *tp)
+{
+	if (!tp)
+		return;
+	if (tp->note)
+		put_foot(l, "load", vnx_layout_safe(l, tp->note));
+	if (*vnx_text_clock(l, tp))
+		put_foot(l, "clock", vnx_text_clock(l, tp));
+}
+
+const char *vnx_text_clock_cost(struct vnx_layout *l, const char *clock)
+{
+	const struct vnx_clock_cost *cost = vnx_clock_cost(clock);
+
+	if (!cost)
+		return "";
+	return *clock ? vnx_layout_format(l, "the trace's clock is \"%s\": %s",
+					  vnx_layout_safe(l, clock), cost->cost)
+		      : vnx_layout_format(l, "the trace does not name its clock: %s", cost->cost);
 }
 
 /* A clock that costs nothing is not worth a line. */
 static void put_clock_cost(struct vnx_layout *l, const struct vnx_run_facts *facts)
 {
-	const struct vnx_clock_cost *cost = vnx_clock_cost(facts->clock);
+	const char *words = vnx_text_clock_cost(l, facts->clock);
 
-	if (!cost)
-		return;
-	put_foot(l, "time",
-		 *facts->clock ? vnx_layout_format(l, "the trace's clock is \"%s\": %s",
-						   vnx_layout_safe(l, facts->clock), cost->cost)
-			       : vnx_layout_format(l, "the trace does not name its clock: %s",
-						   cost->cost));
+	if (*words)
+		put_foot(l, "time", words);
 }
 
 static void put_footer(struct vnx_layout *l, const struct vnx_finding *f, bool verbose)

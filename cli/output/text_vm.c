@@ -83,15 +83,20 @@ static const char *card_words(struct vnx_layout *l, const struct vnx_vm *vm)
 				 vnx_backend_name(vm->backend));
 }
 
-static void put_identity(struct vnx_layout *l, const struct vnx_vm *vm, const char *label)
+const char *vnx_text_identity(struct vnx_layout *l, const struct vnx_vm *vm)
 {
 	const char *ifaces = "";
 
 	for (size_t i = 0; i < vm->ifaces.n; i++)
 		ifaces = vnx_layout_format(l, "%s%s", ifaces, iface_words(l, &vm->ifaces.v[i]));
-	vnx_layout_para(l, 0, 2 + LABEL,
-			VNX_BOLD "%s" VNX_PLAIN VNX_NBSP " %s%s, pid" VNX_NBSP "%" PRIu32, label,
-			card_words(l, vm), ifaces, vm->pid);
+	return vnx_layout_format(l, "%s%s, pid" VNX_NBSP "%" PRIu32, card_words(l, vm), ifaces,
+				 vm->pid);
+}
+
+static void put_identity(struct vnx_layout *l, const struct vnx_vm *vm, const char *label)
+{
+	vnx_layout_para(l, 0, 2 + LABEL, VNX_BOLD "%s" VNX_PLAIN VNX_NBSP " %s", label,
+			vnx_text_identity(l, vm));
 }
 
 /* "label      text", the text wrapped under itself. */
@@ -215,6 +220,25 @@ static void put_meanwhile(struct vnx_layout *l, const struct vnx_vm_finding *vm,
 		put_label(l, "meanwhile", vnx_layout_format(l, "%s calls/s", list));
 }
 
+const char *vnx_text_why(struct vnx_layout *l, const struct vnx_degradation *d)
+{
+	const char *who = "";
+	char share[VNX_UNIT_LEN];
+
+	for (size_t k = 0; k < d->offenders.n; k++) {
+		const struct vnx_offender *o = &d->offenders.v[k];
+
+		who = vnx_layout_format(l, "%s%s%s %s (pid" VNX_NBSP "%u) for %s", who,
+					*who ? ", " : "", o->is_vm ? "VM" : "process",
+					vnx_layout_safe(l, o->name), o->pid,
+					vnx_layout_glue(l, vnx_percent_format(o->share, share)));
+	}
+	if (!d->finding || !*d->finding)
+		return "";
+	return vnx_layout_format(l, "%s%s%s%s", vnx_layout_safe(l, d->finding),
+				 *who ? " The CPU was held by " : "", who, *who ? " of that." : "");
+}
+
 /* What decided each cause, and who is to blame; falls of one finding are told once. */
 static void put_findings(struct vnx_layout *l, const struct vnx_vm_finding *vm)
 {
@@ -222,29 +246,17 @@ static void put_findings(struct vnx_layout *l, const struct vnx_vm_finding *vm)
 
 	for (size_t i = 0; i < vm->degradations.n; i++) {
 		const struct vnx_degradation *d = &vm->degradations.v[i];
-		const char *who = "";
-		char share[VNX_UNIT_LEN], start[VNX_UNIT_LEN];
+		const char *why = vnx_text_why(l, d);
+		char start[VNX_UNIT_LEN];
 
-		for (size_t k = 0; k < d->offenders.n; k++) {
-			const struct vnx_offender *o = &d->offenders.v[k];
-
-			who = vnx_layout_format(
-				l, "%s%s%s %s (pid" VNX_NBSP "%u) for %s", who, *who ? ", " : "",
-				o->is_vm ? "VM" : "process", vnx_layout_safe(l, o->name), o->pid,
-				vnx_layout_glue(l, vnx_percent_format(o->share, share)));
-		}
-		if (!d->finding || !*d->finding || !strcmp(d->finding, last))
+		if (!*why || !strcmp(d->finding, last))
 			continue;
 		last = d->finding;
-		vnx_seconds_format(d->start_s, start);
-		put_label(l, "why",
-			  vnx_layout_format(l, "%s%s%s%s%s", vnx_layout_safe(l, d->finding),
-					    *who ? " The CPU was held by " : "", who,
-					    *who ? " of that." : "",
-					    vm->degradations.n > 1
-						    ? vnx_layout_format(l, " (fall at %s)",
-									vnx_layout_glue(l, start))
-						    : ""));
+		if (vm->degradations.n > 1)
+			why = vnx_layout_format(
+				l, "%s (fall at %s)", why,
+				vnx_layout_glue(l, vnx_seconds_format(d->start_s, start)));
+		put_label(l, "why", why);
 	}
 }
 
@@ -310,9 +322,6 @@ static void put_degradations(struct vnx_layout *l, const struct vnx_vm_finding *
 	put_advice(l, vm);
 }
 
-/* An r over this few calls follows from when they happened to come: no words about it. */
-#define FEW_CALLS 20
-
 static bool is_certain(const struct vnx_corr *c)
 {
 	return isfinite(c->ci_lo) && isfinite(c->ci_hi) && (c->ci_lo > 0 || c->ci_hi < 0);
@@ -352,7 +361,7 @@ static const char *other_r(struct vnx_layout *l, const struct vnx_vm_finding *vm
 	return vnx_layout_format(l, "; %s %s", name, r_words(l, &c->c));
 }
 
-static const char *no_number(struct vnx_layout *l, enum vnx_metric x, const char *why)
+const char *vnx_text_no_number(struct vnx_layout *l, enum vnx_metric x, const char *why)
 {
 	const char *name = vnx_metric_name(x), *safe = vnx_layout_safe(l, why);
 
@@ -374,9 +383,10 @@ static const char *explains(struct vnx_layout *l, const struct vnx_diagnosis *dg
 	if (!raw)
 		return NULL;
 	if (!isfinite(raw->c.r))
-		return no_number(l, x, raw->c.undefined);
-	if (vm->totals[x] < FEW_CALLS)
-		return no_number(l, x, vnx_layout_format(l, "only %.0f calls", vm->totals[x]));
+		return vnx_text_no_number(l, x, raw->c.undefined);
+	if (vm->totals[x] < VNX_FEW_CALLS)
+		return vnx_text_no_number(l, x,
+					  vnx_layout_format(l, "only %.0f calls", vm->totals[x]));
 	if (within && isfinite(within->c.r) && is_certain(&raw->c) && !is_certain(&within->c))
 		tail = "; the link is between the stages' levels, not from bin to bin";
 	vnx_seconds_format(vnx_bin_start_s(&dg->grid, dg->sma_bins), window);
@@ -390,8 +400,8 @@ static const char *explains(struct vnx_layout *l, const struct vnx_diagnosis *dg
 				 raw->c.n_eff, raw->c.n, tail);
 }
 
-static void put_correlation(struct vnx_layout *l, const struct vnx_diagnosis *dg,
-			    const struct vnx_vm_finding *vm)
+const char *vnx_text_calls(struct vnx_layout *l, const struct vnx_diagnosis *dg,
+			   const struct vnx_vm_finding *vm, const char **instead)
 {
 	enum vnx_metric calls = vnx_pick_calls(vm);
 	const struct vnx_correlation *raw = vnx_pick_corr(vm, calls, VNX_ON_RAW, VNX_PEARSON);
@@ -400,13 +410,23 @@ static void put_correlation(struct vnx_layout *l, const struct vnx_diagnosis *dg
 	const char *words = explains(l, dg, vm, calls);
 
 	if (!words && vnx_backend_has_worker(vm->vm.backend))
-		words = no_number(l, calls, "not measured");
+		words = vnx_text_no_number(l, calls, "not measured");
 	else if (!words)
 		words = "no vhost worker on this back end: handle_tx and handle_rx cannot move";
-	put_label(l, "calls", words);
-	/* Where the vhost worker tells nothing, the guest's entries may. */
-	if ((!raw || !isfinite(raw->c.r)) && enter && isfinite(enter->c.r))
-		put_label(l, "", explains(l, dg, vm, VNX_VCPU_ENTER));
+	*instead = (!raw || !isfinite(raw->c.r)) && enter && isfinite(enter->c.r)
+			   ? explains(l, dg, vm, VNX_VCPU_ENTER)
+			   : "";
+	return words;
+}
+
+static void put_correlation(struct vnx_layout *l, const struct vnx_diagnosis *dg,
+			    const struct vnx_vm_finding *vm)
+{
+	const char *instead;
+
+	put_label(l, "calls", vnx_text_calls(l, dg, vm, &instead));
+	if (*instead)
+		put_label(l, "", instead);
 }
 
 static void put_totals(struct vnx_layout *l, const struct vnx_vm_finding *vm, size_t n_bins)
@@ -453,36 +473,34 @@ static void put_row(struct vnx_layout *l, const struct vnx_vm_finding *vm, size_
 				vnx_corr_method_name(c->method), c->c.r, c->c.ci_lo, c->c.ci_hi,
 				c->c.n_eff, c->c.p);
 	else if (!told_refusal(vm, i))
-		vnx_layout_para(l, 2, 19, "%s", no_number(l, c->x, c->c.undefined));
+		vnx_layout_para(l, 2, 19, "%s", vnx_text_no_number(l, c->x, c->c.undefined));
+}
+
+const char *vnx_text_odd(struct vnx_layout *l, const struct vnx_stage *a, const struct vnx_stage *b)
+{
+	char start[VNX_UNIT_LEN], calls[VNX_UNIT_LEN], bps[VNX_UNIT_LEN];
+	char was[VNX_UNIT_LEN], is[VNX_UNIT_LEN];
+
+	return vnx_layout_format(
+		l,
+		"from %s on %s calls change by %s and throughput by %s: each call carries %s "
+		"instead of %s",
+		vnx_layout_glue(l, vnx_seconds_format(b->start_s, start)),
+		vnx_metric_name(b->calls),
+		vnx_layout_glue(l, vnx_percent_format(b->calls_per_s / a->calls_per_s - 1, calls)),
+		vnx_layout_glue(l,
+				vnx_percent_format(b->throughput_bps / a->throughput_bps - 1, bps)),
+		vnx_layout_glue(l, vnx_size_format(b->bytes_per_call, is)),
+		vnx_layout_glue(l, vnx_size_format(a->bytes_per_call, was)));
 }
 
 /* Where calls went another way than throughput: the study's open anomalies, explained. */
 static void put_odd_stages(struct vnx_layout *l, const struct vnx_vm_finding *vm)
 {
-	for (size_t i = 1; i < vm->stages.n; i++) {
-		const struct vnx_stage *a = &vm->stages.v[i - 1], *b = &vm->stages.v[i];
-		char start[VNX_UNIT_LEN], calls[VNX_UNIT_LEN], bps[VNX_UNIT_LEN];
-		char was[VNX_UNIT_LEN], is[VNX_UNIT_LEN];
-
-		if (!b->odd)
-			continue;
-		put_label(
-			l, "note",
-			vnx_layout_format(
-				l,
-				"from %s on %s calls change by %s and throughput by %s: each "
-				"call carries %s instead of %s",
-				vnx_layout_glue(l, vnx_seconds_format(b->start_s, start)),
-				vnx_metric_name(b->calls),
-				vnx_layout_glue(
-					l, vnx_percent_format(b->calls_per_s / a->calls_per_s - 1,
-							      calls)),
-				vnx_layout_glue(
-					l, vnx_percent_format(
-						   b->throughput_bps / a->throughput_bps - 1, bps)),
-				vnx_layout_glue(l, vnx_size_format(b->bytes_per_call, is)),
-				vnx_layout_glue(l, vnx_size_format(a->bytes_per_call, was))));
-	}
+	for (size_t i = 1; i < vm->stages.n; i++)
+		if (vm->stages.v[i].odd)
+			put_label(l, "note",
+				  vnx_text_odd(l, &vm->stages.v[i - 1], &vm->stages.v[i]));
 }
 
 /* -v: the levels side by side. */

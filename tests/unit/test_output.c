@@ -13,6 +13,7 @@
 #include "cli/output/figure.h"
 #include "cli/output/json_write.h"
 #include "cli/output/layout.h"
+#include "cli/output/plot.h"
 #include "cli/output/safe.h"
 #include "cli/output/units.h"
 
@@ -776,7 +777,7 @@ static bool has_gnuplot(void)
 
 static void folder_has_every_format_and_figure(void **state)
 {
-	char dir[] = "/tmp/vnetdx-test-XXXXXX";
+	char dir[] = "/tmp/vnetdx-test-XXXXXX", name[96];
 	struct vnx_err err = { 0 };
 	struct setting s;
 
@@ -786,19 +787,30 @@ static void folder_has_every_format_and_figure(void **state)
 	}
 	begin(&s);
 	add_vm(&s, "../vm1", VNX_DEGRADED);
-	add_vm(&s, "../vm1", VNX_HEALTHY);
+	add_vm(&s, "../vm1", VNX_DEGRADED);
 	for (size_t i = 0; i < BINS; i++) /* nothing valid at all */
 		s.dg.vms.v[1].series[VNX_THROUGHPUT][i] = NAN;
 	assert_non_null(mkdtemp(dir));
 	if (vnx_report_folder(&s.f, dir, &err))
 		fail_msg("%s", err.message);
+	assert_begins(dir, "index.html", "<!DOCTYPE html");
+	assert_begins(dir, "report.md", "# 2 of 2 VMs");
 	assert_begins(dir, "diagnosis.json", "{\n  \"schema\"");
-	assert_begins(dir, "diagnosis.txt", "DEGRADED: 1 of");
+	assert_begins(dir, "diagnosis.txt", "DEGRADED: 2 of");
 	assert_begins(dir, "series.csv", "vm,bin,");
-	assert_begins(dir, "throughput-.._vm1.png", "\x89PNG");
-	assert_begins(dir, "throughput-.._vm1.svg", "<?xml");
-	assert_begins(dir, "throughput-.._vm1-2.png", "\x89PNG");
-	assert_begins(dir, "throughput-.._vm1-2.svg", "<?xml");
+	assert_begins(dir, "series-wide.csv", "bin,start_s,");
+	assert_begins(dir, "metrics.csv", "metric,unit,");
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; vnx_plots[k]; k++) {
+			if (!vnx_plots[k]->has(&s.f, i))
+				continue;
+			snprintf(name, sizeof(name), "%s-.._vm1%s.png", vnx_plots[k]->id,
+				 i ? "-2" : "");
+			assert_begins(dir, name, "\x89PNG");
+			snprintf(name, sizeof(name), "%s-.._vm1%s.svg", vnx_plots[k]->id,
+				 i ? "-2" : "");
+			assert_begins(dir, name, "<?xml");
+		}
 	must(rmdir(dir)); /* and nothing else */
 	end(&s);
 }
@@ -816,9 +828,13 @@ static void folder_without_gnuplot_has_the_rest(void **state)
 	assert_int_equal(vnx_report_folder(&s.f, dir, &err), -ENOENT);
 	must(setenv("PATH", path, 1));
 	assert_non_null(strstr(err.hint, "gnuplot-nox"));
+	assert_begins(dir, "index.html", "<!DOCTYPE html");
+	assert_begins(dir, "report.md", "# vm1 is");
 	assert_begins(dir, "diagnosis.json", "{\n");
 	assert_begins(dir, "diagnosis.txt", "vm1");
 	assert_begins(dir, "series.csv", "vm,bin,");
+	assert_begins(dir, "series-wide.csv", "bin,start_s,");
+	assert_begins(dir, "metrics.csv", "metric,unit,");
 	must(rmdir(dir));
 	free(path);
 	end(&s);
