@@ -15,6 +15,7 @@ struct vnx_live_opts {
 	const char *backend, *path, *events;
 	struct vnx_strings vms, hooks, without;
 	bool force, quiet, verbose, json;
+	const struct vnx_watch *watch;
 };
 
 /* Options of the analysis and its output. */
