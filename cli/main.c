@@ -7,7 +7,7 @@
 
 static const struct vnx_command *const commands[] = {
 	&vnx_command_check,  &vnx_command_topology, &vnx_command_diagnose,
-	&vnx_command_record, &vnx_command_replay,
+	&vnx_command_record, &vnx_command_replay,   &vnx_command_live,
 };
 
 static void print_usage(FILE *out)

@@ -99,6 +99,7 @@ static int write_memory(struct vnx_live_keep *k, const struct vnx_live_model *m,
 	facts.start_ns = k->start_ns;
 	facts.end_ns = facts.end_ns > k->start_ns ? facts.end_ns : k->start_ns;
 	facts.stats.events = k->events;
+	k->facts = facts;
 	if (!ret)
 		ret = vnx_recording_add_holds(k->rec, &k->holds, err);
 	if (!ret && (seen->facts->finished || m->events.n != k->told ||
@@ -179,10 +180,16 @@ int vnx_live_keep_feed(struct vnx_live_keep *k, struct vnx_live_model *m,
 void vnx_live_keep_end(struct vnx_live_keep *k, struct vnx_live_model *m)
 {
 	struct vnx_err err = { 0 };
+	int ret = 0;
 
 	if (!k->path)
 		return;
-	if (k->rec && vnx_recording_close(k->rec, &err))
+	k->facts.finished = true;
+	if (k->rec)
+		ret = vnx_recording_update(k->rec, &k->facts, &err);
+	if (k->rec && !ret)
+		ret = vnx_recording_commit(k->rec, &err);
+	if (vnx_recording_close(k->rec, &err) || ret)
 		vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "recording failed: %s", err.message);
 	else
 		vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "recording to %s ends", k->path);

@@ -12,13 +12,14 @@ struct vnx_live_keep {
 	struct vnx_samples samples; /* all from since_ns on, if not recorded already */
 	struct vnx_holds holds;
 	uint64_t since_ns;
-	struct vnx_recording *rec; /* NULL: not recording */
-	char *path;                /* of rec, or to be begun with the next bin */
-	bool force, fatal;         /* fatal: given on the command line, a failure ends the run */
-	uint64_t start_ns, put_ns; /* of the recording; VMs and hooks were written last */
-	uint64_t events;           /* calls in it */
-	size_t told;               /* events of the model when VMs and hooks were written last */
-	char failed[384];          /* why the last recording failed, "" if not */
+	struct vnx_recording *rec;  /* NULL: not recording */
+	char *path;                 /* of rec, or to be begun with the next bin */
+	bool force, fatal;          /* fatal: given on the command line, a failure ends the run */
+	uint64_t start_ns, put_ns;  /* of the recording; VMs and hooks were written last */
+	uint64_t events;            /* calls in it */
+	struct vnx_run_facts facts; /* as written last */
+	size_t told;                /* events of the model when VMs and hooks were written last */
+	char failed[384];           /* why the last recording failed, "" if not */
 };
 
 /*

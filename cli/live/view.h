@@ -51,7 +51,7 @@ struct vnx_live_view {
 	enum vnx_live_page page;
 	enum vnx_live_sort sort;
 	bool reverse;
-	char filter[256];
+	char filter[512];
 	struct {
 		struct vnx_live_row *v;
 		size_t n, cap;
@@ -65,7 +65,7 @@ struct vnx_live_view {
 	size_t n_events;
 	enum vnx_live_prompt prompt;
 	char input[512];
-	char message[256];
+	char message[640];
 	uint64_t message_until_ns;
 	bool quit;
 };
@@ -95,6 +95,9 @@ const char *vnx_live_sort_name(enum vnx_live_sort sort);
  */
 int vnx_live_draw(struct vnx_live_view *v, struct vnx_live_lines *out,
 		  size_t *marked) VNX_MUST_CHECK;
+
+/* A name within a sentence, harmless and not too long. */
+const char *vnx_live_name(struct vnx_layout *l, const char *name);
 
 /* Parts of it, each written to @l. */
 void vnx_live_put_table(struct vnx_live_view *v, struct vnx_layout *l, size_t rows);
