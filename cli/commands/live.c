@@ -123,7 +123,7 @@ static int run_session(struct opts *o, struct vnx_live_app *a, struct vnx_err *e
 		a->keep.fatal = true;
 	}
 	o->live.watch = &watch;
-	o->live.quiet = a->full_screen; /* what there is to say stands among the events */
+	o->live.quiet = true; /* what there is to say stands among the events */
 	return ret ? ret : vnx_live_run(&o->live, NULL, &none, &load_failed, err);
 }
 

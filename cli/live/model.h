@@ -50,6 +50,9 @@ struct vnx_live_vm {
 	struct vnx_cusum *cusum;
 	size_t first, cusum_next;    /* bins */
 	bool flagged, undetermined;  /* by the detector; by the last analysis */
+	size_t busy_from, idle_bins; /* bin from which on its present traffic runs; idle so far */
+	bool was_busy;
+	unsigned sighted;            /* analyses in a row that saw a fall not told yet */
 	unsigned missed;             /* analyses in a row that did not see the fall */
 	uint64_t judged_ns, told_ns; /* last analysis; falls up to here are told */
 	uint64_t gone_ns;            /* 0: it is there */

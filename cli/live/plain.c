@@ -12,12 +12,12 @@ static void put_events(struct vnx_live_app *a, struct vnx_layout *l)
 	char at[32];
 
 	/* The model gives up its oldest: what is gone cannot be told. */
-	for (size_t i = a->events_told < a->m->events.n ? a->events_told : 0; i < a->m->events.n;
+	for (size_t i = a->events_told <= a->m->events.n ? a->events_told : 0; i < a->m->events.n;
 	     i++) {
 		const struct vnx_live_event *e = &a->m->events.v[i];
 
 		vnx_layout_line(l, "%s event %s%s%s", vnx_live_clock(a->m, e->t_ns, at),
-				vnx_live_name(l, e->vm), *e->vm ? ": " : "",
+				*e->vm ? vnx_live_name(l, e->vm) : "", *e->vm ? ": " : "",
 				vnx_layout_safe(l, e->text));
 	}
 	a->events_told = a->m->events.n;
@@ -56,6 +56,7 @@ int vnx_live_plain(struct vnx_live_app *a, FILE *out, struct vnx_err *err)
 {
 	struct vnx_report_conf rc = { .utf8 = a->utf8, .columns = 100 };
 	struct vnx_layout l;
+	char at[32];
 	int ret;
 
 	if (!a->next_line_ns)
@@ -71,6 +72,9 @@ int vnx_live_plain(struct vnx_live_app *a, FILE *out, struct vnx_err *err)
 	put_events(a, &l);
 	for (size_t i = 0; i < a->view.rows.n; i++)
 		put_vm(a, &l, &a->view.rows.v[i]);
+	if (!a->view.rows.n)
+		vnx_layout_line(&l, "%s no VM runs here now; one that starts is told",
+				vnx_live_clock(a->m, a->view.at_ns, at));
 	ret = l.failed ? -ENOMEM : vnx_output_check(out, err);
 	vnx_layout_fini(&l);
 	return ret;

@@ -18,7 +18,11 @@
 #define WINDOW_S 120
 #define BEFORE_S 60 /* of a fall stay in the window while it lasts */
 #define AGAIN_NS VNX_NSEC_PER_SEC
-#define MISSES 3       /* analyses in a row without the fall: it was none */
+#define MISSES 3 /* analyses in a row without the fall: it was none */
+/* ... with it, for it to be told: the last bin of a flow that ends looks like a fall, too. */
+#define SIGHTS 2
+#define PAUSE_S 5      /* without traffic: what comes then is a flow of its own */
+#define SETTLE_BINS 2  /* at the start of a flow, which say nothing of its level */
 #define RECOVERED 0.25 /* of the loss may still lack */
 /* Saved up for VMs that were flagged; those whose turn it merely is leave half of it. */
 #define TOKENS_MAX_S 0.050
@@ -219,10 +223,13 @@ static int take_fall(struct vnx_live_model *m, struct vnx_live_vm *vm, struct vn
 	struct vnx_suspicion *old = vm->fall, *s = calloc(1, sizeof(*s));
 	int ret = 0;
 
-	if (!s) {
+	if (!s || (!old && ++vm->sighted < SIGHTS)) {
+		vm->flagged = true; /* it is looked at again soon */
 		vnx_diagnosis_free(dg);
-		return -ENOMEM;
+		free(s);
+		return s ? 0 : -ENOMEM;
 	}
+	vm->sighted = 0;
 	drop_series(dg);
 	*s = (struct vnx_suspicion){ .refs = 1, .dg = dg, .ep = *ep, .told_ns = m->now_ns };
 	s->start_ns = time_of(dg, ep->start_s);
@@ -278,6 +285,7 @@ static int take_verdict(struct vnx_live_model *m, struct vnx_live_vm *vm, struct
 	snprintf(vm->why, sizeof(vm->why), "%s", f->why ? f->why : "");
 	if (any && isnan(ep.end_s))
 		return take_fall(m, vm, dg, &ep);
+	vm->sighted = 0;
 	ret = take_none(m, vm, dg, any ? &ep : NULL);
 	vnx_diagnosis_free(dg);
 	return ret;
@@ -303,6 +311,9 @@ static bool window_of(const struct vnx_live_model *m, const struct vnx_live_vm *
 		*from = at < *from ? at : *from;
 	}
 	*from = *from < oldest ? oldest : *from;
+	if (*from < vm->busy_from &&
+	    (!vm->fall || vm->busy_from < vnx_live_bin_at(m, vm->fall->start_ns)))
+		*from = vm->busy_from;
 	*from = *from < vm->first ? vm->first : *from;
 	return true;
 }
@@ -331,6 +342,8 @@ static int judge(struct vnx_live_model *m, struct vnx_live_vm *vm)
 static int rank(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
 {
 	if (vm->gone_ns || m->bins < vm->first + JUDGE_BINS)
+		return 0;
+	if (!vm->fall && m->bins < vm->busy_from + JUDGE_BINS)
 		return 0;
 	if (vm->judged_ns && m->now_ns - vm->judged_ns < AGAIN_NS)
 		return 0;
@@ -381,21 +394,39 @@ static int judge_some(struct vnx_live_model *m)
 
 /* ---- states ---- */
 
+/* Where a flow begins, what was before it is no level to fall from. */
+static void watch_flow(const struct vnx_live_model *m, struct vnx_live_vm *vm, size_t b, double bps)
+{
+	if (isnan(bps))
+		return;
+	if (bps < IDLE_BPS) {
+		vm->idle_bins++;
+		return;
+	}
+	if (!vm->was_busy || vm->idle_bins >= bins_of(m, PAUSE_S))
+		vm->busy_from = b + (vm->idle_bins ? SETTLE_BINS : 0);
+	vm->was_busy = true;
+	vm->idle_bins = 0;
+}
+
 static void watch_bins(struct vnx_live_model *m, struct vnx_live_vm *vm)
 {
 	struct vnx_change change;
 
-	for (; vm->cusum_next < m->bins; vm->cusum_next++)
-		if (vnx_cusum_push(vm->cusum,
-				   vnx_live_value(m, vm->ring[VNX_THROUGHPUT], vm->cusum_next),
-				   &change))
-			vm->flagged = true;
+	for (; vm->cusum_next < m->bins; vm->cusum_next++) {
+		size_t b = vm->cusum_next;
+		double bps = vnx_live_value(m, vm->ring[VNX_THROUGHPUT], b);
+
+		watch_flow(m, vm, b, bps);
+		vm->flagged |= vnx_cusum_push(vm->cusum, bps, &change) == 1;
+	}
 }
 
 static size_t count_known(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
 {
 	size_t n = 0, from = m->bins > 3 * JUDGE_BINS ? m->bins - 3 * JUDGE_BINS : 0;
 
+	from = from < vm->busy_from ? vm->busy_from : from;
 	for (size_t b = from; b < m->bins && n < JUDGE_BINS; b++)
 		n += !isnan(vnx_live_value(m, vm->ring[VNX_THROUGHPUT], b));
 	return n;
