@@ -211,14 +211,14 @@ void vnx_live_put_detail(struct vnx_live_view *v, struct vnx_layout *l)
 		return;
 	}
 	vnx_live_put_state(v, l, row);
-	if (row->fall) {
-		put_against(l, row->fall->ep.first);
-		put_missing(l, row->fall->ep.first);
-	}
-	vnx_layout_line(l, "%s", "");
 	put_spark(v, l, row->vm);
 	put_numbers(v, l, row);
 	vnx_layout_line(l, "%s", "");
+	if (row->fall) {
+		put_against(l, row->fall->ep.first);
+		put_missing(l, row->fall->ep.first);
+		vnx_layout_line(l, "%s", "");
+	}
 	put_identity(v, l, &row->vm->vm);
 	put_hooks(v, l);
 }

@@ -11,6 +11,7 @@
 #define HEAD_LINES 2
 #define FOOT_LINES 2
 #define STRIP_LINES 6
+#define EVENTS_LEAST 4 /* lines below the strip that are worth a list of events */
 
 static const char *const kind_marks[] = {
 	[VNX_EVENT_CAME] = VNX_GREEN,    [VNX_EVENT_WENT] = VNX_DIM,
@@ -40,11 +41,21 @@ void vnx_live_put_events(struct vnx_live_view *v, struct vnx_layout *l)
 {
 	size_t n = v->n_events < v->m->events.n ? v->n_events : v->m->events.n;
 
-	vnx_layout_line(l, VNX_BOLD "EVENTS, the latest first" VNX_PLAIN);
+	vnx_layout_line(l, VNX_BOLD "EVENTS" VNX_PLAIN VNX_DIM " the latest first" VNX_PLAIN);
 	if (!n)
 		vnx_layout_line(l, "none yet");
 	for (size_t i = n; i > 0; i--)
 		vnx_live_put_event(v, l, &v->m->events.v[i - 1], false);
+}
+
+static void put_help_row(struct vnx_layout *l, const char *const row[2])
+{
+	const char *pad = row[0];
+
+	while (strlen(pad) < 18)
+		pad = vnx_layout_format(l, "%s ", pad);
+	vnx_layout_para(l, 2, 21, VNX_BOLD "%s" VNX_PLAIN VNX_NBSP "%s", vnx_layout_glue(l, pad),
+			row[1]);
 }
 
 void vnx_live_put_help(struct vnx_live_view *v, struct vnx_layout *l)
@@ -72,11 +83,10 @@ void vnx_live_put_help(struct vnx_live_view *v, struct vnx_layout *l)
 
 	vnx_layout_line(l, VNX_BOLD "KEYS" VNX_PLAIN);
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(keys); i++)
-		vnx_layout_line(l, "  " VNX_BOLD "%-18s" VNX_PLAIN " %s", keys[i][0], keys[i][1]);
+		put_help_row(l, keys[i]);
 	vnx_layout_line(l, VNX_BOLD "COLUMNS" VNX_PLAIN);
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(columns); i++)
-		vnx_layout_line(l, "  " VNX_BOLD "%-18s" VNX_PLAIN " %s", columns[i][0],
-				columns[i][1]);
+		put_help_row(l, columns[i]);
 }
 
 /* @left and @right on one line of the screen's width. */
@@ -97,14 +107,20 @@ static void put_title(struct vnx_live_view *v, struct vnx_layout *l)
 	const char *right = v->paused  ? VNX_BOLD VNX_YELLOW "PAUSED " VNX_PLAIN
 			    : v->ended ? VNX_BOLD VNX_YELLOW "END OF RECORDING " VNX_PLAIN
 				       : "";
+	const char *left;
+	int room;
 
+	right = vnx_layout_format(l, "%s%s", right, vnx_live_clock(v->m, v->at_ns, at));
+	left = vnx_layout_format(l, "%s %s, bin %s, Linux %s",
+				 *f->host ? vnx_live_name(l, f->host) : "?",
+				 *f->capture ? vnx_layout_safe(l, f->capture) : "trace",
+				 vnx_seconds_format((double)f->bin_ns / 1e9, bin),
+				 *f->kernel ? vnx_layout_safe(l, f->kernel) : "?");
+	room = (int)v->columns - (int)vnx_text_columns(what) - (int)vnx_text_columns(right) - 13;
 	put_ends(v, l,
-		 vnx_layout_format(l, VNX_BOLD "vnetdx live%s" VNX_PLAIN " %s, %s, %s, bin %s",
-				   what, *f->host ? vnx_layout_fit(l, f->host, 16, false) : "?",
-				   *f->kernel ? vnx_layout_safe(l, f->kernel) : "kernel ?",
-				   *f->capture ? vnx_layout_safe(l, f->capture) : "trace",
-				   vnx_seconds_format((double)f->bin_ns / 1e9, bin)),
-		 vnx_layout_format(l, "%s%s", right, vnx_live_clock(v->m, v->at_ns, at)));
+		 vnx_layout_format(l, VNX_BOLD "vnetdx live%s" VNX_PLAIN " %s", what,
+				   vnx_layout_fit(l, left, room > 8 ? (unsigned)room : 8, false)),
+		 right);
 }
 
 static const char *record_text(struct vnx_live_view *v, struct vnx_layout *l)
@@ -184,7 +200,7 @@ static void put_foot(struct vnx_live_view *v, struct vnx_layout *l)
 	if (*v->message && v->m->now_ns < v->message_until_ns)
 		vnx_layout_line(l, VNX_BOLD VNX_YELLOW "%s" VNX_PLAIN,
 				vnx_layout_fit(l, v->message, v->columns, false));
-	else if (n)
+	else if (n && (v->page != VNX_PAGE_LIST || !v->events_shown))
 		vnx_live_put_event(v, l, &v->m->events.v[n - 1], true);
 	else
 		vnx_layout_line(l, "%s", "");
@@ -290,7 +306,7 @@ static void put_rule(struct vnx_live_view *v, struct vnx_layout *l)
 static int draw_list(struct vnx_live_view *v, struct vnx_live_lines *out, size_t *marked)
 {
 	size_t room = v->lines - HEAD_LINES - FOOT_LINES - 1;
-	size_t strip = STRIP_LINES + (room > 30 ? 4 : 0);
+	size_t strip = STRIP_LINES + (room > 30 ? 4 : 0), left;
 	int ret;
 
 	v->page_rows = room - strip - 1;
@@ -303,8 +319,15 @@ static int draw_list(struct vnx_live_view *v, struct vnx_live_lines *out, size_t
 			     v->rows.n < v->page_rows ? out->n + 1 : HEAD_LINES + 1 + v->page_rows);
 	if (!ret)
 		ret = draw_part(v, out, put_rule, 0, 1, NULL);
-	return ret ? ret
-		   : draw_part(v, out, vnx_live_put_strip, 0, v->lines - FOOT_LINES - out->n, NULL);
+	if (!ret)
+		ret = draw_part(v, out, vnx_live_put_strip, 0, v->lines - FOOT_LINES - out->n,
+				NULL);
+	left = v->lines - FOOT_LINES - out->n;
+	v->events_shown = !ret && left >= EVENTS_LEAST;
+	if (!v->events_shown)
+		return ret;
+	ret = pad_to(out, out->n + 1);
+	return ret ? ret : draw_part(v, out, vnx_live_put_events, 0, left - 1, NULL);
 }
 
 static int draw_page(struct vnx_live_view *v, struct vnx_live_lines *out)

@@ -63,6 +63,7 @@ struct vnx_live_view {
 	size_t at_bin; /* what is shown is of this bin ... */
 	uint64_t at_ns;
 	size_t n_events;
+	bool events_shown; /* below the list */
 	enum vnx_live_prompt prompt;
 	char input[512];
 	char message[640];
