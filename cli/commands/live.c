@@ -11,7 +11,7 @@
 /* The rings hold VNX_LIVE_BINS bins, which must reach over the minute that is shown. */
 #define BIN_MIN_NS (100 * VNX_NSEC_PER_MSEC)
 /* Of a core, for the analysis; the capture and the painting have their own. */
-#define ANALYSIS_SHARE 0.003
+#define ANALYSIS_SHARE 0.002
 
 struct opts {
 	struct vnx_live_opts live;

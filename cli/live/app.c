@@ -3,12 +3,16 @@
 
 #include <ncurses.h>
 #include <poll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/clock.h"
 #include "cli/live/screen.h"
 
-#define PAINT_NS (500 * VNX_NSEC_PER_MSEC)
+/* Painting may take 1/500 of a core, unless the screen would be older than that. */
+#define PAINT_SHARE 500
+#define PAINT_MIN_NS (500 * VNX_NSEC_PER_MSEC)
+#define PAINT_MAX_NS (2 * VNX_NSEC_PER_SEC)
 
 int vnx_live_app_init(struct vnx_live_app *a, const char *replay, double share)
 {
@@ -82,12 +86,11 @@ static int paint_lines(struct vnx_live_app *a)
 	return ret;
 }
 
-static int paint(struct vnx_live_app *a)
+static int paint_page(struct vnx_live_app *a)
 {
 	char text[128];
 
 	vnx_screen_size(&a->view.columns, &a->view.lines);
-	a->painted_ns = vnx_clock_mono();
 	if (a->view.columns < VNX_LIVE_MIN_COLUMNS || a->view.lines < VNX_LIVE_MIN_ROWS) {
 		snprintf(text, sizeof(text), "%ux%u is too small, 80x24 is needed (q: quit)",
 			 a->view.columns, a->view.lines);
@@ -96,6 +99,35 @@ static int paint(struct vnx_live_app *a)
 	if (!a->m->bins)
 		return paint_sentence("vnetdx live: measuring the first bin");
 	return paint_lines(a);
+}
+
+uint64_t vnx_live_paint_pause_ns(uint64_t cost_ns)
+{
+	uint64_t pause_ns = cost_ns * PAINT_SHARE;
+
+	/* Painted as bins end: a moment less than the bins that it spans. */
+	return (pause_ns < PAINT_MIN_NS   ? PAINT_MIN_NS
+		: pause_ns > PAINT_MAX_NS ? PAINT_MAX_NS
+					  : pause_ns) -
+	       PAINT_MIN_NS / 10;
+}
+
+static uint64_t thread_cpu_ns(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts))
+		return 0;
+	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static int paint(struct vnx_live_app *a)
+{
+	uint64_t begun_ns = thread_cpu_ns();
+	int ret = paint_page(a);
+
+	a->next_paint_ns = vnx_clock_mono() + vnx_live_paint_pause_ns(thread_cpu_ns() - begun_ns);
+	return ret;
 }
 
 static int open_once(struct vnx_live_app *a, struct vnx_err *err)
@@ -120,7 +152,7 @@ int vnx_live_app_bin(void *arg, const struct vnx_seen *seen, struct vnx_err *err
 		ret = open_once(a, err);
 	else if (!ret && !seen->facts->finished)
 		ret = vnx_live_plain(a, stdout, err);
-	if (!ret && a->open && vnx_clock_mono() - a->painted_ns >= PAINT_NS)
+	if (!ret && a->open && vnx_clock_mono() >= a->next_paint_ns)
 		ret = paint(a);
 	return ret;
 }
@@ -153,7 +185,7 @@ int vnx_live_app_wake(void *arg, struct vnx_err *err)
 	}
 	if (a->view.quit || (!any && hung_up()))
 		return 1;
-	if (any || vnx_clock_mono() - a->painted_ns >= PAINT_NS)
+	if (any || vnx_clock_mono() >= a->next_paint_ns)
 		ret = paint(a);
 	return ret;
 }

@@ -17,7 +17,7 @@ struct vnx_live_app {
 	uint64_t interval_ns;  /* of the lines */
 	uint64_t next_line_ns; /* of the capture's clock */
 	size_t events_told;
-	uint64_t painted_ns; /* CLOCK_MONOTONIC */
+	uint64_t next_paint_ns; /* CLOCK_MONOTONIC */
 };
 
 /*
@@ -31,6 +31,8 @@ void vnx_live_app_fini(struct vnx_live_app *a);
 int vnx_live_app_bin(void *arg, const struct vnx_seen *seen, struct vnx_err *err) VNX_MUST_CHECK;
 int vnx_live_app_wake(void *arg, struct vnx_err *err) VNX_MUST_CHECK;
 void vnx_live_app_end(void *arg);
+/* How long a screen stays that took @cost_ns of CPU time to paint; a key ends it. */
+uint64_t vnx_live_paint_pause_ns(uint64_t cost_ns);
 int vnx_live_app_fd(const struct vnx_live_app *a);
 
 /* plain.c: a line a VM, and one an event, on @out. */

@@ -81,13 +81,18 @@ static double level_of(const struct vnx_live_model *m, const float *ring, enum v
 		       size_t end, double s)
 {
 	size_t n = (size_t)(s / vnx_live_bin_s(m)), valid = 0;
-	double sum = 0, x;
+	size_t oldest = m->bins > VNX_LIVE_BINS ? m->bins - VNX_LIVE_BINS : 0, from;
+	double sum = 0;
 
 	n = n ? n : 1;
-	for (size_t b = end > n ? end - n : 0; ring && b < end; b++) {
-		x = vnx_live_value(m, ring, b);
-		sum += isnan(x) ? 0 : x;
-		valid += !isnan(x);
+	from = end > n ? end - n : 0;
+	for (size_t b = from < oldest ? oldest : from; ring && b < end && b < m->bins; b++) {
+		float x = ring[b % VNX_LIVE_BINS];
+
+		if (isnan(x))
+			continue;
+		sum += x;
+		valid++;
 	}
 	if (!valid)
 		return NAN;

@@ -291,6 +291,42 @@ static int take_verdict(struct vnx_live_model *m, struct vnx_live_vm *vm, struct
 	return ret;
 }
 
+/* ---- states ---- */
+
+static size_t count_known(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
+{
+	size_t n = 0, from = m->bins > 3 * JUDGE_BINS ? m->bins - 3 * JUDGE_BINS : 0;
+
+	from = from < vm->busy_from ? vm->busy_from : from;
+	for (size_t b = from; b < m->bins && n < JUDGE_BINS; b++)
+		n += !isnan(vnx_live_value(m, vm->ring[VNX_THROUGHPUT], b));
+	return n;
+}
+
+static enum vnx_live_state state_of(const struct vnx_live_model *m, struct vnx_live_vm *vm)
+{
+	double bps = vnx_live_level(m, vm, VNX_THROUGHPUT, m->bins, RECENT_S);
+
+	if (vm->gone_ns)
+		return VNX_LIVE_GONE;
+	if (m->bins - vm->first >= JUDGE_BINS && isnan(bps)) {
+		snprintf(vm->why, sizeof(vm->why), "throughput is not measured: %s",
+			 vnx_backend_has_tap(vm->vm.backend) ? "its tap gives no counters"
+							     : "this back end has no tap");
+		return VNX_LIVE_UNKNOWN;
+	}
+	if (bps < IDLE_BPS)
+		return VNX_LIVE_IDLE;
+	if (vm->fall)
+		return VNX_LIVE_DEGRADED;
+	if (count_known(m, vm) < JUDGE_BINS) {
+		snprintf(vm->why, sizeof(vm->why), "a verdict takes %d bins with throughput",
+			 JUDGE_BINS);
+		return VNX_LIVE_WAITING;
+	}
+	return vm->undetermined ? VNX_LIVE_UNKNOWN : VNX_LIVE_OK;
+}
+
 /* ---- whose turn it is ---- */
 
 /*
@@ -386,13 +422,14 @@ static int judge_some(struct vnx_live_model *m)
 		if (r == 1 && isfinite(m->conf.share) && m->tokens_s < TOKENS_MAX_S / 2)
 			break;
 		ret = judge(m, vm);
+		vm->state = state_of(m, vm);
 		if (isfinite(m->conf.share))
 			m->tokens_s -= cpu_s() - begun_s;
 	}
 	return ret;
 }
 
-/* ---- states ---- */
+/* ---- every bin ---- */
 
 /* Where a flow begins, what was before it is no level to fall from. */
 static void watch_flow(const struct vnx_live_model *m, struct vnx_live_vm *vm, size_t b, double bps)
@@ -422,40 +459,6 @@ static void watch_bins(struct vnx_live_model *m, struct vnx_live_vm *vm)
 	}
 }
 
-static size_t count_known(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
-{
-	size_t n = 0, from = m->bins > 3 * JUDGE_BINS ? m->bins - 3 * JUDGE_BINS : 0;
-
-	from = from < vm->busy_from ? vm->busy_from : from;
-	for (size_t b = from; b < m->bins && n < JUDGE_BINS; b++)
-		n += !isnan(vnx_live_value(m, vm->ring[VNX_THROUGHPUT], b));
-	return n;
-}
-
-static enum vnx_live_state state_of(const struct vnx_live_model *m, struct vnx_live_vm *vm)
-{
-	double bps = vnx_live_level(m, vm, VNX_THROUGHPUT, m->bins, RECENT_S);
-
-	if (vm->gone_ns)
-		return VNX_LIVE_GONE;
-	if (m->bins - vm->first >= JUDGE_BINS && isnan(bps)) {
-		snprintf(vm->why, sizeof(vm->why), "throughput is not measured: %s",
-			 vnx_backend_has_tap(vm->vm.backend) ? "its tap gives no counters"
-							     : "this back end has no tap");
-		return VNX_LIVE_UNKNOWN;
-	}
-	if (bps < IDLE_BPS)
-		return VNX_LIVE_IDLE;
-	if (vm->fall)
-		return VNX_LIVE_DEGRADED;
-	if (count_known(m, vm) < JUDGE_BINS) {
-		snprintf(vm->why, sizeof(vm->why), "a verdict takes %d bins with throughput",
-			 JUDGE_BINS);
-		return VNX_LIVE_WAITING;
-	}
-	return vm->undetermined ? VNX_LIVE_UNKNOWN : VNX_LIVE_OK;
-}
-
 int vnx_live_suspect(struct vnx_live_model *m)
 {
 	uint64_t spent_ns = m->now_ns > m->budget_ns ? m->now_ns - m->budget_ns : 0;
@@ -472,9 +475,5 @@ int vnx_live_suspect(struct vnx_live_model *m)
 	}
 	m->tokens_s = fmin(m->tokens_s + (double)spent_ns / 1e9 * m->conf.share, TOKENS_MAX_S);
 	m->budget_ns = m->now_ns;
-	if (!ret)
-		ret = judge_some(m);
-	for (size_t i = 0; i < m->vms.n && !ret; i++)
-		m->vms.v[i]->state = state_of(m, m->vms.v[i]);
-	return ret;
+	return ret ? ret : judge_some(m);
 }

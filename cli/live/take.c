@@ -13,7 +13,7 @@
 
 #define REDO_NS (8 * VNX_NSEC_PER_SEC) /* a sample reaches back so far at most */
 #define SLOW_EVERY_NS (2 * VNX_NSEC_PER_SEC)
-#define TAKE_SHARE 300                     /* sorting in may take 1/300 of a core ... */
+#define TAKE_SHARE 500                     /* sorting in may take 1/500 of a core ... */
 #define TAKE_MAX_NS (2 * VNX_NSEC_PER_SEC) /* ... unless the screen would be older than this */
 #define HOLDS_MAX 65536
 
