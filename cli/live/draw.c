@@ -103,7 +103,9 @@ static void put_title(struct vnx_live_view *v, struct vnx_layout *l)
 {
 	const struct vnx_run_facts *f = &v->m->facts;
 	char at[32], bin[VNX_UNIT_LEN];
-	const char *what = v->replay ? vnx_layout_format(l, " replay %gx", v->speed) : "";
+	const char *what = !v->replay        ? ""
+			   : isinf(v->speed) ? " replay"
+					     : vnx_layout_format(l, " replay %gx", v->speed);
 	const char *right = v->paused  ? VNX_BOLD VNX_YELLOW "PAUSED " VNX_PLAIN
 			    : v->ended ? VNX_BOLD VNX_YELLOW "END OF RECORDING " VNX_PLAIN
 				       : "";

@@ -18,6 +18,8 @@
 #define WINDOW_S 120
 #define BEFORE_S 60 /* of a fall stay in the window while it lasts */
 #define AGAIN_NS VNX_NSEC_PER_SEC
+#define AGAIN_OLD_NS (5 * VNX_NSEC_PER_SEC) /* of a fall that was told this long ago: */
+#define NEWS_NS (30 * VNX_NSEC_PER_SEC)
 #define MISSES 3 /* analyses in a row without the fall: it was none */
 /* ... with it, for it to be told: the last bin of a flow that ends looks like a fall, too. */
 #define SIGHTS 2
@@ -375,13 +377,21 @@ static int judge(struct vnx_live_model *m, struct vnx_live_vm *vm)
 	return ret ? ret : take_verdict(m, vm, dg);
 }
 
+/* What was told a while ago and goes on is no news every second; the detector sees its end. */
+static uint64_t again_ns(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
+{
+	bool old = vm->fall && m->now_ns - vm->fall->told_ns > NEWS_NS;
+
+	return old && !vm->flagged ? AGAIN_OLD_NS : AGAIN_NS;
+}
+
 static int rank(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
 {
 	if (vm->gone_ns || m->bins < vm->first + JUDGE_BINS)
 		return 0;
 	if (!vm->fall && m->bins < vm->busy_from + JUDGE_BINS)
 		return 0;
-	if (vm->judged_ns && m->now_ns - vm->judged_ns < AGAIN_NS)
+	if (vm->judged_ns && m->now_ns - vm->judged_ns < again_ns(m, vm))
 		return 0;
 	if (vm->state == VNX_LIVE_IDLE || vm->state == VNX_LIVE_WAITING)
 		return 0;
