@@ -144,15 +144,18 @@ static int record(struct vnx_live_keep *k, struct vnx_live_model *m, const struc
 		  struct vnx_err *err)
 {
 	bool begins = !k->rec;
+	double memory_s;
 	int ret = begins ? create(k, seen, err) : 0;
 
 	if (!ret)
 		ret = write_memory(k, m, seen, err);
-	if (!ret && begins)
-		ret = vnx_live_tell(m, VNX_EVENT_NOTE, NULL,
-				    "recording to %s, from %.0f s before on", k->path,
-				    vnx_live_keep_memory_s(k, m));
-	return ret;
+	if (ret || !begins)
+		return ret;
+	memory_s = vnx_live_keep_memory_s(k, m);
+	if (memory_s < 1)
+		return vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "recording to %s", k->path);
+	return vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "recording to %s, with the %.0f s before",
+			     k->path, memory_s);
 }
 
 int vnx_live_keep_feed(struct vnx_live_keep *k, struct vnx_live_model *m,

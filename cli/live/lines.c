@@ -249,22 +249,21 @@ static void put_fall(struct vnx_live_view *v, struct vnx_layout *l, const struct
 void vnx_live_put_state(struct vnx_live_view *v, struct vnx_layout *l,
 			const struct vnx_live_row *row)
 {
+	const char *why = row->why, *rate = "throughput not measured";
 	char bps[VNX_UNIT_LEN];
 
 	if (row->fall && row->state == VNX_LIVE_DEGRADED) {
 		put_fall(v, l, row);
 		return;
 	}
-	vnx_layout_para(
-		l, 0, 2, VNX_BOLD "%s" VNX_PLAIN " %s%s" VNX_PLAIN ": %s%s%s",
-		vnx_live_name(l, row->vm->label), state_mark(row->state),
-		vnx_live_state_name(row->state),
-		isnan(row->bps) ? "throughput not measured"
-				: vnx_layout_glue(l, vnx_rate_format(row->bps, bps)),
-		*row->why && row->state != VNX_LIVE_IDLE && row->state != VNX_LIVE_GONE ? "; " : "",
-		row->state == VNX_LIVE_IDLE || row->state == VNX_LIVE_GONE
-			? ""
-			: vnx_layout_safe(l, row->why));
+	if (row->state == VNX_LIVE_IDLE || row->state == VNX_LIVE_GONE)
+		why = "";
+	if (!isnan(row->bps))
+		rate = vnx_layout_glue(l, vnx_rate_format(row->bps, bps));
+	vnx_layout_para(l, 0, 2, VNX_BOLD "%s" VNX_PLAIN " %s%s" VNX_PLAIN ": %s%s%s",
+			vnx_live_name(l, row->vm->label), state_mark(row->state),
+			vnx_live_state_name(row->state), *why && isnan(row->bps) ? "" : rate,
+			*why && !isnan(row->bps) ? "; " : "", vnx_layout_safe(l, why));
 }
 
 void vnx_live_put_strip(struct vnx_live_view *v, struct vnx_layout *l)
