@@ -17,7 +17,7 @@ PREFIX ?= /usr/local
 B := build
 VERSION := 0.1.0
 
-PKGS := libbpf libtracefs libtraceevent sqlite3 jansson libmnl libzstd
+PKGS := libbpf libtracefs libtraceevent sqlite3 jansson libmnl libzstd ncursesw
 CPPFLAGS += -D_GNU_SOURCE -DVNX_VERSION='"$(VERSION)"' -I. -I$(B) -Ibuild/linux/tools/lib/perf/include
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \

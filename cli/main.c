@@ -6,8 +6,8 @@
 #include "cli/commands/commands.h"
 
 static const struct vnx_command *const commands[] = {
-	&vnx_command_check,  &vnx_command_topology, &vnx_command_diagnose,
-	&vnx_command_record, &vnx_command_replay,   &vnx_command_report,
+	&vnx_command_check,  &vnx_command_topology, &vnx_command_diagnose, &vnx_command_record,
+	&vnx_command_replay, &vnx_command_report,   &vnx_command_live,
 };
 
 static void print_usage(FILE *out)

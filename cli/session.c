@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -15,6 +14,7 @@
 #include "cli/host/host.h"
 #include "cli/load.h"
 #include "cli/progress.h"
+#include "cli/stop.h"
 
 /* The taps are read as a bin ends, the hooks this much later: theirs are over by then. */
 #define READ_DELAY_NS (20 * VNX_NSEC_PER_MSEC)
@@ -32,7 +32,7 @@ struct session {
 	struct vnx_capture *cap;
 	struct vnx_host *host;
 	struct vnx_tapstats *taps;
-	struct vnx_recording *rec;
+	struct vnx_recording *rec; /* NULL: somebody looks on, nothing is kept */
 	struct vnx_event_file *events;
 	struct vnx_load *load;
 	struct vnx_load_lines lines;
@@ -46,35 +46,9 @@ struct session {
 	uint64_t start_ns, edge_ns, scanned_ns, next_scan_ns;
 	bool taps_read; /* of the bin that ends at edge_ns */
 	double cpu_at_start_s;
-	bool vms_changed;
+	bool vms_changed, watch_done;
 	uint64_t hooks_state; /* of what is written */
 };
-
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int sig)
-{
-	stop_signal = sig;
-}
-
-/* The first signal ends the run in order, a second one at once. */
-static void catch_signals(void)
-{
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
-
-	stop_signal = 0;
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-static void release_signals(void)
-{
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
-}
 
 static struct vnx_capture_conf capture_conf(const struct session *s)
 {
@@ -180,19 +154,27 @@ static bool wanted_vm(const struct vnx_session_conf *conf, const struct vnx_vm *
 	return !conf->n_vms;
 }
 
-static int write_vms(struct session *s, struct vnx_err *err)
+/* The list is to be freed, the VMs in it are the host's. */
+static int list_wanted(const struct session *s, struct vnx_vms *kept)
 {
 	const struct vnx_vms *all = vnx_host_vms(s->host);
-	struct vnx_vms kept = { 0 };
 	int ret = 0;
 
 	for (size_t i = 0; i < all->n && !ret; i++)
 		if (wanted_vm(s->conf, &all->v[i]))
-			ret = vnx_vec_push(&kept, all->v[i]);
+			ret = vnx_vec_push(kept, all->v[i]);
+	return ret;
+}
+
+static int write_vms(struct session *s, struct vnx_err *err)
+{
+	struct vnx_vms kept = { 0 };
+	int ret = list_wanted(s, &kept);
+
 	if (!ret)
 		ret = vnx_recording_put_vms(s->rec, &kept, err);
 	vnx_event_file_mark(s->events, &kept);
-	free(kept.v); /* the VMs in it are the host's */
+	free(kept.v);
 	s->vms_changed = false;
 	return ret;
 }
@@ -302,6 +284,19 @@ static double own_cpu_s(void)
 	       (ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 }
 
+static int create_recording(struct session *s, struct vnx_err *err)
+{
+	int ret = vnx_recording_create(s->conf->path, s->conf->force, &s->facts, &s->rec, err);
+
+	if (!ret)
+		ret = write_vms(s, err);
+	if (!ret)
+		ret = write_hooks(s, err);
+	if (!ret)
+		ret = write_sources(s, err);
+	return ret ? ret : vnx_recording_commit(s->rec, err);
+}
+
 static int start(struct session *s, struct vnx_err *err)
 {
 	int ret;
@@ -320,25 +315,19 @@ static int start(struct session *s, struct vnx_err *err)
 		ret = scan(s, vnx_clock_mono(), err);
 	if (!ret)
 		ret = vnx_evidence_open(&s->evidence, s->conf->without, s->conf->n_without, err);
-	/* The first reading opens files and finds sockets: it takes longest and yields nothing yet. */
+	/* The first reading opens files and finds sockets: it takes longest and yields nothing yet.
+	 */
 	if (!ret)
 		ret = read_evidence(s, err);
 	if (ret)
 		return ret;
 	fill_facts(s);
-	ret = vnx_recording_create(s->conf->path, s->conf->force, &s->facts, &s->rec, err);
+	if (!s->conf->watch)
+		ret = create_recording(s, err);
 	if (!ret)
 		ret = vnx_tapstats_open(&s->taps, err);
 	if (!ret)
 		ret = vnx_tapstats_read(s->taps, vnx_host_vms(s->host), &s->samples, err);
-	if (!ret)
-		ret = write_vms(s, err);
-	if (!ret)
-		ret = write_hooks(s, err);
-	if (!ret)
-		ret = write_sources(s, err);
-	if (!ret)
-		ret = vnx_recording_commit(s->rec, err);
 	if (!ret && s->conf->command)
 		ret = vnx_load_start(&s->load, s->conf->command, s->conf->bin_ns, err);
 	s->start_ns = vnx_clock_mono();
@@ -389,6 +378,46 @@ static void update_facts(struct session *s, uint64_t now_ns)
 		s->facts.cpu_share = cpu_share(s, now_ns);
 }
 
+static int write_recording(struct session *s, bool final, struct vnx_err *err)
+{
+	int ret = vnx_recording_add_samples(s->rec, &s->samples, err);
+
+	if (!ret)
+		ret = vnx_recording_add_holds(s->rec, &s->holds, err);
+	if (!ret)
+		ret = write_sources(s, err);
+	if (!ret && (s->vms_changed || final))
+		ret = write_vms(s, err);
+	if (!ret && s->lines.n > s->lines_written)
+		ret = vnx_recording_add_lines(s->rec, &s->lines, s->lines_written, err);
+	if (!ret)
+		ret = write_hooks(s, err);
+	if (!ret)
+		ret = vnx_recording_update(s->rec, &s->facts, err);
+	if (!ret)
+		ret = vnx_recording_commit(s->rec, err);
+	s->lines_written = s->lines.n;
+	return ret;
+}
+
+static int show_watch(struct session *s, struct vnx_err *err)
+{
+	struct vnx_vms wanted = { 0 };
+	struct vnx_seen seen = { .facts = &s->facts,
+				 .vms = &wanted,
+				 .hooks = s->ops->hooks(s->cap),
+				 .sources = vnx_evidence_states(s->evidence),
+				 .samples = &s->samples,
+				 .holds = &s->holds,
+				 .partial = vnx_host_partial(s->host) };
+	int ret = list_wanted(s, &wanted);
+
+	if (!ret)
+		ret = s->conf->watch->on_bin(s->conf->watch->arg, &seen, err);
+	free(wanted.v);
+	return ret;
+}
+
 /* Everything that is known by now goes into the recording as one transaction. */
 static int write_out(struct session *s, bool final, struct vnx_err *err)
 {
@@ -406,47 +435,48 @@ static int write_out(struct session *s, bool final, struct vnx_err *err)
 		return ret;
 	update_facts(s, now_ns);
 	s->facts.finished = final;
-	ret = vnx_recording_add_samples(s->rec, &s->samples, err);
-	if (!ret)
-		ret = vnx_recording_add_holds(s->rec, &s->holds, err);
-	if (!ret)
-		ret = write_sources(s, err);
-	if (!ret && (s->vms_changed || final))
-		ret = write_vms(s, err);
-	if (!ret && s->lines.n > s->lines_written)
-		ret = vnx_recording_add_lines(s->rec, &s->lines, s->lines_written, err);
-	if (!ret)
-		ret = write_hooks(s, err);
-	if (!ret)
-		ret = vnx_recording_update(s->rec, &s->facts, err);
-	if (!ret)
-		ret = vnx_recording_commit(s->rec, err);
-	s->lines_written = s->lines.n;
+	ret = s->rec ? write_recording(s, final, err) : show_watch(s, err);
 	vnx_progress_update(&s->progress, &s->samples, now_ns);
 	s->samples.n = 0;
 	s->holds.n = 0;
 	return ret;
 }
 
+/* Lets the one who looks on have his turn; he may end the run. */
+static int wake_watch(struct session *s, struct vnx_err *err)
+{
+	const struct vnx_watch *w = s->conf->watch;
+	int ret = w ? w->on_wake(w->arg, err) : 0;
+
+	s->watch_done |= ret == 1;
+	return ret < 0 ? ret : 0;
+}
+
 /* Sleeps until the next thing to do; takes in what the load prints meanwhile. */
 static int wait_and_pump(struct session *s, struct vnx_err *err)
 {
+	const struct vnx_watch *w = s->conf->watch;
 	uint64_t now_ns = vnx_clock_mono();
 	uint64_t due_ns = s->edge_ns + (s->taps_read ? READ_DELAY_NS : 0);
 	uint64_t left_ns = due_ns > now_ns ? due_ns - now_ns : 0;
 	int timeout_ms = (int)((left_ns + VNX_NSEC_PER_MSEC - 1) / VNX_NSEC_PER_MSEC);
-	struct pollfd pfd = { .fd = s->load ? vnx_load_fd(s->load) : -1, .events = POLLIN };
+	struct pollfd pfd[2] = { { .fd = s->load ? vnx_load_fd(s->load) : -1, .events = POLLIN },
+				 { .fd = w ? w->fd : -1, .events = POLLIN } };
+	int ret;
 
 	timeout_ms = vnx_event_file_timeout_ms(s->events, timeout_ms);
-	if (poll(&pfd, 1, timeout_ms) < 0 && errno != EINTR)
+	if (w && timeout_ms > VNX_WATCH_MS)
+		timeout_ms = VNX_WATCH_MS;
+	if (poll(pfd, 2, timeout_ms) < 0 && errno != EINTR)
 		return vnx_err_set(err, -errno, VNX_EXIT_FAILED, "io", "poll failed: %s",
 				   strerror(errno));
-	return pfd.revents ? vnx_load_pump(s->load, &s->lines, err) : 0;
+	ret = wake_watch(s, err);
+	return !ret && pfd[0].revents ? vnx_load_pump(s->load, &s->lines, err) : ret;
 }
 
 static bool is_over(const struct session *s, uint64_t now_ns)
 {
-	if (stop_signal)
+	if (vnx_stop_asked() || s->watch_done)
 		return true;
 	if (s->conf->duration_ns && now_ns - s->start_ns >= s->conf->duration_ns)
 		return true;
@@ -496,6 +526,8 @@ static int finish(struct session *s, bool *load_failed, struct vnx_err *err)
 	bool ours = s->load && vnx_load_running(s->load);
 	int ret = 0;
 
+	if (s->conf->watch)
+		s->conf->watch->on_end(s->conf->watch->arg);
 	if (s->load) {
 		vnx_load_stop(s->load, LOAD_GRACE_NS, &s->lines);
 		*load_failed = vnx_load_failed(s->load, ours, &why);
@@ -559,7 +591,7 @@ int vnx_session_run(const struct vnx_session_conf *conf, struct vnx_recording **
 
 	*out = NULL;
 	*load_failed = false;
-	catch_signals();
+	vnx_stop_catch();
 	ret = start(&s, err);
 	if (ret)
 		goto out;
@@ -578,6 +610,6 @@ int vnx_session_run(const struct vnx_session_conf *conf, struct vnx_recording **
 	s.rec = NULL;
 out:
 	free_session(&s);
-	release_signals();
+	vnx_stop_release();
 	return ret;
 }

@@ -13,5 +13,6 @@ extern const struct vnx_command vnx_command_diagnose;
 extern const struct vnx_command vnx_command_record;
 extern const struct vnx_command vnx_command_replay;
 extern const struct vnx_command vnx_command_report;
+extern const struct vnx_command vnx_command_live;
 
 #endif

@@ -70,6 +70,7 @@ int vnx_live_run(const struct vnx_live_opts *opts, char **command, struct vnx_re
 			.force = opts->force,
 			.command = command,
 			.stage_ns = opts->stage_ns,
+			.watch = opts->watch,
 			.quiet = opts->quiet,
 			.verbose = opts->verbose,
 		};

@@ -15,6 +15,7 @@ struct vnx_live_opts {
 	const char *backend, *path, *events;
 	struct vnx_strings vms, hooks, without;
 	bool force, quiet, verbose, json;
+	const struct vnx_watch *watch;
 };
 
 /* Options of the analysis and its output. */
@@ -30,50 +31,53 @@ struct vnx_view_opts {
 extern const char *const vnx_backend_choices[];
 
 /* Rows for tables of commands; BASE is the command's own struct. */
-#define VNX_LIVE_OPTIONS(T, f)                                                                    \
-	{ "duration",                                                                             \
-	  'd',                                                                                    \
-	  VNX_OPT_TIME,                                                                           \
-	  offsetof(T, f.duration_ns),                                                             \
-	  "TIME",                                                                                 \
-	  "how long to record",                                                                   \
-	  .min = VNX_NSEC_PER_SEC },                                                              \
-		{ "vm",         0,                                                                \
-		  VNX_OPT_LIST, offsetof(T, f.vms),                                               \
-		  "NAME|PID",   "only this VM (may be repeated)" },                               \
-		{ "bin",                                                                          \
-		  0,                                                                              \
-		  VNX_OPT_TIME,                                                                   \
-		  offsetof(T, f.bin_ns),                                                          \
-		  "TIME",                                                                         \
-		  "width of a bin (500ms)",                                                       \
-		  .min = 10 * VNX_NSEC_PER_MSEC,                                                  \
-		  .max = 60 * VNX_NSEC_PER_SEC },                                                 \
-		{ "stages",                                                                       \
-		  0,                                                                              \
-		  VNX_OPT_TIME,                                                                   \
-		  offsetof(T, f.stage_ns),                                                        \
-		  "TIME",                                                                         \
-		  "the load changes every TIME: correlate within stages",                         \
-		  .min = VNX_NSEC_PER_SEC },                                                      \
-		{ "backend",                                                                      \
-		  0,                                                                              \
-		  VNX_OPT_ENUM,                                                                   \
-		  offsetof(T, f.backend),                                                         \
-		  "NAME",                                                                         \
-		  "auto, bpf, ftrace or perf",                                                    \
-		  .values = vnx_backend_choices },                                                \
-		{ "hook",        0,                                                               \
-		  VNX_OPT_LIST,  offsetof(T, f.hooks),                                            \
-		  "METRIC=HOOK", "override a hook: handle_tx=kprobe:my_tx" },                     \
-		{ "without",    0,                                                                \
-		  VNX_OPT_LIST, offsetof(T, f.without),                                           \
-		  "SOURCE",     "leave a source of evidence out: sched, quota, host... or all" }, \
-		{ "events",       0,                                                              \
-		  VNX_OPT_STRING, offsetof(T, f.events),                                          \
-		  "FILE.dat",     "raw events too, for trace-cmd and KernelShark" },              \
-	{                                                                                         \
-		"force", 0, VNX_OPT_FLAG, offsetof(T, f.force), NULL, "overwrite existing files"  \
+#define VNX_LIVE_OPTIONS(T, f)                                                                   \
+	{ "duration",                                                                            \
+	  'd',                                                                                   \
+	  VNX_OPT_TIME,                                                                          \
+	  offsetof(T, f.duration_ns),                                                            \
+	  "TIME",                                                                                \
+	  "how long to record",                                                                  \
+	  .min = VNX_NSEC_PER_SEC },                                                             \
+		{ "vm",         0,                                                               \
+		  VNX_OPT_LIST, offsetof(T, f.vms),                                              \
+		  "NAME|PID",   "only this VM (may be repeated)" },                              \
+		{ "bin",                                                                         \
+		  0,                                                                             \
+		  VNX_OPT_TIME,                                                                  \
+		  offsetof(T, f.bin_ns),                                                         \
+		  "TIME",                                                                        \
+		  "width of a bin (500ms)",                                                      \
+		  .min = 10 * VNX_NSEC_PER_MSEC,                                                 \
+		  .max = 60 * VNX_NSEC_PER_SEC },                                                \
+		{ "stages",                                                                      \
+		  0,                                                                             \
+		  VNX_OPT_TIME,                                                                  \
+		  offsetof(T, f.stage_ns),                                                       \
+		  "TIME",                                                                        \
+		  "the load changes every TIME: correlate within stages",                        \
+		  .min = VNX_NSEC_PER_SEC },                                                     \
+		{ "backend",                                                                     \
+		  0,                                                                             \
+		  VNX_OPT_ENUM,                                                                  \
+		  offsetof(T, f.backend),                                                        \
+		  "NAME",                                                                        \
+		  "auto, bpf, ftrace or perf",                                                   \
+		  .values = vnx_backend_choices },                                               \
+		{ "hook",        0,                                                              \
+		  VNX_OPT_LIST,  offsetof(T, f.hooks),                                           \
+		  "METRIC=HOOK", "override a hook: handle_tx=kprobe:my_tx" },                    \
+		{ "without",                                                                     \
+		  0,                                                                             \
+		  VNX_OPT_LIST,                                                                  \
+		  offsetof(T, f.without),                                                        \
+		  "SOURCE",                                                                      \
+		  "off: sched, quota, host, holder, net, load, load-tcp, kvm, numa or all" },    \
+		{ "events",       0,                                                             \
+		  VNX_OPT_STRING, offsetof(T, f.events),                                         \
+		  "FILE.dat",     "raw events too, for trace-cmd and KernelShark" },             \
+	{                                                                                        \
+		"force", 0, VNX_OPT_FLAG, offsetof(T, f.force), NULL, "overwrite existing files" \
 	}
 
 #define VNX_VIEW_OPTIONS(T, f)                                                               \

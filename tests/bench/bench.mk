@@ -15,7 +15,7 @@ $(B)/bench/%: tests/bench/%.c $(B)/bench/empty.skel.h $(B)/libvnx.a $(LIBPERF) $
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libvnx.a \
 		$(LIBPERF) $(LIBAPI) $(LDLIBS)
 
-.PHONY: bench bench-replay capture-tool
+.PHONY: bench bench-replay bench-live capture-tool
 bench: $(B)/bench/cost ## cost of counting per event, beside an empty program, bpftrace and perf (root)
 	$(Q)tests/deps --bench
 	$(Q)$(B)/bench/cost
@@ -23,5 +23,8 @@ bench: $(B)/bench/cost ## cost of counting per event, beside an empty program, b
 bench-replay: all $(B)/bench/make_trace_dat $(B)/bench/make_perf_data ## how fast traces are read, beside their own tools
 	$(Q)tests/deps --bench
 	$(Q)tests/bench/replay
+
+bench-live: $(B)/bench/live ## cost of the live view for 200 VMs, made up
+	$(Q)$(B)/bench/live
 
 capture-tool: $(B)/bench/capture_tool

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who fell, and why. The online detector looks at every bin of every VM, for it costs next to
+ * nothing; vnx_diagnose() over the last minutes, which costs milliseconds, is for those it
+ * flagged, for those whose fall lasts, for the one that is looked at, and for all others in turn
+ * as far as the budget reaches.
+ */
+#include "cli/live/model.h"
+
+#include <math.h>
+#include <time.h>
+
+#include "cli/output/units.h"
+
+#define JUDGE_BINS 20 /* as a diagnosis takes for a verdict */
+#define RECENT_S 10
+#define IDLE_BPS 100e3 /* as in a diagnosis: less carries no load that could be judged */
+#define WINDOW_S 120
+#define BEFORE_S 60 /* of a fall stay in the window while it lasts */
+#define AGAIN_NS VNX_NSEC_PER_SEC
+#define AGAIN_OLD_NS (5 * VNX_NSEC_PER_SEC) /* of a fall that was told this long ago: */
+#define NEWS_NS (30 * VNX_NSEC_PER_SEC)
+#define MISSES 3 /* analyses in a row without the fall: it was none */
+/* ... with it, for it to be told: the last bin of a flow that ends looks like a fall, too. */
+#define SIGHTS 2
+#define PAUSE_S 5      /* without traffic: what comes then is a flow of its own */
+#define SETTLE_BINS 2  /* at the start of a flow, which say nothing of its level */
+#define RECOVERED 0.25 /* of the loss may still lack */
+/* Saved up for VMs that were flagged; those whose turn it merely is leave half of it. */
+#define TOKENS_MAX_S 0.050
+
+static const char *const words[VNX_CAUSE_MAX] = {
+	[VNX_CAUSE_CPU_CONTENTION] = "contention",
+	[VNX_CAUSE_THROTTLED] = "throttled",
+	[VNX_CAUSE_VHOST_SATURATED] = "saturated",
+	[VNX_CAUSE_VCPU_STARVED] = "starved",
+	[VNX_CAUSE_SENDER_LIMITED] = "sender",
+	[VNX_CAUSE_NOTIFICATION_STORM] = "storm",
+	[VNX_CAUSE_LINK_LIMITED] = "link",
+	[VNX_CAUSE_RECEIVER_LIMITED] = "receiver",
+	[VNX_CAUSE_PATH_LOSS] = "path loss",
+	[VNX_CAUSE_EMULATED_BACKEND] = "emulated",
+	[VNX_CAUSE_MEASUREMENT_ARTEFACT] = "artefact",
+	[VNX_CAUSE_UNKNOWN] = "unknown",
+};
+
+static const char *const states[VNX_LIVE_STATES] = {
+	[VNX_LIVE_DEGRADED] = "DEGRADED", [VNX_LIVE_UNKNOWN] = "unknown", [VNX_LIVE_OK] = "ok",
+	[VNX_LIVE_WAITING] = "gathering", [VNX_LIVE_IDLE] = "idle",       [VNX_LIVE_GONE] = "gone",
+};
+
+const char *vnx_live_cause_word(enum vnx_cause cause)
+{
+	return (unsigned)cause < VNX_CAUSE_MAX ? words[cause] : "unknown";
+}
+
+const char *vnx_live_state_name(enum vnx_live_state state)
+{
+	return (unsigned)state < VNX_LIVE_STATES ? states[state] : "?";
+}
+
+void vnx_suspicion_put(struct vnx_suspicion *s)
+{
+	if (!s || --s->refs)
+		return;
+	vnx_diagnosis_free(s->dg);
+	free(s);
+}
+
+static double cpu_s(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts))
+		return 0;
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static size_t bins_of(const struct vnx_live_model *m, double s)
+{
+	size_t n = (size_t)(s / vnx_live_bin_s(m));
+
+	return n ? n : 1;
+}
+
+static size_t oldest_bin(const struct vnx_live_model *m)
+{
+	return m->bins > VNX_LIVE_BINS ? m->bins - VNX_LIVE_BINS : 0;
+}
+
+/* ---- the analysis ---- */
+
+/* What vnx_diagnose() reads of one VM: its rings from bin @from on, as plain series. */
+static int fill_input(const struct vnx_live_model *m, const struct vnx_live_vm *vm, size_t from,
+		      double *room, struct vnx_vm_input *in)
+{
+	size_t n = m->bins - from;
+
+	*in = (struct vnx_vm_input){ .vm = &vm->vm, .throughput_source = "tap" };
+	for (int k = 0; k < VNX_METRIC_MAX; k++) {
+		const float *ring =
+			vnx_metric_info(k)->owner == VNX_OF_HOST ? m->host[k] : vm->ring[k];
+		double *x = room + (size_t)k * n;
+		bool any = false;
+
+		for (size_t b = 0; ring && b < n; b++) {
+			x[b] = vnx_live_value(m, ring, from + b);
+			any |= !isnan(x[b]);
+		}
+		in->series[k] = any ? x : NULL;
+	}
+	if (!in->series[VNX_THROUGHPUT])
+		in->throughput_source = "";
+	return 0;
+}
+
+/* The other VMs stand beside it without numbers, so that who held the CPU can be named. */
+static int run_diagnosis(struct vnx_live_model *m, struct vnx_live_vm *vm, size_t from,
+			 struct vnx_diagnosis **out)
+{
+	size_t n = m->bins - from, n_vms = 0;
+	VNX_CLEANUP_FREE double *room = malloc(VNX_METRIC_MAX * n * sizeof(*room));
+	VNX_CLEANUP_FREE struct vnx_vm_input *in = calloc(m->vms.n + 1, sizeof(*in));
+	VNX_CLEANUP_FREE bool *lost = calloc(n + 1, sizeof(*lost));
+	struct vnx_grid grid = { m->facts.start_ns + from * m->facts.bin_ns, m->facts.bin_ns, n };
+	struct vnx_diagnose_conf dc = { .sma_bins = 1,
+					.min_effect = 0.05,
+					.min_bins = 3,
+					.false_alarms_per_day = 1,
+					.lost = lost,
+					.clock_stepped = m->facts.clock_stepped,
+					.holds = m->holds.n ? &m->holds : NULL };
+
+	*out = NULL;
+	if (!room || !in || !lost)
+		return -ENOMEM;
+	for (size_t b = 0; b < n; b++)
+		lost[b] = m->lost[(from + b) % VNX_LIVE_BINS];
+	for (int k = 0; k < VNX_METRIC_MAX; k++)
+		dc.not_measured[k] = vnx_evidence_why(&m->sources, k);
+	if (fill_input(m, vm, from, room, &in[n_vms++]))
+		return -ENOMEM;
+	for (size_t i = 0; i < m->vms.n; i++)
+		if (m->vms.v[i] != vm && vnx_live_is_shown(m, m->vms.v[i]))
+			in[n_vms++] = (struct vnx_vm_input){ .vm = &m->vms.v[i]->vm,
+							     .throughput_source = "" };
+	m->analyses++;
+	return vnx_diagnose(&grid, in, n_vms, &dc, out);
+}
+
+/* ---- what is made of it ---- */
+
+/* "311 -> 151 Mbit/s (-51 %)" */
+static void change_words(const struct vnx_episode *ep, char *buf, size_t len)
+{
+	char before[VNX_UNIT_LEN], after[VNX_UNIT_LEN], change[VNX_UNIT_LEN];
+	double top = fmax(ep->before_bps, ep->after_bps);
+
+	snprintf(buf, len, "%s -> %s %sbit/s (%s)", vnx_number_scaled(ep->before_bps, top, before),
+		 vnx_number_scaled(ep->after_bps, top, after), vnx_scale_for(top).prefix,
+		 vnx_percent_format(ep->change, change));
+}
+
+/* "cpu_contention by vm2 46 %, vm3 45 %" */
+static void cause_words(const struct vnx_degradation *d, char *buf, size_t len)
+{
+	size_t at = (size_t)snprintf(buf, len, "%s", vnx_cause_name(d->cause));
+
+	for (size_t i = 0; i < d->offenders.n && at < len; i++)
+		at += (size_t)snprintf(buf + at, len - at, "%s%.40s %.0f %%", i ? ", " : " by ",
+				       d->offenders.v[i].name, d->offenders.v[i].share * 100);
+}
+
+static int tell_fell(struct vnx_live_model *m, const struct vnx_live_vm *vm,
+		     const struct vnx_episode *ep, uint64_t start_ns, uint64_t end_ns)
+{
+	char change[128], cause[256], from[32], to[32];
+
+	change_words(ep, change, sizeof(change));
+	cause_words(ep->first, cause, sizeof(cause));
+	vnx_live_clock(m, start_ns, from);
+	if (!end_ns)
+		return vnx_live_tell(m, VNX_EVENT_FELL, vm->label, "fell at %s: %s, %s", from,
+				     change, cause);
+	return vnx_live_tell(m, VNX_EVENT_ENDED, vm->label, "fell from %s to %s: %s, %s", from,
+			     vnx_live_clock(m, end_ns, to), change, cause);
+}
+
+static int end_fall(struct vnx_live_model *m, struct vnx_live_vm *vm, uint64_t end_ns,
+		    const char *how)
+{
+	char at[32], since[32];
+	const struct vnx_suspicion *s = vm->fall;
+	int ret = vnx_live_tell(m, VNX_EVENT_ENDED, vm->label, "fall of %s (%s) is over at %s: %s",
+				vnx_live_clock(m, s->start_ns, since),
+				vnx_cause_name(s->ep.first->cause), vnx_live_clock(m, end_ns, at),
+				how);
+
+	vm->told_ns = end_ns > vm->told_ns ? end_ns : vm->told_ns;
+	vnx_suspicion_put(vm->fall);
+	vm->fall = NULL;
+	vm->missed = 0;
+	return ret;
+}
+
+static uint64_t time_of(const struct vnx_diagnosis *dg, double s)
+{
+	return dg->grid.start_ns + (uint64_t)(s * 1e9);
+}
+
+/* Series are in the rings already. */
+static void drop_series(struct vnx_diagnosis *dg)
+{
+	for (size_t i = 0; i < dg->vms.n; i++)
+		for (int k = 0; k < VNX_METRIC_MAX; k++) {
+			free(dg->vms.v[i].series[k]);
+			dg->vms.v[i].series[k] = NULL;
+		}
+}
+
+/* The fall that @dg found goes on. Takes over @dg. */
+static int take_fall(struct vnx_live_model *m, struct vnx_live_vm *vm, struct vnx_diagnosis *dg,
+		     const struct vnx_episode *ep)
+{
+	struct vnx_suspicion *old = vm->fall, *s = calloc(1, sizeof(*s));
+	int ret = 0;
+
+	if (!s || (!old && ++vm->sighted < SIGHTS)) {
+		vm->flagged = true; /* it is looked at again soon */
+		vnx_diagnosis_free(dg);
+		free(s);
+		return s ? 0 : -ENOMEM;
+	}
+	vm->sighted = 0;
+	drop_series(dg);
+	*s = (struct vnx_suspicion){ .refs = 1, .dg = dg, .ep = *ep, .told_ns = m->now_ns };
+	s->start_ns = time_of(dg, ep->start_s);
+	if (!old) {
+		vnx_live_levels(m, vm, vnx_live_bin_at(m, s->start_ns), VNX_LIVE_QUIET_S,
+				&s->quiet);
+		ret = tell_fell(m, vm, ep, s->start_ns, 0);
+	} else {
+		s->quiet = old->quiet;
+		s->told_ns = old->told_ns;
+		if (old->ep.first->cause != ep->first->cause) {
+			char cause[256];
+
+			cause_words(ep->first, cause, sizeof(cause));
+			ret = vnx_live_tell(m, VNX_EVENT_CAUSE, vm->label,
+					    "cause is now %s (was %s)", cause,
+					    vnx_cause_name(old->ep.first->cause));
+		}
+	}
+	vm->fall = s;
+	vm->missed = 0;
+	vnx_suspicion_put(old);
+	return ret;
+}
+
+/* No fall lasts, by @dg; one that ended may not have been told yet. */
+static int take_none(struct vnx_live_model *m, struct vnx_live_vm *vm,
+		     const struct vnx_diagnosis *dg, const struct vnx_episode *ep)
+{
+	uint64_t start_ns = ep ? time_of(dg, ep->start_s) : 0;
+	uint64_t end_ns = ep ? time_of(dg, ep->end_s) : 0;
+
+	if (vm->fall && ep && end_ns > vm->fall->start_ns)
+		return end_fall(m, vm, end_ns, "throughput is back");
+	if (vm->fall)
+		return ++vm->missed < MISSES
+			       ? 0
+			       : end_fall(m, vm, m->now_ns, "seen longer, it is no fall");
+	if (!ep || start_ns < vm->told_ns || end_ns <= vm->told_ns)
+		return 0;
+	vm->told_ns = end_ns;
+	return tell_fell(m, vm, ep, start_ns, end_ns);
+}
+
+static int take_verdict(struct vnx_live_model *m, struct vnx_live_vm *vm, struct vnx_diagnosis *dg)
+{
+	const struct vnx_vm_finding *f = &dg->vms.v[0];
+	struct vnx_episode ep;
+	bool any = f->verdict == VNX_DEGRADED && vnx_pick_episode(f, vnx_live_bin_s(m), &ep);
+	int ret;
+
+	vm->undetermined = f->verdict == VNX_UNDETERMINED;
+	snprintf(vm->why, sizeof(vm->why), "%s", f->why ? f->why : "");
+	if (any && isnan(ep.end_s))
+		return take_fall(m, vm, dg, &ep);
+	vm->sighted = 0;
+	ret = take_none(m, vm, dg, any ? &ep : NULL);
+	vnx_diagnosis_free(dg);
+	return ret;
+}
+
+/* ---- states ---- */
+
+static size_t count_known(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
+{
+	size_t n = 0, from = m->bins > 3 * JUDGE_BINS ? m->bins - 3 * JUDGE_BINS : 0;
+
+	from = from < vm->busy_from ? vm->busy_from : from;
+	for (size_t b = from; b < m->bins && n < JUDGE_BINS; b++)
+		n += !isnan(vnx_live_value(m, vm->ring[VNX_THROUGHPUT], b));
+	return n;
+}
+
+static enum vnx_live_state state_of(const struct vnx_live_model *m, struct vnx_live_vm *vm)
+{
+	double bps = vnx_live_level(m, vm, VNX_THROUGHPUT, m->bins, RECENT_S);
+
+	if (vm->gone_ns)
+		return VNX_LIVE_GONE;
+	if (m->bins - vm->first >= JUDGE_BINS && isnan(bps)) {
+		snprintf(vm->why, sizeof(vm->why), "throughput is not measured: %s",
+			 vnx_backend_has_tap(vm->vm.backend) ? "its tap gives no counters"
+							     : "this back end has no tap");
+		return VNX_LIVE_UNKNOWN;
+	}
+	if (bps < IDLE_BPS)
+		return VNX_LIVE_IDLE;
+	if (vm->fall)
+		return VNX_LIVE_DEGRADED;
+	if (count_known(m, vm) < JUDGE_BINS) {
+		snprintf(vm->why, sizeof(vm->why), "a verdict takes %d bins with throughput",
+			 JUDGE_BINS);
+		return VNX_LIVE_WAITING;
+	}
+	return vm->undetermined ? VNX_LIVE_UNKNOWN : VNX_LIVE_OK;
+}
+
+/* ---- whose turn it is ---- */
+
+/*
+ * First bin of the window; false: the level before the fall is no longer in memory, only the
+ * level itself can tell when it is over.
+ */
+static bool window_of(const struct vnx_live_model *m, const struct vnx_live_vm *vm, size_t *from)
+{
+	size_t want = bins_of(m, WINDOW_S), oldest = oldest_bin(m), at, before;
+
+	*from = m->bins > want ? m->bins - want : 0;
+	if (vm->fall) {
+		at = vnx_live_bin_at(m, vm->fall->start_ns);
+		before = bins_of(m, BEFORE_S);
+		if (oldest && at < oldest + JUDGE_BINS)
+			return false;
+		at = at > before ? at - before : 0;
+		*from = at < *from ? at : *from;
+	}
+	*from = *from < oldest ? oldest : *from;
+	if (*from < vm->busy_from &&
+	    (!vm->fall || vm->busy_from < vnx_live_bin_at(m, vm->fall->start_ns)))
+		*from = vm->busy_from;
+	*from = *from < vm->first ? vm->first : *from;
+	return true;
+}
+
+static int judge(struct vnx_live_model *m, struct vnx_live_vm *vm)
+{
+	struct vnx_diagnosis *dg;
+	size_t from;
+	double lack;
+	int ret;
+
+	vm->judged_ns = m->now_ns;
+	vm->flagged = false;
+	if (!window_of(m, vm, &from)) {
+		lack = vm->fall->ep.before_bps * (1 - RECOVERED * fabs(vm->fall->ep.change));
+		return vnx_live_level(m, vm, VNX_THROUGHPUT, m->bins, RECENT_S) >= lack
+			       ? end_fall(m, vm, m->now_ns, "throughput is back")
+			       : 0;
+	}
+	if (from + JUDGE_BINS > m->bins)
+		return 0;
+	ret = run_diagnosis(m, vm, from, &dg);
+	return ret ? ret : take_verdict(m, vm, dg);
+}
+
+/* What was told a while ago and goes on is no news every second; the detector sees its end. */
+static uint64_t again_ns(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
+{
+	bool old = vm->fall && m->now_ns - vm->fall->told_ns > NEWS_NS;
+
+	return old && !vm->flagged ? AGAIN_OLD_NS : AGAIN_NS;
+}
+
+static int rank(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
+{
+	if (vm->gone_ns || m->bins < vm->first + JUDGE_BINS)
+		return 0;
+	if (!vm->fall && m->bins < vm->busy_from + JUDGE_BINS)
+		return 0;
+	if (vm->judged_ns && m->now_ns - vm->judged_ns < again_ns(m, vm))
+		return 0;
+	if (vm->state == VNX_LIVE_IDLE || vm->state == VNX_LIVE_WAITING)
+		return 0;
+	if (vm->flagged)
+		return 4;
+	if (vm->fall && vm->id == m->selected)
+		return 3;
+	if (vm->fall || vm->id == m->selected)
+		return 2;
+	return 1;
+}
+
+static struct vnx_live_vm *next_one(const struct vnx_live_model *m, int *best_rank)
+{
+	struct vnx_live_vm *best = NULL;
+
+	*best_rank = 0;
+	for (size_t i = 0; i < m->vms.n; i++) {
+		struct vnx_live_vm *vm = m->vms.v[i];
+		int r = rank(m, vm);
+
+		if (r > *best_rank || (r && r == *best_rank && vm->judged_ns < best->judged_ns)) {
+			best = vm;
+			*best_rank = r;
+		}
+	}
+	return best;
+}
+
+static int judge_some(struct vnx_live_model *m)
+{
+	struct vnx_live_vm *vm;
+	int r, ret = 0;
+
+	while (!ret && m->tokens_s > 0 && (vm = next_one(m, &r))) {
+		double begun_s = cpu_s();
+
+		if (r == 1 && isfinite(m->conf.share) && m->tokens_s < TOKENS_MAX_S / 2)
+			break;
+		ret = judge(m, vm);
+		vm->state = state_of(m, vm);
+		if (isfinite(m->conf.share))
+			m->tokens_s -= cpu_s() - begun_s;
+	}
+	return ret;
+}
+
+/* ---- every bin ---- */
+
+/* Where a flow begins, what was before it is no level to fall from. */
+static void watch_flow(const struct vnx_live_model *m, struct vnx_live_vm *vm, size_t b, double bps)
+{
+	if (isnan(bps))
+		return;
+	if (bps < IDLE_BPS) {
+		vm->idle_bins++;
+		return;
+	}
+	if (!vm->was_busy || vm->idle_bins >= bins_of(m, PAUSE_S))
+		vm->busy_from = b + (vm->idle_bins ? SETTLE_BINS : 0);
+	vm->was_busy = true;
+	vm->idle_bins = 0;
+}
+
+static void watch_bins(struct vnx_live_model *m, struct vnx_live_vm *vm)
+{
+	struct vnx_change change;
+
+	for (; vm->cusum_next < m->bins; vm->cusum_next++) {
+		size_t b = vm->cusum_next;
+		double bps = vnx_live_value(m, vm->ring[VNX_THROUGHPUT], b);
+
+		watch_flow(m, vm, b, bps);
+		vm->flagged |= vnx_cusum_push(vm->cusum, bps, &change) == 1;
+	}
+}
+
+int vnx_live_suspect(struct vnx_live_model *m)
+{
+	uint64_t spent_ns = m->now_ns > m->budget_ns ? m->now_ns - m->budget_ns : 0;
+	int ret = 0;
+
+	for (size_t i = 0; i < m->vms.n; i++) {
+		struct vnx_live_vm *vm = m->vms.v[i];
+
+		watch_bins(m, vm);
+		vm->state = state_of(m, vm);
+		if (vm->fall && (vm->state == VNX_LIVE_IDLE || vm->gone_ns) && !ret)
+			ret = end_fall(m, vm, m->now_ns,
+				       vm->gone_ns ? "the VM is gone" : "the traffic stopped");
+	}
+	m->tokens_s = fmin(m->tokens_s + (double)spent_ns / 1e9 * m->conf.share, TOKENS_MAX_S);
+	m->budget_ns = m->now_ns;
+	return ret ? ret : judge_some(m);
+}

@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The live view's model, keys, lines, screen and recording, fed by made-up bins. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <locale.h>
+#include <math.h>
+#include <ncurses.h>
+#include <unistd.h>
+
+#include "cli/live/screen.h"
+#include "cli/output/safe.h"
+#include "tests/unit/live_feed.h"
+
+#define MBIT 1e6
+
+struct bed {
+	struct feed f;
+	struct vnx_live_model *m;
+	struct vnx_live_view v;
+	struct vnx_live_keep keep;
+};
+
+static int setup(void **state)
+{
+	struct vnx_live_conf conf = { .share = INFINITY };
+	struct bed *b = calloc(1, sizeof(*b));
+
+	setlocale(LC_CTYPE, "C.UTF-8");
+	feed_init(&b->f);
+	b->m = vnx_live_model_new(&conf);
+	b->v = (struct vnx_live_view){
+		.m = b->m, .keep = &b->keep, .utf8 = true, .columns = 80, .lines = 24
+	};
+	*state = b;
+	return b->m ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct bed *b = *state;
+
+	vnx_live_view_fini(&b->v);
+	vnx_live_keep_fini(&b->keep);
+	vnx_live_model_free(b->m);
+	feed_fini(&b->f);
+	free(b);
+	return 0;
+}
+
+static void end_bin(struct bed *b)
+{
+	struct vnx_err err = { 0 };
+
+	assert_int_equal(feed_end_bin(&b->f, b->m, &b->keep, &err), 0);
+}
+
+/* @n bins of one VM. */
+static void run_bins(struct bed *b, unsigned n, double bps, double wait)
+{
+	while (n--) {
+		feed_vm(&b->f, 0, bps, wait);
+		end_bin(b);
+	}
+}
+
+static const struct vnx_live_event *last_of(const struct bed *b, enum vnx_live_kind kind)
+{
+	for (size_t i = b->m->events.n; i > 0; i--)
+		if (b->m->events.v[i - 1].kind == kind)
+			return &b->m->events.v[i - 1];
+	return NULL;
+}
+
+static size_t count_of(const struct bed *b, enum vnx_live_kind kind)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->m->events.n; i++)
+		n += b->m->events.v[i].kind == kind;
+	return n;
+}
+
+static const struct vnx_live_row *only_row(struct bed *b)
+{
+	assert_int_equal(vnx_live_view_update(&b->v), 0);
+	assert_int_equal(b->v.rows.n, 1);
+	return &b->v.rows.v[0];
+}
+
+static void test_numbers_of_a_row(void **state)
+{
+	struct bed *b = *state;
+	const struct vnx_live_row *row;
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 10, 100 * MBIT, 0.25);
+	row = only_row(b);
+	assert_float_equal(row->bps, 100 * MBIT, 2 * MBIT);
+	assert_float_equal(row->bytes_per_call, 512, 2);
+	assert_float_equal(row->wait, 0.25, 1e-3);
+	assert_float_equal(row->tx_per_s, 100e6 / 8 / 512, 500);
+	assert_float_equal(row->rx_per_s, 0, 0); /* the hook was there: silence is a zero */
+	assert_int_equal(row->state, VNX_LIVE_WAITING);
+}
+
+static void test_what_is_not_measured_is_missing(void **state)
+{
+	struct bed *b = *state;
+	const struct vnx_live_row *row;
+
+	feed_add_vm(&b->f, "vm1");
+	for (int i = 0; i < 30; i++)
+		end_bin(b);
+	row = only_row(b);
+	assert_true(isnan(row->bps) && isnan(row->wait) && isnan(row->bytes_per_call));
+	assert_int_equal(row->state, VNX_LIVE_UNKNOWN);
+	assert_non_null(strstr(row->why, "not measured"));
+}
+
+static void test_idle_and_ok(void **state)
+{
+	struct bed *b = *state;
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 30, 0, 0);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_IDLE);
+	run_bins(b, 60, 50 * MBIT, 0);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_OK);
+	assert_int_equal(count_of(b, VNX_EVENT_FELL), 0);
+}
+
+static void test_fall_begins_and_ends(void **state)
+{
+	struct bed *b = *state;
+	const struct vnx_live_row *row;
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 60, 100 * MBIT, 0.02);
+	run_bins(b, 12, 40 * MBIT, 0.7); /* told within 6 s */
+	row = only_row(b);
+	assert_int_equal(row->state, VNX_LIVE_DEGRADED);
+	assert_float_equal(row->fall->ep.change, -0.6, 0.03);
+	assert_in_range(row->fall->start_ns, FEED_START_NS + 58 * FEED_BIN_NS,
+			FEED_START_NS + 62 * FEED_BIN_NS);
+	assert_float_equal(row->fall->quiet.of[VNX_VHOST_RUNQ_WAIT], 0.02, 0.005);
+	assert_int_equal(count_of(b, VNX_EVENT_FELL), 1);
+	run_bins(b, 60, 100 * MBIT, 0.02);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_OK);
+	assert_int_equal(count_of(b, VNX_EVENT_ENDED), 1);
+	assert_non_null(strstr(last_of(b, VNX_EVENT_ENDED)->text, "throughput is back"));
+	assert_int_equal(count_of(b, VNX_EVENT_FELL), 1);
+}
+
+/* It outlives the memory: the level before the fall is remembered beside the bins. */
+static void test_fall_longer_than_memory(void **state)
+{
+	struct bed *b = *state;
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 100, 100 * MBIT, 0);
+	run_bins(b, 2 * VNX_LIVE_BINS, 40 * MBIT, 0);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_DEGRADED);
+	assert_int_equal(count_of(b, VNX_EVENT_FELL), 1);
+	run_bins(b, 60, 100 * MBIT, 0);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_OK);
+	assert_int_equal(count_of(b, VNX_EVENT_ENDED), 1);
+}
+
+static void test_end_of_a_flow_is_no_fall(void **state)
+{
+	struct bed *b = *state;
+
+	feed_add_vm(&b->f, "vm1");
+	for (int i = 0; i < 4; i++) {
+		run_bins(b, 60, 100 * MBIT, 0);
+		run_bins(b, 1, 30 * MBIT, 0); /* cut by the bin's edge */
+		run_bins(b, 40, 0, 0);
+	}
+	assert_int_equal(count_of(b, VNX_EVENT_FELL), 0);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_IDLE);
+}
+
+static void test_stop_ends_a_fall(void **state)
+{
+	struct bed *b = *state;
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 60, 100 * MBIT, 0);
+	run_bins(b, 20, 40 * MBIT, 0);
+	run_bins(b, 40, 0, 0);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_IDLE);
+	assert_int_equal(count_of(b, VNX_EVENT_ENDED), 1);
+}
+
+static void test_vms_come_and_go(void **state)
+{
+	struct bed *b = *state;
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 5, MBIT, 0);
+	assert_int_equal(count_of(b, VNX_EVENT_CAME), 0); /* it was there */
+	feed_add_vm(&b->f, "vm2");
+	run_bins(b, 5, MBIT, 0);
+	assert_string_equal(last_of(b, VNX_EVENT_CAME)->vm, "vm2");
+	b->f.vms.v[1].last_ns = b->f.facts.end_ns;
+	run_bins(b, 5, MBIT, 0);
+	assert_string_equal(last_of(b, VNX_EVENT_WENT)->vm, "vm2");
+	assert_int_equal(vnx_live_view_update(&b->v), 0);
+	assert_int_equal(b->v.rows.n, 2);
+	run_bins(b, 130, MBIT, 0);
+	only_row(b);
+	assert_int_equal(count_of(b, VNX_EVENT_WENT), 1);
+}
+
+static void test_sources_and_losses_are_told(void **state)
+{
+	struct bed *b = *state;
+	struct vnx_source_state s = { .name = "sched" };
+
+	feed_add_vm(&b->f, "vm1");
+	assert_int_equal(vnx_vec_push(&b->f.sources, s), 0);
+	run_bins(b, 3, MBIT, 0);
+	assert_int_equal(count_of(b, VNX_EVENT_SOURCE), 0);
+	snprintf(b->f.sources.v[0].why, VNX_SOURCE_WHY, "schedstat went away");
+	run_bins(b, 3, MBIT, 0);
+	assert_non_null(strstr(last_of(b, VNX_EVENT_SOURCE)->text, "schedstat went away"));
+	assert_int_equal(count_of(b, VNX_EVENT_SOURCE), 1);
+	feed_sample(&b->f, VNX_LOST, 0, 17);
+	run_bins(b, 1, MBIT, 0);
+	feed_sample(&b->f, VNX_LOST, 0, 5);
+	run_bins(b, 1, MBIT, 0);
+	assert_int_equal(count_of(b, VNX_EVENT_LOST), 1); /* once for a while */
+	assert_int_equal(b->m->lost_events, 22);
+}
+
+/* Evidence that is read every 2 s stands in every bin it covers. */
+static void test_slow_evidence(void **state)
+{
+	struct bed *b = *state;
+	struct vnx_sample s = { .t_ns = FEED_START_NS,
+				.dur_ns = 4 * FEED_BIN_NS,
+				.entity = 1000,
+				.metric = VNX_VHOST_THROTTLED };
+
+	feed_add_vm(&b->f, "vm1");
+	for (unsigned i = 0; i < 24; i++) {
+		if (i % 4 == 3) {
+			s.t_ns = FEED_START_NS + (i - 3) * FEED_BIN_NS;
+			s.count = s.dur_ns / 2;
+			assert_int_equal(vnx_vec_push(&b->f.samples, s), 0);
+		}
+		run_bins(b, 1, MBIT, 0);
+	}
+	for (size_t bin = 0; bin < 20; bin++)
+		assert_float_equal(
+			vnx_live_value(b->m, b->m->vms.v[0]->ring[VNX_VHOST_THROTTLED], bin), 0.5,
+			1e-3);
+	/* It says nothing of calls. */
+	assert_float_equal(vnx_live_value(b->m, b->m->vms.v[0]->ring[VNX_VCPU_ENTER], 10), 100, 0);
+}
+
+/* ---- keys and lines ---- */
+
+static void press(struct bed *b, const char *keys)
+{
+	for (; *keys; keys++)
+		vnx_live_key(&b->v, (unsigned char)*keys);
+	assert_int_equal(vnx_live_view_update(&b->v), 0);
+}
+
+static void three_vms(struct bed *b)
+{
+	feed_add_vm(&b->f, "web");
+	feed_add_vm(&b->f, "db");
+	feed_add_vm(&b->f, "mail");
+	for (int i = 0; i < 10; i++) {
+		feed_vm(&b->f, 0, 10 * MBIT, 0.5);
+		feed_vm(&b->f, 1, 30 * MBIT, 0.1);
+		feed_vm(&b->f, 2, 20 * MBIT, 0.9);
+		end_bin(b);
+	}
+	assert_int_equal(vnx_live_view_update(&b->v), 0);
+}
+
+static void assert_order(const struct bed *b, const char *x, const char *y, const char *z)
+{
+	assert_int_equal(b->v.rows.n, 3);
+	assert_string_equal(b->v.rows.v[0].vm->label, x);
+	assert_string_equal(b->v.rows.v[1].vm->label, y);
+	assert_string_equal(b->v.rows.v[2].vm->label, z);
+}
+
+static void test_sort_filter_pause(void **state)
+{
+	struct bed *b = *state;
+
+	three_vms(b);
+	press(b, "s"); /* by name */
+	assert_order(b, "db", "mail", "web");
+	press(b, "S");
+	assert_order(b, "web", "mail", "db");
+	press(b, "Ss"); /* by throughput */
+	assert_order(b, "db", "mail", "web");
+	press(b, "ssss"); /* by wait */
+	assert_order(b, "mail", "web", "db");
+	press(b, "/MA\n");
+	assert_int_equal(b->v.rows.n, 1);
+	press(b, "/\x15\n");
+	assert_int_equal(b->v.rows.n, 3);
+	press(b, "p");
+	for (int i = 0; i < 20; i++) {
+		feed_vm(&b->f, 0, 500 * MBIT, 0);
+		end_bin(b);
+	}
+	assert_int_equal(vnx_live_view_update(&b->v), 0);
+	assert_order(b, "mail", "web", "db");
+	assert_true(b->v.rows.v[1].bps < 20 * MBIT);
+	press(b, "p");
+	assert_order(b, "web", "db", "mail"); /* the others are silent: not measured, last */
+}
+
+static void test_cursor_stays_on_its_vm(void **state)
+{
+	struct bed *b = *state;
+
+	three_vms(b);
+	press(b, "s");
+	vnx_live_key(&b->v, KEY_DOWN);
+	assert_string_equal(vnx_live_view_row(&b->v)->vm->label, "mail");
+	press(b, "S");
+	press(b, "ss");
+	assert_string_equal(vnx_live_view_row(&b->v)->vm->label, "mail");
+}
+
+/* Nothing but our own escape sequences, and no line wider than the screen. */
+static void assert_harmless(const struct vnx_live_lines *lines, unsigned columns)
+{
+	for (size_t i = 0; i < lines->n; i++) {
+		char *plain = calloc(1, strlen(lines->v[i]) + 1), *to = plain;
+
+		for (const char *s = lines->v[i]; *s; s++) {
+			if (*s == '\033') {
+				size_t len = strspn(s + 1, "[0123456789");
+
+				assert_int_equal(s[1], '[');
+				assert_int_equal(s[1 + len], 'm');
+				s += 1 + len;
+				continue;
+			}
+			assert_true((unsigned char)*s >= ' ' && *s != 127);
+			*to++ = *s;
+		}
+		assert_true(vnx_text_width(plain) <= columns);
+		free(plain);
+	}
+}
+
+static void draw_all(struct bed *b)
+{
+	static const char pages[] = { 0, 'd', 'e', '?' };
+
+	for (size_t i = 0; i < sizeof(pages); i++) {
+		struct vnx_live_lines lines = { 0 };
+		size_t marked;
+
+		if (pages[i])
+			vnx_live_key(&b->v, pages[i]);
+		assert_int_equal(vnx_live_view_update(&b->v), 0);
+		assert_int_equal(vnx_live_draw(&b->v, &lines, &marked), 0);
+		assert_int_equal(lines.n, b->v.lines);
+		assert_harmless(&lines, b->v.columns);
+		vnx_live_lines_fini(&lines);
+	}
+	vnx_live_key(&b->v, 27);
+}
+
+static void test_hostile_names(void **state)
+{
+	struct bed *b = *state;
+	char longest[301];
+
+	memset(longest, 'x', 300);
+	longest[300] = '\0';
+	feed_add_vm(&b->f, "<script>alert(1)</script>");
+	feed_add_vm(&b->f, "\"; rm -rf ~");
+	feed_add_vm(&b->f, "\033[2J\033]0;owned\a\n\x9b"
+			   "31m");
+	feed_add_vm(&b->f, longest);
+	feed_add_vm(&b->f, "\xff\xfe\xc0\x80");
+	feed_add_vm(&b->f,
+		    "\xe4\xbb\xae\xe6\x83\xb3\xe6\xa9\x9f\xe6\xa2\xb0\xe4\xbb\xae\xe6\x83\xb3");
+	feed_add_vm(&b->f, "");
+	feed_add_vm(&b->f, "\xe2\x80\xae"
+			   "evil");
+	for (unsigned i = 0; i < 100; i++) {
+		for (uint32_t k = 0; k < b->f.vms.n; k++)
+			feed_vm(&b->f, k, i < 60 ? 100 * MBIT : 30 * MBIT, 0.1);
+		end_bin(b);
+	}
+	assert_int_equal(count_of(b, VNX_EVENT_FELL), b->f.vms.n);
+	for (int utf8 = 0; utf8 < 2; utf8++) {
+		b->v.utf8 = utf8;
+		b->v.columns = 80;
+		b->v.lines = 24;
+		draw_all(b);
+		b->v.columns = 200;
+		b->v.lines = 50;
+		draw_all(b);
+	}
+}
+
+/* ---- the screen ---- */
+
+static char *painted(struct bed *b, const char *term, bool color)
+{
+	FILE *out = tmpfile(), *in = fopen("/dev/null", "r");
+	struct vnx_live_lines lines = { 0 };
+	struct vnx_err err = { 0 };
+	char *text = calloc(1, 1 << 16);
+	size_t marked;
+
+	assert_int_equal(vnx_screen_open(term, out, in, color, &err), 0);
+	assert_int_equal(vnx_live_view_update(&b->v), 0);
+	assert_int_equal(vnx_live_draw(&b->v, &lines, &marked), 0);
+	vnx_screen_paint(&lines, marked);
+	vnx_screen_close();
+	rewind(out);
+	assert_true(fread(text, 1, (1 << 16) - 1, out) > 200);
+	vnx_live_lines_fini(&lines);
+	fclose(out);
+	fclose(in);
+	return text;
+}
+
+static void test_screen(void **state)
+{
+	struct bed *b = *state;
+	char *text;
+
+	three_vms(b);
+	text = painted(b, "xterm-256color", true);
+	assert_non_null(strstr(text, "mail"));
+	assert_non_null(strstr(text, "\033[32m"));    /* none degraded, in green */
+	assert_non_null(strstr(text, "\033[?1049l")); /* the terminal is given back */
+	free(text);
+	text = painted(b, "xterm-256color", false);
+	assert_non_null(strstr(text, "mail"));
+	assert_null(strstr(text, "\033[32m"));
+	assert_null(strstr(text, ";32m"));
+	free(text);
+	text = painted(b, "vt100", true);
+	assert_non_null(strstr(text, "mail"));
+	free(text);
+}
+
+static void test_unknown_terminal(void **state)
+{
+	struct vnx_err err = { 0 };
+
+	assert_int_equal(vnx_screen_open("no-such-terminal", stdout, stdin, true, &err), -ENOTTY);
+	assert_non_null(strstr(err.message, "no-such-terminal"));
+	assert_int_equal(err.exit, VNX_EXIT_FAILED);
+}
+
+/* ---- recording ---- */
+
+static void test_recording_holds_what_was_before(void **state)
+{
+	struct bed *b = *state;
+	char path[] = "/tmp/vnx-live-XXXXXX";
+	struct vnx_recording *rec;
+	struct vnx_run_facts facts;
+	struct vnx_sample s;
+	struct vnx_err err = { 0 };
+	uint64_t enters = 0;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(vnx_live_keep_begin(&b->keep, path, false, &err), -EEXIST);
+	assert_string_equal(err.code, "file-exists");
+	unlink(path);
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 20, 10 * MBIT, 0);
+	err = (struct vnx_err){ 0 };
+	assert_int_equal(vnx_live_keep_begin(&b->keep, path, false, &err), 0);
+	run_bins(b, 20, 10 * MBIT, 0);
+	vnx_live_keep_end(&b->keep, b->m);
+	assert_null(b->keep.path);
+	run_bins(b, 5, 10 * MBIT, 0); /* of no recording any more */
+	assert_int_equal(vnx_recording_open(path, &rec, &err), 0);
+	assert_int_equal(vnx_recording_facts(rec, &facts, &err), 0);
+	assert_true(facts.finished);
+	assert_int_equal(facts.start_ns, FEED_START_NS);
+	assert_int_equal(facts.end_ns, FEED_START_NS + 40 * FEED_BIN_NS);
+	while (vnx_recording_next(rec, &s, &err) == 1)
+		enters += s.metric == VNX_VCPU_ENTER ? s.count : 0;
+	assert_int_equal(enters, 40 * 100);
+	assert_int_equal(vnx_recording_close(rec, &err), 0);
+	unlink(path);
+}
+
+static void test_recording_that_fails_ends_alone(void **state)
+{
+	struct bed *b = *state;
+	struct vnx_err err = { 0 };
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 2, MBIT, 0);
+	assert_int_equal(vnx_live_keep_begin(&b->keep, "/nowhere/at/all.vdx", false, &err), 0);
+	run_bins(b, 2, MBIT, 0);
+	assert_null(b->keep.path);
+	assert_true(b->keep.failed[0]);
+	assert_non_null(strstr(last_of(b, VNX_EVENT_NOTE)->text, "recording failed"));
+	run_bins(b, 2, MBIT, 0);
+}
+
+/* ncurses keeps what newterm() set up for a terminal that it then refused. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libtinfo";
+}
+
+#define LIVE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LIVE_TEST(test_numbers_of_a_row),
+		LIVE_TEST(test_what_is_not_measured_is_missing),
+		LIVE_TEST(test_idle_and_ok),
+		LIVE_TEST(test_fall_begins_and_ends),
+		LIVE_TEST(test_fall_longer_than_memory),
+		LIVE_TEST(test_end_of_a_flow_is_no_fall),
+		LIVE_TEST(test_stop_ends_a_fall),
+		LIVE_TEST(test_vms_come_and_go),
+		LIVE_TEST(test_sources_and_losses_are_told),
+		LIVE_TEST(test_slow_evidence),
+		LIVE_TEST(test_sort_filter_pause),
+		LIVE_TEST(test_cursor_stays_on_its_vm),
+		LIVE_TEST(test_hostile_names),
+		LIVE_TEST(test_screen),
+		LIVE_TEST(test_unknown_terminal),
+		LIVE_TEST(test_recording_holds_what_was_before),
+		LIVE_TEST(test_recording_that_fails_ends_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
