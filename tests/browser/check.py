@@ -28,7 +28,7 @@ REPORTS = {
     "several": [f"fixtures/causes-6.1/{name}/run.vdx" for name in CAUSES],
 }
 LOOKS = [(width, scheme) for width in (1280, 400) for scheme in ("light", "dark")]
-LIMIT_S = 120
+LIMIT_S = 300
 
 failed = 0
 

@@ -48,12 +48,13 @@ static const char *end(struct written *w)
 
 static void assert_has(const char *text, const char *part)
 {
-	if (!strstr(text, part))
-		fail_msg("no <<%s>> in <<%s>>", part, text);
+	if (!text || !strstr(text, part))
+		fail_msg("no <<%s>> in <<%s>>", part, text ? text : "nothing");
 }
 
 static void assert_lacks(const char *text, const char *part)
 {
+	assert_non_null(text);
 	if (strstr(text, part))
 		fail_msg("<<%s>> in <<%s>>", part, text);
 }
