@@ -13,6 +13,7 @@
 
 #define FILE_MAX ((size_t)16 << 20)
 #define DEPTH_MAX 32
+#define CURVE "gnuplot_plot_"
 #define VALUE_MAX 128 /* of what is not copied as it is: colours, ids */
 
 struct scan {
@@ -165,6 +166,9 @@ static int put_attribute(struct scan *s, const char *name, size_t name_len, cons
 	case ID:
 		if (!is_id(v, len))
 			return refuse(s, "an id of strange letters");
+		/* Names of curves: nothing refers to them, and each panel has its own first. */
+		if (len > strlen(CURVE) && !strncmp(v, CURVE, strlen(CURVE)))
+			return 0;
 		fprintf(s->out, " id=\"%s-%.*s\"", s->prefix, (int)len, v);
 		return 0;
 	case LINK:
