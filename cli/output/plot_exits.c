@@ -6,7 +6,6 @@
 #include "cli/output/units.h"
 
 #define REASON_PREFIX "exit_"
-#define ALL_REASONS "exit_total"
 #define SHOWN_MAX 5 /* more lines are not told apart */
 
 static const struct {
@@ -29,10 +28,13 @@ struct reasons {
 	const double *all;  /* of every reason, by kvm_exit or by the total; NULL: not measured */
 };
 
+/* A signal follows an exit, it is no reason for one. */
 static bool is_reason(enum vnx_metric m)
 {
 	const struct vnx_metric_info *info = vnx_metric_info(m);
 
+	if (m == VNX_EXIT_TOTAL || m == VNX_EXIT_SIGNAL)
+		return false;
 	return info && info->name && !strncmp(info->name, REASON_PREFIX, strlen(REASON_PREFIX));
 }
 
@@ -48,12 +50,12 @@ static int more_often(const void *a, const void *b)
 static const double *all_exits(const struct vnx_finding *f, size_t i)
 {
 	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
-	int total = vnx_metric_parse(ALL_REASONS);
 
 	if (vnx_series_any(vm->series[VNX_KVM_EXIT], f->dg->grid.n))
 		return vm->series[VNX_KVM_EXIT];
-	return total >= 0 && vnx_series_any(vm->series[total], f->dg->grid.n) ? vm->series[total]
-									      : NULL;
+	return vnx_series_any(vm->series[VNX_EXIT_TOTAL], f->dg->grid.n)
+		       ? vm->series[VNX_EXIT_TOTAL]
+		       : NULL;
 }
 
 static void reasons_init(struct reasons *r, const struct vnx_finding *f, size_t i)

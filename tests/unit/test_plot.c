@@ -339,6 +339,11 @@ static void exits_are_by_reason_where_counted(void **state)
 		free(s.p.dg->vms.v[0].series[m]);
 		s.p.dg->vms.v[0].series[m] = steady(&s, 100 * ++n);
 	}
+	/* neither the sum nor what follows an exit is a reason */
+	free(s.p.dg->vms.v[0].series[VNX_EXIT_TOTAL]);
+	s.p.dg->vms.v[0].series[VNX_EXIT_TOTAL] = steady(&s, 4000);
+	free(s.p.dg->vms.v[0].series[VNX_EXIT_SIGNAL]);
+	s.p.dg->vms.v[0].series[VNX_EXIT_SIGNAL] = steady(&s, 4000);
 	text = caption(&s, "exits");
 	assert_sentence(text, "exits");
 	if (top) {
