@@ -64,6 +64,19 @@ static const struct {
 			     "\u00b5s" },
 	[VNX_SOFTNET_DROPS] = { "packets that the host's receive backlog had no room for",
 				"packets" },
+	[VNX_EXIT_TOTAL] = { "exits from the guest, of every reason", "exits" },
+	[VNX_EXIT_IO] = { "exits for an I/O port, to the VMM", "exits" },
+	[VNX_EXIT_MMIO] = { "exits for device memory, to the VMM", "exits" },
+	[VNX_EXIT_HALT] = { "exits because the vCPU halted", "exits" },
+	[VNX_EXIT_IRQ] = { "exits for an interrupt of the host", "exits" },
+	[VNX_EXIT_IRQ_WINDOW] = { "exits to give the guest an interrupt", "exits" },
+	[VNX_EXIT_SIGNAL] = { "returns to the VMM because of a signal", "exits" },
+	[VNX_EXIT_HYPERCALL] = { "hypercalls", "exits" },
+	[VNX_EXIT_OTHER] = { "exits of other reasons", "exits" },
+	[VNX_HALT_POLL] = { "KVM polled for a halted vCPU", NULL },
+	[VNX_HALT_SLEEP] = { "halted vCPUs slept", NULL },
+	[VNX_HALT_POLL_HIT] = { "halt polls that ended in work", NULL },
+	[VNX_VHOST_FAR] = { "vCPUs on another NUMA node than the vhost thread", NULL },
 };
 
 const char *vnx_metric_words(enum vnx_metric m)
