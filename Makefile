@@ -156,4 +156,4 @@ clean: ## remove build/ but keep the lab's images
 help: ## this list
 	$(Q)grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 16
 
--include $(shell find $(B) -maxdepth 4 -name '*.d' -not -path '*/linux/*' -not -path '*/lab/*' 2>/dev/null)
+-include $(shell find $(B) -maxdepth 4 -type f -name '*.d' -not -path '*/linux/*' -not -path '*/lab/*' 2>/dev/null)

@@ -191,6 +191,10 @@ static int name_cause(const struct vnx_judge *j, const struct vnx_cause_rule *ru
 	if (!d->finding || !d->advice || put_metrics(j, rule->tells, false, d) ||
 	    put_metrics(j, rule->against, true, d))
 		return -ENOMEM;
+	/* whom a quota stops waits for nobody */
+	if (d->cause == VNX_CAUSE_VCPU_STARVED &&
+	    j->a[VNX_VCPU_THROTTLED] - j->b[VNX_VCPU_THROTTLED] > VNX_QUOTA_HOLDS)
+		return 0;
 	if (d->cause == VNX_CAUSE_CPU_CONTENTION || d->cause == VNX_CAUSE_VCPU_STARVED)
 		return vnx_judge_offenders(j, d->cause == VNX_CAUSE_CPU_CONTENTION, d);
 	return 0;

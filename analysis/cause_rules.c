@@ -375,7 +375,7 @@ static char *throttled_advice(const struct vnx_judge *j)
 
 static char *vcpu_finding(const struct vnx_judge *j)
 {
-	bool quota = rise(j, VNX_VCPU_THROTTLED) > 0.02;
+	bool quota = rise(j, VNX_VCPU_THROTTLED) > VNX_QUOTA_HOLDS;
 	enum vnx_metric m = quota ? VNX_VCPU_THROTTLED : VNX_VCPU_RUNQ_WAIT;
 	VNX_CLEANUP_FREE char *worker = vnx_asprintf(
 		"; the vhost thread waited for %.0f %%, %.0f %% before",
@@ -391,23 +391,42 @@ static char *vcpu_finding(const struct vnx_judge *j)
 
 static char *vcpu_advice(const struct vnx_judge *j)
 {
-	if (rise(j, VNX_VCPU_THROTTLED) > 0.02)
+	if (rise(j, VNX_VCPU_THROTTLED) > VNX_QUOTA_HOLDS)
 		return strdup(
 			"Raise or lift the quota of the vCPUs (libvirt: cputune vcpu_quota).");
 	return strdup("Give the vCPUs CPUs of their own (vcpupin), or move or limit those that "
 		      "hold them: they are named as offenders.");
 }
 
+/* CPU time of the worker for each packet, in us; NaN: not known. */
+static double packet_us(const double *level)
+{
+	double n = packets(level);
+
+	return n > 0 ? 1e6 * level[VNX_VHOST_RUN] / n : NAN;
+}
+
 static char *saturated_finding(const struct vnx_judge *j)
 {
+	VNX_CLEANUP_FREE char *each = vnx_asprintf("; each cost it %.0f us, %.0f before",
+						   packet_us(j->a), packet_us(j->b));
+
+	if (!each)
+		return NULL;
 	return vnx_asprintf("The vhost thread ran for %.0f %% of the time, %.0f %% before, and "
-			    "handled %.0f packets/s, %.0f before.",
+			    "handled %.0f packets/s, %.0f before%s.",
 			    percent(j->a[VNX_VHOST_RUN]), percent(j->b[VNX_VHOST_RUN]),
-			    packets(j->a), packets(j->b));
+			    packets(j->a), packets(j->b),
+			    isnan(packet_us(j->a) + packet_us(j->b)) ? "" : each);
 }
 
 static char *saturated_advice(const struct vnx_judge *j)
 {
+	if (packet_us(j->a) > 1.5 * packet_us(j->b))
+		return strdup("Find what makes each packet dearer since then: rules in its way (tc "
+			      "filter show dev TAP, nft list ruleset, ebtables), a capture on the "
+			      "tap, smaller packets; or give the card more queues (queues=N, "
+			      "mq=on; ethtool -L in the guest).");
 	return strdup("One worker is not enough: give the card more queues (queues=N, mq=on; "
 		      "ethtool -L in the guest), or fewer, larger packets.");
 }

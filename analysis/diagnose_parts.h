@@ -73,6 +73,7 @@ int vnx_judge_offenders(const struct vnx_judge *j, bool worker,
 			struct vnx_degradation *d) VNX_MUST_CHECK;
 
 #define VNX_TELLS_MAX 8
+#define VNX_QUOTA_HOLDS 0.02 /* share of the time, more than before */
 
 /* A cause as data: analysis/cause_rules.c has the table. */
 struct vnx_cause_rule {

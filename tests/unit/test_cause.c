@@ -315,6 +315,52 @@ static void offenders_are_named(void **state)
 	free(holds.v);
 }
 
+/* Whom a quota stops waits for nobody, whoever has the CPU meanwhile. */
+static void quota_has_no_offender(void **state)
+{
+	const struct level l[] = { { VNX_VCPU_RUNQ_WAIT, 0.1, 0.5 },
+				   { VNX_VCPU_THROTTLED, 0, 0.4 },
+				   { VNX_VHOST_RUN, 0.4, 0.2 } };
+	struct vnx_holds holds = { 0 };
+	struct vnx_diagnosis *dg;
+	struct run r;
+
+	run_make(&r, l, 3);
+	for (int i = FALL; i < BINS; i++)
+		hold_add(&holds, i, 150, 800, "yes", 200);
+	r.conf.holds = &holds;
+	dg = diagnose(&r);
+	assert_int_equal(dg->vms.v[0].degradations.v[0].cause, VNX_CAUSE_VCPU_STARVED);
+	assert_int_equal(dg->vms.v[0].degradations.v[0].offenders.n, 0);
+	vnx_diagnosis_free(dg);
+	free(holds.v);
+}
+
+/* Dearer packets ask for another remedy than more of them. */
+static void saturation_tells_what_a_packet_costs(void **state)
+{
+	const struct level dear[] = { { VNX_VHOST_RUN, 0.2, 0.97 },
+				      { VNX_VHOST_RUNQ_WAIT, 0.02, 0.02 } };
+	const struct level many[] = { { VNX_VHOST_RUN, 0.7, 0.97 },
+				      { VNX_VHOST_RUNQ_WAIT, 0.02, 0.02 },
+				      { VNX_TX_PACKETS, 500, 700 },
+				      { VNX_RX_PACKETS, 400, 500 } };
+	struct vnx_diagnosis *dg;
+	struct run r;
+
+	run_make(&r, dear, 2);
+	dg = diagnose(&r);
+	assert_non_null(
+		strstr(dg->vms.v[0].degradations.v[0].finding, "each cost it 1078 us, 111 before"));
+	assert_non_null(strstr(dg->vms.v[0].degradations.v[0].advice, "tc filter"));
+	vnx_diagnosis_free(dg);
+	run_make(&r, many, 4);
+	dg = diagnose(&r);
+	assert_int_equal(dg->vms.v[0].degradations.v[0].cause, VNX_CAUSE_VHOST_SATURATED);
+	assert_null(strstr(dg->vms.v[0].degradations.v[0].advice, "tc filter"));
+	vnx_diagnosis_free(dg);
+}
+
 /* Its own vCPU on its only CPU is no other's fault. */
 static void own_core_is_throttling(void **state)
 {
@@ -370,11 +416,17 @@ static void baseline_tells(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cpu_is_told_apart),    cmocka_unit_test(path_is_told_apart),
-		cmocka_unit_test(ends_are_told_apart),  cmocka_unit_test(unknown_is_said),
-		cmocka_unit_test(offenders_are_named),  cmocka_unit_test(own_core_is_throttling),
-		cmocka_unit_test(baseline_tells),       cmocka_unit_test(suspicion_is_no_name),
+		cmocka_unit_test(cpu_is_told_apart),
+		cmocka_unit_test(path_is_told_apart),
+		cmocka_unit_test(ends_are_told_apart),
+		cmocka_unit_test(unknown_is_said),
+		cmocka_unit_test(offenders_are_named),
+		cmocka_unit_test(own_core_is_throttling),
+		cmocka_unit_test(baseline_tells),
+		cmocka_unit_test(suspicion_is_no_name),
 		cmocka_unit_test(against_is_what_rose),
+		cmocka_unit_test(quota_has_no_offender),
+		cmocka_unit_test(saturation_tells_what_a_packet_costs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
