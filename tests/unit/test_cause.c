@@ -410,6 +410,20 @@ static void baseline_tells(void **state)
 	assert_true(dg->vms.v[0].degradations.v[0].from_baseline);
 	assert_true(dg->vms.v[0].degradations.v[0].start_s == 0);
 	vnx_diagnosis_free(dg);
+	/* far below it, but wandering so that its own mean is not known */
+	for (int i = 0; i < BINS; i++)
+		r.series[VNX_THROUGHPUT][i] = 60e6 + 40e6 * sin(i * M_PI / 40);
+	assert_int_equal(vnx_diagnose(&grid, r.in, 2, &r.conf, &dg), 0);
+	assert_true(dg->vms.v[0].degradations.n >= 1 &&
+		    dg->vms.v[0].degradations.v[0].from_baseline);
+	vnx_diagnosis_free(dg);
+	/* as high as it, and wandering: that is no fall */
+	for (int i = 0; i < BINS; i++)
+		r.series[VNX_THROUGHPUT][i] = 300e6 + 90e6 * sin(i * M_PI / 20);
+	assert_int_equal(vnx_diagnose(&grid, r.in, 2, &r.conf, &dg), 0);
+	for (size_t i = 0; i < dg->vms.v[0].degradations.n; i++)
+		assert_false(dg->vms.v[0].degradations.v[i].from_baseline);
+	vnx_diagnosis_free(dg);
 	vnx_diagnosis_free(good);
 }
 
