@@ -182,6 +182,31 @@ static const char *recorded_at(struct vnx_doc *d, const struct vnx_run_facts *fa
 	return vnx_layout_format(&d->l, "%s", text);
 }
 
+/* Told before VM @i. */
+static bool is_known_source(const struct vnx_diagnosis *dg, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (!isnan(dg->vms.v[j].throughput.mean_bps) &&
+		    !strcmp(dg->vms.v[j].throughput.source, dg->vms.v[i].throughput.source))
+			return true;
+	return false;
+}
+
+/* "iperf3-receiver, tap": a load is one VM's, the others have their taps. */
+static const char *throughput_sources(struct vnx_doc *d, const struct vnx_diagnosis *dg)
+{
+	const char *list = "";
+
+	for (size_t i = 0; i < dg->vms.n; i++) {
+		const struct vnx_throughput_summary *t = &dg->vms.v[i].throughput;
+
+		if (!isnan(t->mean_bps) && *t->source && !is_known_source(dg, i))
+			list = vnx_layout_format(&d->l, "%s%s%s", list, *list ? ", " : "",
+						 vnx_doc_safe(d, t->source, 0));
+	}
+	return *list ? list : "nothing: not measured";
+}
+
 static void put_facts(struct vnx_doc *d, const struct vnx_report_part *part)
 {
 	const struct vnx_finding *f = part->in->f;
@@ -210,9 +235,7 @@ static void put_facts(struct vnx_doc *d, const struct vnx_report_part *part)
 		     f->dg->grid.n,
 		     vnx_layout_glue(&d->l,
 				     vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, 1), width))));
-	FACT("Throughput by", f->tp                              ? vnx_doc_safe(d, f->tp->source, 0)
-			      : vnx_report_any_throughput(f->dg) ? "the taps' counters"
-								 : "nothing: not measured");
+	FACT("Throughput by", throughput_sources(d, f->dg));
 #undef FACT
 	d->ops->facts(d, v, n);
 	if (facts && *facts->command)
@@ -285,6 +308,8 @@ static void put_vms(struct vnx_doc *d, const struct vnx_finding *f)
 	size_t untold = 0;
 
 	vnx_doc_heading(d, 1, "vms", "Virtual machines");
+	if (!f->dg->vms.n)
+		vnx_doc_para(d, "None was seen in this recording.");
 	for (size_t i = 0; i < f->dg->vms.n; i++)
 		put_row(d, &t, f->dg, i);
 	vnx_doc_table(d, &t);

@@ -110,16 +110,16 @@ void vnx_report_topology(struct vnx_doc *d, const struct vnx_finding *f)
 	size_t shown = 0;
 
 	vnx_doc_heading(d, 1, "topology", "Topology");
-	vnx_doc_para(d, "From VM to interface, switch and uplink.");
 	for (size_t i = 0; i < f->dg->vms.n; i++)
 		for (size_t k = 0; k < f->dg->vms.v[i].vm.ifaces.n; k++) {
 			if (!is_first(f->dg, i, k))
 				continue;
+			if (!shown++)
+				vnx_doc_para(d, "From VM to interface, switch and uplink.");
 			put_switch(d, f->dg, &f->dg->vms.v[i].vm.ifaces.v[k]);
-			shown++;
 		}
 	if (!shown)
-		vnx_doc_para(d, "No interface of a VM is known: raw traces do not tell them.");
+		vnx_doc_para(d, "No interface of a VM is known; a raw trace does not tell them.");
 }
 
 static void put_hook(struct vnx_doc *d, struct vnx_doc_table *t, const struct vnx_hook *hook)
