@@ -280,13 +280,16 @@ void vnx_report_method(struct vnx_doc *d, const struct vnx_finding *f)
 		put_cost(d, f);
 }
 
-/* Whether @word is report's option -o or --output; *apart: its value is the next word. */
+/*
+ * Whether @word is -o or --output of report, or --report of replay; *apart: its value is the
+ * next word.
+ */
 static bool is_output(const char *word, bool *apart)
 {
 	const char *o = word[0] == '-' && word[1] != '-' ? strchr(word, 'o') : NULL;
 
 	*apart = o ? !o[1] : !strchr(word, '=');
-	return o || !strncmp(word, "--ou", 4);
+	return o || !strncmp(word, "--ou", 4) || !strncmp(word, "--rep", 5);
 }
 
 /* @s as a word of a shell: nothing in it acts when the line is pasted. */
@@ -313,7 +316,7 @@ static const char *command_line(struct vnx_doc *d, const struct vnx_report_set *
 	return line;
 }
 
-/* The command line of report as one of replay: whatever else was said of the analysis stays. */
+/* The command line without the report: whatever else was said of the analysis stays. */
 static const char *replay_line(struct vnx_doc *d, const struct vnx_report_set *set,
 			       const char *source)
 {
@@ -326,7 +329,7 @@ static const char *replay_line(struct vnx_doc *d, const struct vnx_report_set *s
 		over |= !strcmp(set->argv[i], "--");
 		if (!over && is_output(set->argv[i], &apart))
 			i += apart;
-		else
+		else if (strcmp(set->argv[i], "-v") && strcmp(set->argv[i], "--verbose"))
 			line = vnx_layout_format(&d->l, "%s %s", line, shell_word(d, set->argv[i]));
 	}
 	return line;
@@ -342,9 +345,7 @@ void vnx_report_repeat(struct vnx_doc *d, const struct vnx_report_set *set,
 	vnx_doc_para(d, "This report was written by vnetdx " VNX_VERSION ".");
 	if (set->argv)
 		d->ops->code(d, command_line(d, set));
-	/* replay's own line stands above. */
-	if (f && *f->source_path && strcmp(f->source_kind, "live") &&
-	    (!set->argv || !strcmp(set->argv[0], "report"))) {
+	if (f && *f->source_path && strcmp(f->source_kind, "live")) {
 		vnx_doc_para(d, "The same verdict in a terminal, or as JSON with --json:");
 		d->ops->code(d, replay_line(d, set, f->source_path));
 	}

@@ -8,6 +8,8 @@
 #include "cli/output/text.h"
 #include "cli/output/units.h"
 
+#define NOT_MEASURED "not measured"
+
 struct facts {
 	struct vnx_doc_fact v[12];
 	size_t n;
@@ -37,14 +39,14 @@ static const char *rate(struct vnx_doc *d, double bps)
 {
 	char text[VNX_UNIT_LEN];
 
-	return vnx_layout_glue(&d->l, vnx_rate_format(bps, text));
+	return isnan(bps) ? NOT_MEASURED : vnx_layout_glue(&d->l, vnx_rate_format(bps, text));
 }
 
 static const char *size(struct vnx_doc *d, double bytes)
 {
 	char text[VNX_UNIT_LEN];
 
-	return vnx_layout_glue(&d->l, vnx_size_format(bytes, text));
+	return isnan(bytes) ? NOT_MEASURED : vnx_layout_glue(&d->l, vnx_size_format(bytes, text));
 }
 
 static const char *metric_cell(struct vnx_doc *d, enum vnx_metric m)
@@ -319,7 +321,10 @@ static void put_stages(struct vnx_doc *d, const struct vnx_grid *grid,
 		vnx_doc_cell(d, &t, "%s", rate(d, s->throughput_bps));
 		vnx_doc_cell(d, &t, "%s", vnx_doc_value(d, s->calls, s->calls_per_s));
 		vnx_doc_cell(d, &t, "%s", size(d, s->bytes_per_call));
-		vnx_doc_cell(d, &t, "%s", vnx_count_format(s->packets_per_call, packets));
+		vnx_doc_cell(d, &t, "%s",
+			     isnan(s->packets_per_call)
+				     ? NOT_MEASURED
+				     : vnx_count_format(s->packets_per_call, packets));
 	}
 	vnx_doc_table(d, &t);
 	for (size_t i = 1; i < vm->stages.n; i++)

@@ -367,9 +367,11 @@ static void the_line_to_repeat_it_keeps_the_options(void **state)
 		{ "report", "--stages=10s", "--output=out", "--vm", "a b", "--output", "out",
 		  "run.vdx" },
 		{ "report", "-oout", "-qo", "out", "--stages=10s", "--vm", "a b", "run.vdx" },
+		{ "replay", "-v", "--report", "out", "--stages=10s", "--vm", "a b", "run.vdx" },
 	};
 	static const char *const want[] = {
 		"\nvnetdx replay -v --stages 10s --vm 'a b' run.vdx\n",
+		"\nvnetdx replay -v --stages=10s --vm 'a b' run.vdx\n",
 		"\nvnetdx replay -v --stages=10s --vm 'a b' run.vdx\n",
 		"\nvnetdx replay -v --stages=10s --vm 'a b' run.vdx\n",
 	};
