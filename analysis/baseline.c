@@ -85,6 +85,7 @@ int vnx_case_compare(struct vnx_case *c)
 				     .bytes_per_call_before = NAN,
 				     .bytes_per_call_after = NAN,
 				     .detected_s = NAN,
+				     .bins_after = n,
 				     .from_baseline = true,
 				     .cause = VNX_CAUSE_UNKNOWN };
 	struct vnx_degradation *first;

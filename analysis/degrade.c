@@ -311,8 +311,8 @@ static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarm
 		.online = alarm != NULL,
 		.cause = VNX_CAUSE_UNKNOWN,
 	};
+	size_t down, until = shrunk(c, f, from, f->at, true), since;
 	struct vnx_degradation *slot;
-	size_t down;
 
 	if (detected_after(c, f, alarm, &bins))
 		return -ENOMEM;
@@ -323,8 +323,10 @@ static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarm
 	slot = &c->f->degradations.v[c->f->degradations.n - 1];
 	/* a ramp that lasts to the end has no level after: its last bins are the nearest to one */
 	down = f->down < last || f->down == f->at ? f->down : last;
-	if (evidence_collect(c, slot, from, shrunk(c, f, from, f->at, true),
-			     shrunk(c, f, down, to, false), to))
+	since = shrunk(c, f, down, to, false);
+	slot->bins_before = until - from;
+	slot->bins_after = to - since;
+	if (evidence_collect(c, slot, from, until, since, to))
 		return -ENOMEM;
 	per_call_fill(slot);
 	return vnx_case_explain(c, slot, from, f->at, to);

@@ -78,6 +78,8 @@ struct vnx_degradation {
 	enum vnx_cause cause;
 	double score;  /* of the cause, 0..1; 0: unknown */
 	char *finding; /* the numbers that decided, in one sentence; "" for unknown */
+	/* of the levels below, missing ones not taken off; 0: they are another run's */
+	size_t bins_before, bins_after;
 	/* what decided; what speaks against; and all that was measured */
 	struct {
 		struct vnx_evidence *v;

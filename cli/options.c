@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "cli/output/reporter.h"
+#include "cli/output/safe.h"
 
 #define HELP_KEY 1000
 #define VERSION_KEY 1001
@@ -230,14 +231,16 @@ bool vnx_wants_json(int argc, char **argv)
 
 int vnx_fail(const struct vnx_err *err, bool json)
 {
-	const char *message = err->message[0] ? err->message : "out of memory";
+	/* Paths and what stands in files are other people's text: none of it acts on a terminal. */
+	VNX_CLEANUP_FREE char *message = vnx_text_safe(err->message, 0);
+	VNX_CLEANUP_FREE char *hint = vnx_text_safe(err->hint, 0);
 
 	if (json) {
 		vnx_report_error_json(err, stdout);
 	} else {
-		fprintf(stderr, "vnetdx: %s\n", message);
-		if (err->hint[0])
-			fprintf(stderr, "        %s\n", err->hint);
+		fprintf(stderr, "vnetdx: %s\n", message && *message ? message : "out of memory");
+		if (hint && *hint)
+			fprintf(stderr, "        %s\n", hint);
 	}
 	return err->exit ? err->exit : VNX_EXIT_FAILED;
 }

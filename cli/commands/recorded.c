@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/commands/recorded.h"
 
+#include "cli/output/safe.h"
+
 static int parse_offset(const struct vnx_recorded_opts *o, const struct vnx_view_opts *view,
 			struct vnx_placement *out, struct vnx_err *err)
 {
@@ -54,6 +56,15 @@ static int read_baseline(const struct vnx_recorded_opts *o, const struct vnx_vie
 	return ret;
 }
 
+static void say_warning(const char *path, const char *warning)
+{
+	VNX_CLEANUP_FREE char *where = vnx_text_safe(path, 0);
+	VNX_CLEANUP_FREE char *what = vnx_text_safe(warning, 0);
+
+	if (where && what && *what)
+		fprintf(stderr, "vnetdx: %s: %s\n", where, what);
+}
+
 static int read_input(const struct vnx_recorded_opts *o, const struct vnx_view_opts *view,
 		      struct vnx_input *in, const struct vnx_reader_conf *rc,
 		      struct vnx_pipeline *out, const char **kind, struct vnx_err *err)
@@ -80,8 +91,7 @@ static int read_input(const struct vnx_recorded_opts *o, const struct vnx_view_o
 	if (ret)
 		return ret;
 	*kind = ops->name;
-	if (out->run.warning[0])
-		fprintf(stderr, "vnetdx: %s: %s\n", in->path, out->run.warning);
+	say_warning(in->path, out->run.warning);
 	return 0;
 }
 

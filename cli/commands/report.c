@@ -53,19 +53,21 @@ static int print_json(const struct vnx_report_set *set, struct vnx_err *err)
 			   : vnx_report_set_json(set, stdout, err);
 }
 
-/* What could not be read is said at once, beside the report that names it too. */
 static size_t count_failed(const struct vnx_report_set *set, const struct result *results)
 {
 	size_t failed = 0;
 
-	for (size_t i = 0; i < set->n; i++) {
-		if (!results[i].ret)
-			continue;
-		failed++;
-		if (set->n > 1)
-			vnx_fail(&results[i].err, false);
-	}
+	for (size_t i = 0; i < set->n; i++)
+		failed += results[i].ret != 0;
 	return failed;
+}
+
+/* What could not be read from @first on is said at once, beside the report that names it too. */
+static void say_failed(const struct vnx_report_set *set, const struct result *results, size_t first)
+{
+	for (size_t i = first; i < set->n; i++)
+		if (results[i].ret)
+			vnx_fail(&results[i].err, false);
 }
 
 static bool any_degraded(const struct result *results, size_t n)
@@ -82,6 +84,8 @@ static int write_results(const struct opts *o, const struct vnx_report_set *set,
 	size_t failed = count_failed(set, results);
 	int ret;
 
+	/* Where there is no report the first failure is the command's own. */
+	say_failed(set, results, failed == set->n ? 1 : 0);
 	if (failed == set->n) {
 		*err = results[0].err;
 		return results[0].ret;

@@ -27,7 +27,8 @@ char *vnx_csv_text(const char *s)
 	}
 	out[n++] = '"';
 	out[n] = '\0';
-	if (strpbrk(safe, "\",\n\r ") || out[1] == '\'')
+	/* A semicolon is the comma of spreadsheets in half of Europe. */
+	if (strpbrk(safe, "\",; ") || out[1] == '\'')
 		return out;
 	/* Nothing in it that needs quotes. */
 	memmove(out, out + 1, n - 2);

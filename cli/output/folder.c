@@ -75,6 +75,8 @@ static int write_file(const char *dir, const char *folder, const char *name, wri
 	if (fclose(out) && !ret)
 		ret = vnx_err_set(err, -errno, VNX_EXIT_FAILED, "output", "cannot write %s: %s",
 				  path, strerror(errno));
+	if (ret)
+		vnx_err_hint(err, "while %s was written; is there room?", path);
 	return ret;
 }
 

@@ -301,15 +301,20 @@ static void page_box_end(struct vnx_doc *d)
 	fputs("</div>\n", d->out);
 }
 
+/*
+ * What is folded stands behind its switch, not in it: the style sheet hides it on a screen and
+ * shows it on paper, which no browser lets it do with the inside of a closed element.
+ */
 static void page_fold(struct vnx_doc *d, const char *title)
 {
-	fputs("<details>\n", d->out);
+	fputs("<details>", d->out);
 	put_element(d->out, "summary", title);
+	fputs("</details>\n<div class=\"folded\">\n", d->out);
 }
 
 static void page_fold_end(struct vnx_doc *d)
 {
-	fputs("</details>\n", d->out);
+	fputs("</div>\n", d->out);
 }
 
 const struct vnx_doc_ops vnx_doc_page = {

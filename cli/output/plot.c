@@ -22,21 +22,23 @@ static void put_calls_words(const struct vnx_finding *f, size_t i, FILE *out)
 	double bin_s = vnx_bin_start_s(&f->dg->grid, 1);
 	enum vnx_metric m = vnx_pick_shown_calls(vm);
 	const double *calls = isnan(vm->totals[m]) ? NULL : vm->series[m];
-	double before = vnx_part_mean(f, i, VNX_PART_BEFORE, calls, NULL) / bin_s;
-	double during = vnx_part_mean(f, i, VNX_PART_DURING, calls, NULL) / bin_s;
-	double all = vnx_part_mean(f, i, VNX_PART_ALL, calls, NULL) / bin_s;
+	size_t n, n_before, n_during;
+	double before = vnx_part_mean(f, i, VNX_PART_BEFORE, calls, &n_before) / bin_s;
+	double during = vnx_part_mean(f, i, VNX_PART_DURING, calls, &n_during) / bin_s;
+	double all = vnx_part_mean(f, i, VNX_PART_ALL, calls, &n) / bin_s;
 	char a[VNX_UNIT_LEN], b[VNX_UNIT_LEN], change[VNX_UNIT_LEN];
 
 	if (isnan(all))
 		fputs(". Calls were not measured.", out);
 	else if (before > 0 && !isnan(during))
-		fprintf(out, "; %s had %s calls/s before and %s during it (%s).",
-			vnx_metric_name(m), vnx_count_format(before, a),
-			vnx_count_format(during, b),
+		fprintf(out,
+			"; %s had %s calls/s before (n = %zu bins) and %s during it (n = %zu): %s.",
+			vnx_metric_name(m), vnx_count_format(before, a), n_before,
+			vnx_count_format(during, b), n_during,
 			vnx_change_format(during / before - 1, change));
 	else
-		fprintf(out, "; %s had %s calls/s in the mean.", vnx_metric_name(m),
-			vnx_count_format(all, a));
+		fprintf(out, "; %s had %s calls/s in the mean (n = %zu bins).", vnx_metric_name(m),
+			vnx_count_format(all, a), n);
 }
 
 static void timeline_caption(const struct vnx_finding *f, size_t i, FILE *out)
@@ -51,15 +53,14 @@ static void timeline_caption(const struct vnx_finding *f, size_t i, FILE *out)
 	if (isnan(mean))
 		fputs("Throughput was not measured", out);
 	else if (vnx_pick_episode(vm, bin_s, &ep))
-		fprintf(out, "Throughput falls from %s on%s, from %s to %s",
+		fprintf(out, "Throughput falls from %s on%s, from %s to %s (n = %zu bins)",
 			vnx_seconds_format(ep.start_s, start), ep.n > 1 ? " in steps" : "",
-			vnx_rate_format(ep.before_bps, a), vnx_rate_format(ep.after_bps, b));
+			vnx_rate_format(ep.before_bps, a), vnx_rate_format(ep.after_bps, b), n);
 	else
-		fprintf(out, "Throughput is %s in the mean, without a fall",
-			vnx_rate_format(mean, a));
+		fprintf(out, "Throughput is %s in the mean (n = %zu bins), without a fall",
+			vnx_rate_format(mean, a), n);
 	put_calls_words(f, i, out);
-	fprintf(out, " Thin: %zu bins of %s; thick: their %s average.", n,
-		vnx_seconds_format(bin_s, b),
+	fprintf(out, " Thin: bins of %s; thick: their %s average.", vnx_seconds_format(bin_s, b),
 		vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, vnx_curve_window(f)), window));
 	vnx_plot_marks(f, i, out);
 }

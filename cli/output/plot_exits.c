@@ -162,25 +162,34 @@ static void put_all_words(const struct vnx_finding *f, size_t i, const double *x
 {
 	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
 	double bin_s = vnx_bin_start_s(&f->dg->grid, 1);
-	double before = vnx_part_mean(f, i, VNX_PART_BEFORE, x, NULL) / bin_s;
-	double during = vnx_part_mean(f, i, VNX_PART_DURING, x, NULL) / bin_s;
+	size_t n, n_before, n_during;
+	double before = vnx_part_mean(f, i, VNX_PART_BEFORE, x, &n_before) / bin_s;
+	double during = vnx_part_mean(f, i, VNX_PART_DURING, x, &n_during) / bin_s;
+	double all = vnx_part_mean(f, i, VNX_PART_ALL, x, &n) / bin_s;
 	char a[VNX_UNIT_LEN], b[VNX_UNIT_LEN], falls[32];
 
 	if (isnan(before) || isnan(during))
-		fprintf(out, "The guest left for the host %s times a second",
-			vnx_count_format(vnx_part_mean(f, i, VNX_PART_ALL, x, NULL) / bin_s, a));
+		fprintf(out, "The guest left for the host %s times a second (n = %zu bins)",
+			vnx_count_format(all, a), n);
 	else
 		fprintf(out,
-			"The guest left for the host %s times a second before %s, %s during %s",
-			vnx_count_format(before, a), vnx_falls_words(vm, falls),
-			vnx_count_format(during, b), vm->degradations.n == 1 ? "it" : "them");
+			"The guest left for the host %s times a second before %s (n = %zu bins), "
+			"%s during %s (n = %zu)",
+			vnx_count_format(before, a), vnx_falls_words(vm, falls), n_before,
+			vnx_count_format(during, b), vm->degradations.n == 1 ? "it" : "them",
+			n_during);
 }
 
-static void put_reason_words(const struct reasons *r, FILE *out)
+/* Of the whole run, whatever fell in it. */
+static void put_reason_words(const struct vnx_finding *f, size_t i, const struct reasons *r,
+			     FILE *out)
 {
 	char mean[VNX_UNIT_LEN];
+	size_t n;
 
-	fprintf(out, "%s", r->all ? ", most often for " : "Most exits are for ");
+	vnx_part_mean(f, i, VNX_PART_ALL, f->dg->vms.v[i].series[r->v[0].metric], &n);
+	fprintf(out, "%sver the whole run (n = %zu bins) the most frequent %s ",
+		r->all ? ". O" : "O", n, r->n > 1 ? "reasons are" : "reason is");
 	for (size_t k = 0; k < r->n && k < 2; k++)
 		fprintf(out, "%s%s (%s a second)", k ? " and " : "",
 			vnx_metric_name(r->v[k].metric) + strlen(REASON_PREFIX),
@@ -190,17 +199,17 @@ static void put_reason_words(const struct reasons *r, FILE *out)
 static void exits_caption(const struct vnx_finding *f, size_t i, FILE *out)
 {
 	char bin[VNX_UNIT_LEN], window[VNX_UNIT_LEN];
-	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
 	struct reasons r;
-	size_t n;
 
 	reasons_init(&r, f, i);
 	if (r.all)
 		put_all_words(f, i, r.all, out);
 	if (r.n)
-		put_reason_words(&r, out);
-	vnx_part_mean(f, i, VNX_PART_ALL, r.all ? r.all : vm->series[r.v[0].metric], &n);
-	fprintf(out, ". Means over %zu bins of %s; thick: %s averages.", n,
+		put_reason_words(f, i, &r, out);
+	/* Of reasons only the averages are drawn. */
+	fprintf(out,
+		r.all ? ". Thin: bins of %s; other lines: %s averages."
+		      : ". Bins of %s, drawn as %s averages.",
 		vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, 1), bin),
 		vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, vnx_curve_window(f)), window));
 	if (r.n > SHOWN_MAX)

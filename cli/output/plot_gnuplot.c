@@ -91,7 +91,7 @@ int vnx_gnuplot_draw(vnx_script_fn write, const struct vnx_finding *f, size_t i,
 				   dir, strerror(errno));
 	/* A file, not a pipe: gnuplot may end early, and nobody waits for anybody. */
 	if (!script || complaints < 0)
-		return vnx_err_set(err, -errno, VNX_EXIT_FAILED, "gnuplot",
+		return vnx_err_set(err, -EIO, VNX_EXIT_FAILED, "gnuplot",
 				   "no temporary file for gnuplot's script: %s", strerror(errno));
 	ret = write(f, i, stem, script, err);
 	if (!ret)
@@ -103,8 +103,7 @@ int vnx_gnuplot_draw(vnx_script_fn write, const struct vnx_finding *f, size_t i,
 	if (ret == -ENOENT) {
 		vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-gnuplot",
 			    "the figures were not drawn: gnuplot is not installed");
-		vnx_err_hint(err, "apt-get install gnuplot-nox, then replay the recording with "
-				  "--report");
+		vnx_err_hint(err, "apt-get install gnuplot-nox, then write the report again");
 		return ret;
 	}
 	if (ret)

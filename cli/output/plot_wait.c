@@ -88,47 +88,48 @@ static int wait_script(const struct vnx_finding *f, size_t i, const char *stem, 
 	return 0;
 }
 
-/* "The vhost worker waited for a CPU 2 % of the time before the fall, 34 % during it" */
-static size_t put_words(const struct vnx_finding *f, size_t i, const struct share *s, bool first,
-			FILE *out)
+/*
+ * "The vhost worker waited for a CPU 2 % of the time before the fall (n = 12 bins), 34 % during
+ * it (n = 17)"
+ */
+static void put_words(const struct vnx_finding *f, size_t i, const struct share *s, bool first,
+		      FILE *out)
 {
 	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
 	const double *x = vm->series[s->metric];
-	double before = vnx_part_mean(f, i, VNX_PART_BEFORE, x, NULL);
-	double during = vnx_part_mean(f, i, VNX_PART_DURING, x, NULL);
+	size_t n, n_before, n_during;
+	double before = vnx_part_mean(f, i, VNX_PART_BEFORE, x, &n_before);
+	double during = vnx_part_mean(f, i, VNX_PART_DURING, x, &n_during);
 	char a[VNX_UNIT_LEN], b[VNX_UNIT_LEN], falls[32];
-	size_t n;
 	double all = vnx_part_mean(f, i, VNX_PART_ALL, x, &n);
 
 	fprintf(out, "%s%s", first ? "" : "; ", first ? "T" : "t");
 	fputs(s->words + 1, out);
 	if (isnan(before) || isnan(during))
-		fprintf(out, " %s of the time", vnx_percent_format(all, a));
+		fprintf(out, " %s of the time (n = %zu bins)", vnx_percent_format(all, a), n);
 	else if (first)
-		fprintf(out, " %s of the time before %s, %s during %s",
-			vnx_percent_format(before, a), vnx_falls_words(vm, falls),
-			vnx_percent_format(during, b), vm->degradations.n == 1 ? "it" : "them");
+		fprintf(out, " %s of the time before %s (n = %zu bins), %s during %s (n = %zu)",
+			vnx_percent_format(before, a), vnx_falls_words(vm, falls), n_before,
+			vnx_percent_format(during, b), vm->degradations.n == 1 ? "it" : "them",
+			n_during);
 	else
-		fprintf(out, " %s, then %s", vnx_percent_format(before, a),
-			vnx_percent_format(during, b));
-	return n;
+		fprintf(out, " %s (n = %zu), then %s (n = %zu)", vnx_percent_format(before, a),
+			n_before, vnx_percent_format(during, b), n_during);
 }
 
 static void wait_caption(const struct vnx_finding *f, size_t i, FILE *out)
 {
 	char bin[VNX_UNIT_LEN], window[VNX_UNIT_LEN];
-	size_t n = 0, one;
 	bool first = true;
 
 	/* What matters most is drawn last and said first. */
 	for (size_t k = VNX_ARRAY_SIZE(shares); k-- > 0;) {
 		if (!share_shown(f, i, &shares[k]))
 			continue;
-		one = put_words(f, i, &shares[k], first, out);
-		n = one > n ? one : n;
+		put_words(f, i, &shares[k], first, out);
 		first = false;
 	}
-	fprintf(out, ". Means over %zu bins of %s; thick: %s averages.", n,
+	fprintf(out, ". Thin: bins of %s; thick: their %s averages.",
 		vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, 1), bin),
 		vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, vnx_curve_window(f)), window));
 	vnx_plot_marks(f, i, out);

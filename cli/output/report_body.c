@@ -13,8 +13,10 @@
 #include "cli/output/units.h"
 
 #define CARDS_MAX 10 /* VMs that get a sentence of their own in the summary */
-#define TELLS_MAX 24 /* VMs that get a part of their own beside the degraded ones */
-#define LITTLE 0.01  /* of the busiest VM's throughput: less is not worth figures */
+#define TELLS_MAX 24 /* VMs that get a part of their own, the degraded ones beside */
+#define LITTLE 0.01  /* of what the busiest VM moved: less is not worth figures */
+/* Printed with TELLS_MAX. */
+#define UNTOLD_WHY "moved almost nothing, not measured, or not among the %d busiest"
 
 static const struct vnx_doc_fact sections[] = {
 	{ "vms", "Virtual machines" },
@@ -25,28 +27,37 @@ static const struct vnx_doc_fact sections[] = {
 	{ "repeat", "How to repeat it" },
 };
 
-static size_t rank_by_rate(const struct vnx_diagnosis *dg, size_t i)
+bool vnx_report_any_throughput(const struct vnx_diagnosis *dg)
 {
-	size_t before = 0;
+	for (size_t i = 0; i < dg->vms.n; i++)
+		if (!isnan(dg->vms.v[i].throughput.mean_bps))
+			return true;
+	return false;
+}
 
-	for (size_t j = 0; j < dg->vms.n; j++) {
-		double a = dg->vms.v[j].throughput.mean_bps, b = dg->vms.v[i].throughput.mean_bps;
+/* What VM @i moved: throughput, or calls where that was measured of no VM; NaN: not known. */
+static double weight_of(const struct vnx_diagnosis *dg, size_t i, bool by_rate)
+{
+	const struct vnx_vm_finding *vm = &dg->vms.v[i];
 
-		before += a > b || (a == b && j < i);
-	}
-	return before;
+	return by_rate ? vm->throughput.mean_bps : vm->totals[vnx_pick_shown_calls(vm)];
 }
 
 bool vnx_report_tells(const struct vnx_diagnosis *dg, size_t i)
 {
 	const struct vnx_vm_finding *vm = &dg->vms.v[i];
-	double top = 0;
+	bool by_rate = vnx_report_any_throughput(dg);
+	double top = 0, own = weight_of(dg, i, by_rate), other;
+	size_t before = 0;
 
 	if (vm->verdict == VNX_DEGRADED || dg->vms.n == 1)
 		return true;
-	for (size_t j = 0; j < dg->vms.n; j++)
-		top = fmax(top, dg->vms.v[j].throughput.mean_bps);
-	return vm->throughput.mean_bps > LITTLE * top && rank_by_rate(dg, i) < TELLS_MAX;
+	for (size_t j = 0; j < dg->vms.n; j++) {
+		other = weight_of(dg, j, by_rate);
+		top = fmax(top, other);
+		before += other > own || (other == own && j < i);
+	}
+	return own > LITTLE * top && before < TELLS_MAX;
 }
 
 static enum vnx_doc_tone tone_of(enum vnx_verdict v)
@@ -171,6 +182,31 @@ static const char *recorded_at(struct vnx_doc *d, const struct vnx_run_facts *fa
 	return vnx_layout_format(&d->l, "%s", text);
 }
 
+/* Told before VM @i. */
+static bool is_known_source(const struct vnx_diagnosis *dg, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (!isnan(dg->vms.v[j].throughput.mean_bps) &&
+		    !strcmp(dg->vms.v[j].throughput.source, dg->vms.v[i].throughput.source))
+			return true;
+	return false;
+}
+
+/* "iperf3-receiver, tap": a load is one VM's, the others have their taps. */
+static const char *throughput_sources(struct vnx_doc *d, const struct vnx_diagnosis *dg)
+{
+	const char *list = "";
+
+	for (size_t i = 0; i < dg->vms.n; i++) {
+		const struct vnx_throughput_summary *t = &dg->vms.v[i].throughput;
+
+		if (!isnan(t->mean_bps) && *t->source && !is_known_source(dg, i))
+			list = vnx_layout_format(&d->l, "%s%s%s", list, *list ? ", " : "",
+						 vnx_doc_safe(d, t->source, 0));
+	}
+	return *list ? list : "nothing: not measured";
+}
+
 static void put_facts(struct vnx_doc *d, const struct vnx_report_part *part)
 {
 	const struct vnx_finding *f = part->in->f;
@@ -199,7 +235,7 @@ static void put_facts(struct vnx_doc *d, const struct vnx_report_part *part)
 		     f->dg->grid.n,
 		     vnx_layout_glue(&d->l,
 				     vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, 1), width))));
-	FACT("Throughput by", f->tp ? vnx_doc_safe(d, f->tp->source, 0) : "the taps' counters");
+	FACT("Throughput by", throughput_sources(d, f->dg));
 #undef FACT
 	d->ops->facts(d, v, n);
 	if (facts && *facts->command)
@@ -244,12 +280,11 @@ static void put_row(struct vnx_doc *d, struct vnx_doc_table *t, const struct vnx
 	const struct vnx_correlation *c =
 		vnx_pick_corr(vm, vnx_pick_calls(vm), VNX_ON_RAW, VNX_PEARSON);
 	VNX_CLEANUP_FREE char *label = vnx_pick_label(dg, i);
-	char mean[VNX_UNIT_LEN], median[VNX_UNIT_LEN];
 
 	vnx_doc_cell(d, t, "%s", vnx_doc_safe(d, label, VNX_DOC_LABEL_MAX));
 	vnx_doc_cell(d, t, "%s", verdict_cell(d, vm));
-	vnx_doc_cell(d, t, "%s", vnx_rate_format(vm->throughput.mean_bps, mean));
-	vnx_doc_cell(d, t, "%s", vnx_rate_format(vm->throughput.p50_bps, median));
+	vnx_doc_cell(d, t, "%s", vnx_doc_value(d, VNX_THROUGHPUT, vm->throughput.mean_bps));
+	vnx_doc_cell(d, t, "%s", vnx_doc_value(d, VNX_THROUGHPUT, vm->throughput.p50_bps));
 	vnx_doc_cell(d, t, "%zu", vm->throughput.n);
 	if (!c || !isfinite(c->c.r))
 		vnx_doc_cell(d, t, "undefined");
@@ -265,14 +300,16 @@ static void put_vms(struct vnx_doc *d, const struct vnx_finding *f)
 {
 	struct vnx_doc_table t = {
 		.caption =
-			"Every VM that was seen: its throughput, mean and median of so many bins; r is Pearson's, of calls of "
-			"the busier handle_* and throughput, bin by bin",
+			"Every VM that was seen: its throughput, mean and median of that many bins; r is Pearson's, "
+			"of calls of the busier handle_* and throughput, bin by bin",
 		.cols = summary_cols + 1,
 		.n_cols = VNX_ARRAY_SIZE(summary_cols) - 1
 	};
 	size_t untold = 0;
 
 	vnx_doc_heading(d, 1, "vms", "Virtual machines");
+	if (!f->dg->vms.n)
+		vnx_doc_para(d, "None was seen in this recording.");
 	for (size_t i = 0; i < f->dg->vms.n; i++)
 		put_row(d, &t, f->dg, i);
 	vnx_doc_table(d, &t);
@@ -284,9 +321,9 @@ static void put_vms(struct vnx_doc *d, const struct vnx_finding *f)
 	}
 	if (untold)
 		vnx_doc_para(d,
-			     "%zu VM%s that moved almost nothing %s in the table only; all numbers "
-			     "are in " VNX_CODE "diagnosis.json" VNX_PLAIN ".",
-			     untold, untold == 1 ? "" : "s", untold == 1 ? "is" : "are");
+			     "%zu VM%s in the table only: not degraded, and " UNTOLD_WHY
+			     "; all numbers are in " VNX_CODE "diagnosis.json" VNX_PLAIN ".",
+			     untold, untold == 1 ? " is" : "s are", TELLS_MAX);
 }
 
 static const char *caption_of(struct vnx_doc *d, const struct vnx_finding *f,
@@ -341,7 +378,8 @@ static void put_figures(struct vnx_doc *d, const struct vnx_report_part *part)
 		vnx_doc_para(d, part->no_gnuplot
 					? "None were drawn: gnuplot is not installed. Install the "
 					  "package gnuplot-nox and write this report again."
-					: "No VM moved anything that could be drawn.");
+					: "There is nothing to draw: no VM moved anything that was "
+					  "measured.");
 }
 
 static void put_files(struct vnx_doc *d, const struct vnx_report_part *part)
@@ -385,12 +423,13 @@ static void put_comparison(struct vnx_doc *d, const struct vnx_report_parts *par
 {
 	struct vnx_doc_table t = {
 		.caption =
-			"The recordings side by side: throughput, mean and median of so many bins; r is Pearson's, of "
-			"calls of the busier handle_* and throughput, bin by "
-			"bin",
+			"The recordings side by side: throughput, mean and median of that many bins; "
+			"r is Pearson's, of calls of the busier handle_* and throughput, bin by bin",
 		.cols = summary_cols,
 		.n_cols = VNX_ARRAY_SIZE(summary_cols)
 	};
+
+	size_t untold = 0;
 
 	vnx_doc_heading(d, 1, "comparison", "Comparison");
 	for (size_t i = 0; i < parts->n; i++) {
@@ -398,8 +437,10 @@ static void put_comparison(struct vnx_doc *d, const struct vnx_report_parts *par
 		const struct vnx_diagnosis *dg = part->in->f ? part->in->f->dg : NULL;
 
 		for (size_t k = 0; dg && k < dg->vms.n; k++) {
-			if (!vnx_report_tells(dg, k))
+			if (!vnx_report_tells(dg, k)) {
+				untold++;
 				continue;
+			}
 			vnx_doc_cell(d, &t, "%zu. %s", i + 1, part->name);
 			put_row(d, &t, dg, k);
 		}
@@ -412,7 +453,9 @@ static void put_comparison(struct vnx_doc *d, const struct vnx_report_parts *par
 		vnx_doc_cell(d, &t, "%s", error_words(d, part->in->err));
 	}
 	vnx_doc_table(d, &t);
-	vnx_doc_para(d, "VMs that moved almost nothing beside others are left out here.");
+	if (untold)
+		vnx_doc_para(d, "%zu VM%s left out here: not degraded, and " UNTOLD_WHY ".", untold,
+			     untold == 1 ? " is" : "s are", TELLS_MAX);
 }
 
 static void put_many(struct vnx_doc *d, const struct vnx_report_parts *parts)
@@ -460,9 +503,10 @@ static const char *headline_of_many(struct vnx_doc *d, const struct vnx_report_p
 		bad += !parts->v[i].in->f;
 		degraded += parts->v[i].in->f && parts->v[i].in->f->dg->verdict == VNX_DEGRADED;
 	}
-	return vnx_layout_format(
-		&d->l, "%zu of %zu recordings show a degradation%s", degraded, parts->n,
-		bad ? vnx_layout_format(&d->l, ", %zu could not be read", bad) : "");
+	return vnx_layout_format(&d->l, "%zu of %zu recordings show%s a degradation%s", degraded,
+				 parts->n, degraded == 1 ? "s" : "",
+				 bad ? vnx_layout_format(&d->l, ", %zu could not be read", bad)
+				     : "");
 }
 
 int vnx_report_document(struct vnx_doc *d, const struct vnx_report_parts *parts)

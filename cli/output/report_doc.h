@@ -44,10 +44,10 @@ struct vnx_doc_table {
 };
 
 struct vnx_doc_figure {
-	const char *id;              /* unique in the document */
-	const char *title, *caption; /* caption NULL: without a picture, why */
-	const char *file;            /* within the folder, without .svg or .png; NULL: none */
-	const char *why;             /* why there is none */
+	const char *id; /* unique in the document */
+	const char *title, *caption;
+	const char *file; /* within the folder, without .svg or .png; NULL: none */
+	const char *why;  /* why there is none */
 };
 
 /* One VM's way out; strings are safe, "" where not known. */

@@ -110,16 +110,16 @@ void vnx_report_topology(struct vnx_doc *d, const struct vnx_finding *f)
 	size_t shown = 0;
 
 	vnx_doc_heading(d, 1, "topology", "Topology");
-	vnx_doc_para(d, "From VM to interface, switch and uplink.");
 	for (size_t i = 0; i < f->dg->vms.n; i++)
 		for (size_t k = 0; k < f->dg->vms.v[i].vm.ifaces.n; k++) {
 			if (!is_first(f->dg, i, k))
 				continue;
+			if (!shown++)
+				vnx_doc_para(d, "From VM to interface, switch and uplink.");
 			put_switch(d, f->dg, &f->dg->vms.v[i].vm.ifaces.v[k]);
-			shown++;
 		}
 	if (!shown)
-		vnx_doc_para(d, "No interface of a VM is known: raw traces do not tell them.");
+		vnx_doc_para(d, "No interface of a VM is known; a raw trace does not tell them.");
 }
 
 static void put_hook(struct vnx_doc *d, struct vnx_doc_table *t, const struct vnx_hook *hook)
@@ -206,7 +206,8 @@ static void put_clocks(struct vnx_doc *d, const struct vnx_finding *f)
 		    vnx_layout_glue(&d->l,
 				    vnx_seconds_format(vnx_bin_start_s(grid, grid->n), span)),
 		    f->dg->bins_missing));
-	if (f->run && isfinite(f->run->facts.stats.clock_error_s))
+	/* Bins of a trace are cut by its own time stamps: no edge is off. */
+	if (f->run && f->run->facts.stats.clock_error_s > 0)
 		say(d, &list,
 		    vnx_layout_format(
 			    &d->l,
@@ -221,7 +222,11 @@ static void put_clocks(struct vnx_doc *d, const struct vnx_finding *f)
 	if (f->tp)
 		say(d, &list, vnx_text_clock(&d->l, f->tp));
 	else
-		say(d, &list, "No load generator's output: throughput is what the taps counted.");
+		say(d, &list,
+		    vnx_report_any_throughput(f->dg)
+			    ? "No load generator's output: throughput is what the taps counted."
+			    : "No load generator's output and no tap counters: throughput was not "
+			      "measured.");
 	if (f->tp && f->tp->note)
 		say(d, &list,
 		    vnx_layout_format(&d->l, "Load: %s", vnx_doc_safe(d, f->tp->note, 0)));
@@ -275,6 +280,18 @@ void vnx_report_method(struct vnx_doc *d, const struct vnx_finding *f)
 		put_cost(d, f);
 }
 
+/*
+ * Whether @word is -o or --output of report, or --report of replay; *apart: its value is the
+ * next word.
+ */
+static bool is_output(const char *word, bool *apart)
+{
+	const char *o = word[0] == '-' && word[1] != '-' ? strchr(word, 'o') : NULL;
+
+	*apart = o ? !o[1] : !strchr(word, '=');
+	return o || !strncmp(word, "--ou", 4) || !strncmp(word, "--rep", 5);
+}
+
 /* @s as a word of a shell: nothing in it acts when the line is pasted. */
 static const char *shell_word(struct vnx_doc *d, const char *s)
 {
@@ -299,6 +316,25 @@ static const char *command_line(struct vnx_doc *d, const struct vnx_report_set *
 	return line;
 }
 
+/* The command line without the report: whatever else was said of the analysis stays. */
+static const char *replay_line(struct vnx_doc *d, const struct vnx_report_set *set,
+			       const char *source)
+{
+	const char *line = "vnetdx replay -v";
+	bool apart, over = false; /* options are over */
+
+	if (!set->argv)
+		return vnx_layout_format(&d->l, "%s %s", line, shell_word(d, source));
+	for (int i = 1; i < set->argc; i++) {
+		over |= !strcmp(set->argv[i], "--");
+		if (!over && is_output(set->argv[i], &apart))
+			i += apart;
+		else if (strcmp(set->argv[i], "-v") && strcmp(set->argv[i], "--verbose"))
+			line = vnx_layout_format(&d->l, "%s %s", line, shell_word(d, set->argv[i]));
+	}
+	return line;
+}
+
 void vnx_report_repeat(struct vnx_doc *d, const struct vnx_report_set *set,
 		       const struct vnx_report_part *part)
 {
@@ -311,8 +347,7 @@ void vnx_report_repeat(struct vnx_doc *d, const struct vnx_report_set *set,
 		d->ops->code(d, command_line(d, set));
 	if (f && *f->source_path && strcmp(f->source_kind, "live")) {
 		vnx_doc_para(d, "The same verdict in a terminal, or as JSON with --json:");
-		d->ops->code(d, vnx_layout_format(&d->l, "vnetdx replay -v %s",
-						  shell_word(d, f->source_path)));
+		d->ops->code(d, replay_line(d, set, f->source_path));
 	}
 	if (*load) {
 		vnx_doc_para(d, "The load that ran while it was recorded:");

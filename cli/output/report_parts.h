@@ -41,6 +41,7 @@ struct vnx_report_parts {
 /* Writes the whole document; d->ops decides the format. 0, or -errno with a sentence. */
 int vnx_report_document(struct vnx_doc *d, const struct vnx_report_parts *parts) VNX_MUST_CHECK;
 
+bool vnx_report_any_throughput(const struct vnx_diagnosis *dg);
 /* Whether VM @i gets a part of its own and figures: it is degraded, or moved something. */
 bool vnx_report_tells(const struct vnx_diagnosis *dg, size_t i);
 

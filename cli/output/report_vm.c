@@ -8,6 +8,8 @@
 #include "cli/output/text.h"
 #include "cli/output/units.h"
 
+#define NOT_MEASURED "not measured"
+
 struct facts {
 	struct vnx_doc_fact v[12];
 	size_t n;
@@ -37,14 +39,14 @@ static const char *rate(struct vnx_doc *d, double bps)
 {
 	char text[VNX_UNIT_LEN];
 
-	return vnx_layout_glue(&d->l, vnx_rate_format(bps, text));
+	return isnan(bps) ? NOT_MEASURED : vnx_layout_glue(&d->l, vnx_rate_format(bps, text));
 }
 
 static const char *size(struct vnx_doc *d, double bytes)
 {
 	char text[VNX_UNIT_LEN];
 
-	return vnx_layout_glue(&d->l, vnx_size_format(bytes, text));
+	return isnan(bytes) ? NOT_MEASURED : vnx_layout_glue(&d->l, vnx_size_format(bytes, text));
 }
 
 static const char *metric_cell(struct vnx_doc *d, enum vnx_metric m)
@@ -67,6 +69,16 @@ static void put_evidence(struct vnx_doc *d, struct vnx_doc_table *t, const struc
 	}
 }
 
+static const char *means(struct vnx_doc *d, const struct vnx_degradation *dg)
+{
+	if (dg->from_baseline)
+		return vnx_layout_format(&d->l,
+					 "means of the baseline and of this run (n = %zu bins)",
+					 dg->bins_after);
+	return vnx_layout_format(&d->l, "means before the fall (n = %zu bins) and after (n = %zu)",
+				 dg->bins_before, dg->bins_after);
+}
+
 /* No cause was named: nothing speaks for it, all that was measured is told by put_levels(). */
 static void put_reasons(struct vnx_doc *d, const struct vnx_degradation *dg)
 {
@@ -75,8 +87,9 @@ static void put_reasons(struct vnx_doc *d, const struct vnx_degradation *dg)
 		{ "Before", VNX_COL_NUMBER }, { "After", VNX_COL_NUMBER },
 		{ "It is", VNX_COL_TEXT },
 	};
-	struct vnx_doc_table t = { "What speaks for this cause and against it; means before the "
-				   "fall and after",
+	struct vnx_doc_table t = { vnx_layout_format(
+					   &d->l, "What speaks for this cause and against it; %s",
+					   means(d, dg)),
 				   cols,
 				   VNX_ARRAY_SIZE(cols),
 				   { 0 } };
@@ -96,19 +109,18 @@ static void put_levels(struct vnx_doc *d, const struct vnx_degradation *dg)
 						      { "Before", VNX_COL_NUMBER },
 						      { "After", VNX_COL_NUMBER },
 						      { "It is", VNX_COL_TEXT } };
-	struct vnx_doc_table t = { "Everything that was measured, means before the fall and after",
+	struct vnx_doc_table t = { vnx_layout_format(&d->l, "Everything that was measured, %s",
+						     means(d, dg)),
 				   cols,
 				   VNX_ARRAY_SIZE(cols),
 				   { 0 } };
-
 	bool folded = dg->cause != VNX_CAUSE_UNKNOWN;
 
 	if (!dg->levels.n)
 		return;
 	if (folded)
-		d->ops->fold(d,
-			     vnx_layout_format(&d->l, "All %zu numbers before the fall and after",
-					       dg->levels.n));
+		d->ops->fold(d, vnx_layout_format(&d->l, "All %zu numbers, before and after",
+						  dg->levels.n));
 	put_evidence(d, &t, dg->levels.v, dg->levels.n, NULL);
 	vnx_doc_table(d, &t);
 	if (folded)
@@ -237,10 +249,11 @@ static void put_fall(struct vnx_doc *d, const struct vnx_vm_finding *vm, size_t 
 	const struct vnx_degradation *dg = &vm->degradations.v[k];
 	const char *why = vnx_text_why(&d->l, dg);
 
-	vnx_doc_heading(d, 3, vnx_layout_format(&d->l, "vm-%zu-fall-%zu", i + 1, k + 1),
-			"Fall at %s: %s", seconds(d, dg->start_s),
-			dg->cause == VNX_CAUSE_UNKNOWN ? "cause unknown"
-						       : vnx_text_cause(dg->cause));
+	vnx_doc_heading(
+		d, 3, vnx_layout_format(&d->l, "vm-%zu-fall-%zu", i + 1, k + 1), "%s: %s",
+		dg->from_baseline ? "Below the baseline"
+				  : vnx_layout_format(&d->l, "Fall at %s", seconds(d, dg->start_s)),
+		dg->cause == VNX_CAUSE_UNKNOWN ? "cause unknown" : vnx_text_cause(dg->cause));
 	put_numbers(d, dg, vm->throughput.n);
 	if (*why)
 		vnx_doc_para(d, VNX_BOLD "Finding." VNX_PLAIN " %s", why);
@@ -264,7 +277,7 @@ static void put_throughput(struct vnx_doc *d, const struct vnx_throughput_summar
 	}
 	add_fact(&f, "Throughput, mean", rate(d, t->mean_bps));
 	add_fact(&f, "Median", rate(d, t->p50_bps));
-	add_fact(&f, "5 % and 95 % of bins under",
+	add_fact(&f, "5 % and 95 % of bins are under",
 		 vnx_layout_format(&d->l, "%s, %s", rate(d, t->p05_bps), rate(d, t->p95_bps)));
 	add_fact(&f, "Measured by",
 		 vnx_layout_format(&d->l, "%s, n" VNX_NBSP "= %zu bins",
@@ -272,28 +285,46 @@ static void put_throughput(struct vnx_doc *d, const struct vnx_throughput_summar
 	d->ops->facts(d, f.v, f.n);
 }
 
-static void put_stages(struct vnx_doc *d, const struct vnx_vm_finding *vm)
+/* Bins from stage @i to the next one, or to the end. */
+static size_t stage_bins(const struct vnx_grid *grid, const struct vnx_vm_finding *vm, size_t i)
 {
-	const struct vnx_doc_column cols[] = { { "Stage from", VNX_COL_NUMBER },
-					       { "Throughput", VNX_COL_NUMBER },
-					       { "Calls", VNX_COL_NUMBER },
-					       { "Bytes per call", VNX_COL_NUMBER },
-					       { "Packets per call", VNX_COL_NUMBER } };
+	double bin_s = vnx_bin_start_s(grid, 1);
+	double end =
+		i + 1 < vm->stages.n ? vm->stages.v[i + 1].start_s : vnx_bin_start_s(grid, grid->n);
+
+	return (size_t)fmax(0, round((end - vm->stages.v[i].start_s) / bin_s));
+}
+
+static void put_stages(struct vnx_doc *d, const struct vnx_grid *grid,
+		       const struct vnx_vm_finding *vm)
+{
+	static const struct vnx_doc_column cols[] = {
+		{ "Stage from", VNX_COL_NUMBER },     { "Bins", VNX_COL_NUMBER },
+		{ "Throughput", VNX_COL_NUMBER },     { "Calls", VNX_COL_NUMBER },
+		{ "Bytes per call", VNX_COL_NUMBER }, { "Packets per call", VNX_COL_NUMBER }
+	};
 	struct vnx_doc_table t = { .cols = cols, .n_cols = VNX_ARRAY_SIZE(cols) };
 
 	if (vm->stages.n < 2)
 		return;
-	t.caption = vnx_layout_format(&d->l, "Stages of the load, or levels found; calls are %s",
-				      vnx_metric_name(vm->stages.v[0].calls));
+	t.caption =
+		vnx_layout_format(&d->l,
+				  "Stages of the load, or levels found; means of that many bins; "
+				  "calls are %s",
+				  vnx_metric_name(vm->stages.v[0].calls));
 	for (size_t i = 0; i < vm->stages.n; i++) {
 		const struct vnx_stage *s = &vm->stages.v[i];
 		char packets[VNX_UNIT_LEN];
 
 		vnx_doc_cell(d, &t, "%s%s", seconds(d, s->start_s), s->odd ? " *" : "");
+		vnx_doc_cell(d, &t, "%zu", stage_bins(grid, vm, i));
 		vnx_doc_cell(d, &t, "%s", rate(d, s->throughput_bps));
 		vnx_doc_cell(d, &t, "%s", vnx_doc_value(d, s->calls, s->calls_per_s));
 		vnx_doc_cell(d, &t, "%s", size(d, s->bytes_per_call));
-		vnx_doc_cell(d, &t, "%s", vnx_count_format(s->packets_per_call, packets));
+		vnx_doc_cell(d, &t, "%s",
+			     isnan(s->packets_per_call)
+				     ? NOT_MEASURED
+				     : vnx_count_format(s->packets_per_call, packets));
 	}
 	vnx_doc_table(d, &t);
 	for (size_t i = 1; i < vm->stages.n; i++)
@@ -302,12 +333,18 @@ static void put_stages(struct vnx_doc *d, const struct vnx_vm_finding *vm)
 				     vnx_text_odd(&d->l, &vm->stages.v[i - 1], &vm->stages.v[i]));
 }
 
-static void put_totals(struct vnx_doc *d, const struct vnx_vm_finding *vm)
+static void put_totals(struct vnx_doc *d, const struct vnx_grid *grid,
+		       const struct vnx_vm_finding *vm)
 {
 	static const struct vnx_doc_column cols[] = { { "Counted", VNX_COL_WORD },
 						      { "Total", VNX_COL_NUMBER },
 						      { "It is", VNX_COL_TEXT } };
-	struct vnx_doc_table t = { "Totals of the whole run", cols, VNX_ARRAY_SIZE(cols), { 0 } };
+	struct vnx_doc_table t = { vnx_layout_format(&d->l,
+						     "Totals of the whole run, %zu bins of %s",
+						     grid->n, seconds(d, vnx_bin_start_s(grid, 1))),
+				   cols,
+				   VNX_ARRAY_SIZE(cols),
+				   { 0 } };
 	char text[VNX_UNIT_LEN];
 
 	for (int m = 0; m < VNX_METRIC_MAX; m++) {
@@ -353,6 +390,6 @@ void vnx_report_vm(struct vnx_doc *d, const struct vnx_finding *f, size_t i)
 	vnx_doc_para(d, "%s.", calls);
 	if (*instead)
 		vnx_doc_para(d, "%s.", instead);
-	put_stages(d, vm);
-	put_totals(d, vm);
+	put_stages(d, &f->dg->grid, vm);
+	put_totals(d, &f->dg->grid, vm);
 }

@@ -42,8 +42,16 @@
 		return (hi + 0.05) / (lo + 0.05);
 	};
 
-	// Folded parts are read too.
+	// Folded parts are read too, and on paper nobody can unfold them.
+	const paper = matchMedia('print').matches;
+	const hidden = el => !el.getClientRects().length;
+	if (paper && all('.folded').some(hidden))
+		problems.push('folded away on paper');
+	if (!paper && all('.folded').some(el => !hidden(el)))
+		problems.push('not folded');
 	all('details').forEach(d => { d.open = true; });
+	if (all('.folded').some(hidden) || all('details > :not(summary)').length)
+		problems.push('cannot be unfolded');
 
 	let texts = 0;
 	all('body *').forEach(el => {
@@ -122,7 +130,7 @@
 		problems.push('no lang');
 	if (!document.title.trim())
 		problems.push('no title');
-	if (matchMedia('print').matches && contrast(ground(document.body), [255, 255, 255, 1]) > 1.01)
+	if (paper && contrast(ground(document.body), [255, 255, 255, 1]) > 1.01)
 		problems.push('paper is not white');
 	return problems;
 })()

@@ -164,7 +164,9 @@ def look_at(browser, name, page):
     problems = browser.audit()
     browser.shoot(OUT / f"{name}-print.png")
     check(problems + browser.complaints(url), f"{name} as it is printed")
+    # Opened again: the audit has unfolded what is folded.
     browser.look(794, "dark")
+    browser.open(url)
     pdf = base64.b64decode(browser.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"])
     (OUT / f"{name}.pdf").write_bytes(pdf)
     check([] if pdf.startswith(b"%PDF") and len(pdf) > 20000 else ["too small"], f"{name} becomes a PDF")

@@ -326,8 +326,8 @@ static void exits_are_by_reason_where_counted(void **state)
 	begin(&s, CAUSES "healthy-plain/run.vdx");
 	s.p.dg->vms.v[0].series[VNX_KVM_EXIT] = steady(&s, 5000);
 	text = caption(&s, "exits");
-	assert_non_null(
-		strstr(text, "left for the host 10.0 k times a second. Means over 32 bins"));
+	assert_non_null(strstr(
+		text, "left for the host 10.0 k times a second (n = 32 bins). Thin: bins of "));
 	assert_non_null(strstr(text, "Reasons were not counted."));
 	free(text);
 	for (int m = 0; m < VNX_METRIC_MAX; m++) {
@@ -347,7 +347,7 @@ static void exits_are_by_reason_where_counted(void **state)
 	text = caption(&s, "exits");
 	assert_sentence(text, "exits");
 	if (top) {
-		snprintf(want, sizeof(want), ", most often for %s (%g a second)", top, 200 * n);
+		snprintf(want, sizeof(want), "reasons are %s (%g a second)", top, 200 * n);
 		assert_non_null(strstr(text, want));
 	}
 	free(text);
@@ -369,8 +369,12 @@ static void captions_say_what_the_bins_say(void **state)
 	text = caption(&s, "wait");
 	assert_non_null(strstr(text,
 			       "The vhost worker waited for a CPU 25 % of the time before the "
-			       "fall, 75 % during it; the vCPUs"));
-	assert_non_null(strstr(text, "Means over 34 bins of 0.5 s"));
+			       "fall (n = 13 bins), 75 % during it (n = 19); the vCPUs"));
+	assert_non_null(strstr(text, "Thin: bins of 0.5 s"));
+	free(text);
+	/* Each mean has its n, also where throughput has none. */
+	text = caption(&s, "timeline");
+	assert_non_null(strstr(text, " bins) and "));
 	free(text);
 	for (size_t k = 0; k < vm->correlations.n; k++) {
 		vm->correlations.v[k].c.r = NAN;
@@ -378,6 +382,12 @@ static void captions_say_what_the_bins_say(void **state)
 	}
 	text = caption(&s, "scatter");
 	assert_non_null(strstr(text, "r is not defined: the calls are constant."));
+	free(text);
+	for (size_t b = 0; b < s.p.dg->grid.n; b++)
+		vm->series[VNX_THROUGHPUT][b] = NAN;
+	text = caption(&s, "timeline");
+	assert_non_null(strstr(text, "Throughput was not measured"));
+	assert_null(strstr(text, " 0 bins"));
 	free(text);
 	end(&s);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/output/csv.h"
+#include "cli/output/page.h"
 #include "cli/output/report_parts.h"
 
 #define BINS 40
@@ -185,9 +186,10 @@ static void a_lost_picture_is_told(void **state)
 static void fields_of_csv_are_no_formulas(void **state)
 {
 	static const char *const cases[][2] = {
-		{ "vm1", "vm1" },     { "=1+1", "\"'=1+1\"" },      { "@x", "\"'@x\"" },
-		{ "a,b", "\"a,b\"" }, { "a\"b", "\"a\"\"b\"" },     { "\t=x", "\\x09=x" },
-		{ "-2", "\"'-2\"" },  { "\"; rm", "\"\"\"; rm\"" }, { "", "" },
+		{ "vm1", "vm1" },       { "=1+1", "\"'=1+1\"" },      { "@x", "\"'@x\"" },
+		{ "a,b", "\"a,b\"" },   { "a\"b", "\"a\"\"b\"" },     { "\t=x", "\\x09=x" },
+		{ "-2", "\"'-2\"" },    { "\"; rm", "\"\"\"; rm\"" }, { "", "" },
+		{ "a;=b", "\"a;=b\"" },
 	};
 
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(cases); i++) {
@@ -264,51 +266,6 @@ static void setting_free(struct setting *s)
 	free(s);
 }
 
-static void vms_that_moved_nothing_are_in_the_table_only(void **state)
-{
-	struct setting *s = setting_new();
-
-	add_vm(s, "busy", 1e8, VNX_HEALTHY);
-	add_vm(s, "idle", 10, VNX_UNDETERMINED);
-	add_vm(s, "ill", 10, VNX_DEGRADED);
-	add_vm(s, "unmeasured", NAN, VNX_UNDETERMINED);
-	assert_true(vnx_report_tells(&s->dg, 0));
-	assert_false(vnx_report_tells(&s->dg, 1));
-	assert_true(vnx_report_tells(&s->dg, 2));
-	assert_false(vnx_report_tells(&s->dg, 3));
-	for (int i = 0; i < 60; i++)
-		add_vm(s, "more", 5e7, VNX_HEALTHY);
-	assert_false(vnx_report_tells(&s->dg, 60));
-	setting_free(s);
-}
-
-static void files_of_every_vm_have_a_name_of_their_own(void **state)
-{
-	static const char *const names[] = { "vm1", "vm1", "vm1-2", "vm/1", "vm?1", "", "" };
-	struct setting *s = setting_new();
-	char(*stems)[VNX_STEM_MAX], longer[400];
-
-	for (size_t i = 0; i < VNX_ARRAY_SIZE(names); i++)
-		add_vm(s, names[i], 1, VNX_HEALTHY);
-	memset(longer, 'x', sizeof(longer));
-	longer[sizeof(longer) - 1] = '\0';
-	for (int i = 0; i < 400; i++)
-		add_vm(s, longer, 1, VNX_HEALTHY);
-	must(vnx_report_stems(&s->dg, &stems));
-	assert_string_equal(stems[0], "vm1");
-	assert_string_equal(stems[1], "vm1-2");
-	assert_string_equal(stems[3], "vm_1");
-	assert_string_equal(stems[5], "pid-7");
-	for (size_t i = 0; i < s->dg.vms.n; i++) {
-		assert_true(strspn(stems[i], "abcdefghijklmnopqrstuvwxyz0123456789_-") ==
-			    strlen(stems[i]));
-		for (size_t j = 0; j < i; j++)
-			assert_string_not_equal(stems[i], stems[j]);
-	}
-	free(stems);
-	setting_free(s);
-}
-
 static char *slurp(const char *dir, const char *name)
 {
 	VNX_CLEANUP_FREE char *path = vnx_asprintf("%s/%s", dir, name);
@@ -353,6 +310,135 @@ static int write_without_gnuplot(const struct vnx_report_set *set, const char *d
 	ret = vnx_report_write(set, dir, err);
 	must(setenv("PATH", path, 1));
 	return ret;
+}
+
+static void vms_that_moved_nothing_are_in_the_table_only(void **state)
+{
+	struct setting *s = setting_new();
+
+	add_vm(s, "busy", 1e8, VNX_HEALTHY);
+	add_vm(s, "idle", 10, VNX_UNDETERMINED);
+	add_vm(s, "ill", 10, VNX_DEGRADED);
+	add_vm(s, "unmeasured", NAN, VNX_UNDETERMINED);
+	assert_true(vnx_report_tells(&s->dg, 0));
+	assert_false(vnx_report_tells(&s->dg, 1));
+	assert_true(vnx_report_tells(&s->dg, 2));
+	assert_false(vnx_report_tells(&s->dg, 3));
+	for (int i = 0; i < 60; i++)
+		add_vm(s, "more", 5e7, VNX_HEALTHY);
+	assert_false(vnx_report_tells(&s->dg, 60));
+	setting_free(s);
+}
+
+/* Calls without throughput are told of, and nothing is said of a throughput. */
+static void calls_without_throughput_are_told(void **state)
+{
+	char dir[] = "/tmp/vnetdx-test-XXXXXX", *page;
+	struct setting *s = setting_new();
+	struct vnx_report_input in = { .path = "", .f = &s->f };
+	struct vnx_report_set set = { .v = &in, .n = 1, .quiet = true };
+	struct vnx_err err = { 0 };
+
+	add_vm(s, "busy", NAN, VNX_UNDETERMINED);
+	add_vm(s, "idle", NAN, VNX_UNDETERMINED);
+	s->dg.vms.v[0].totals[VNX_HANDLE_TX] = 1000;
+	s->dg.vms.v[1].totals[VNX_HANDLE_TX] = 1;
+	assert_true(vnx_report_tells(&s->dg, 0));
+	assert_false(vnx_report_tells(&s->dg, 1));
+	assert_non_null(mkdtemp(dir));
+	must(write_without_gnuplot(&set, dir, &err));
+	page = slurp(dir, "index.html");
+	assert_has(page, "<dt>Throughput by</dt>\n<dd>nothing: not measured</dd>");
+	assert_lacks(page, "throughput is what the taps counted");
+	assert_has(page, "throughput was not measured");
+	assert_has(page, "<td class=\"num\">not measured</td>");
+	assert_has(page, "1 VM is in the table only: not degraded, and moved almost nothing, not "
+			 "measured, or not among the 24 busiest");
+	free(page);
+	remove_tree(dir);
+	setting_free(s);
+}
+
+/* What was said of the analysis is said of the same analysis; where the page goes is not. */
+static void the_line_to_repeat_it_keeps_the_options(void **state)
+{
+	static const char *const lines[][8] = {
+		{ "report", "--stages", "10s", "-o", "out", "--vm", "a b", "run.vdx" },
+		{ "report", "--stages=10s", "--output=out", "--vm", "a b", "--output", "out",
+		  "run.vdx" },
+		{ "report", "-oout", "-qo", "out", "--stages=10s", "--vm", "a b", "run.vdx" },
+		{ "replay", "-v", "--report", "out", "--stages=10s", "--vm", "a b", "run.vdx" },
+	};
+	static const char *const want[] = {
+		"\nvnetdx replay -v --stages 10s --vm 'a b' run.vdx\n",
+		"\nvnetdx replay -v --stages=10s --vm 'a b' run.vdx\n",
+		"\nvnetdx replay -v --stages=10s --vm 'a b' run.vdx\n",
+		"\nvnetdx replay -v --stages=10s --vm 'a b' run.vdx\n",
+	};
+	struct setting *s = setting_new();
+
+	s->f.source_path = "run.vdx";
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(lines); i++) {
+		char dir[] = "/tmp/vnetdx-test-XXXXXX", *md;
+		struct vnx_report_input in = { .path = "run.vdx", .f = &s->f };
+		struct vnx_report_set set = {
+			.v = &in, .n = 1, .argv = (char **)lines[i], .argc = 8, .quiet = true
+		};
+		struct vnx_err err = { 0 };
+
+		assert_non_null(mkdtemp(dir));
+		must(write_without_gnuplot(&set, dir, &err));
+		md = slurp(dir, "report.md");
+		assert_has(md, want[i]);
+		free(md);
+		remove_tree(dir);
+	}
+	setting_free(s);
+}
+
+static void what_is_folded_is_printed(void **state)
+{
+	struct written w;
+	const char *text, *print;
+
+	begin(&w, &vnx_doc_page);
+	w.d.ops->fold(&w.d, "more");
+	w.d.ops->para(&w.d, "inside");
+	w.d.ops->fold_end(&w.d);
+	vnx_page_style(w.d.out);
+	text = end(&w);
+	/* Behind the switch: no style sheet reaches into a closed one. */
+	assert_has(text, "</details>\n<div class=\"folded\">\n<p>inside</p>\n</div>");
+	print = strstr(text, "@media print");
+	assert_has(print ? print : "", "details:not([open])+.folded{display:block}");
+	free(w.text);
+}
+
+static void files_of_every_vm_have_a_name_of_their_own(void **state)
+{
+	static const char *const names[] = { "vm1", "vm1", "vm1-2", "vm/1", "vm?1", "", "" };
+	struct setting *s = setting_new();
+	char(*stems)[VNX_STEM_MAX], longer[400];
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(names); i++)
+		add_vm(s, names[i], 1, VNX_HEALTHY);
+	memset(longer, 'x', sizeof(longer));
+	longer[sizeof(longer) - 1] = '\0';
+	for (int i = 0; i < 400; i++)
+		add_vm(s, longer, 1, VNX_HEALTHY);
+	must(vnx_report_stems(&s->dg, &stems));
+	assert_string_equal(stems[0], "vm1");
+	assert_string_equal(stems[1], "vm1-2");
+	assert_string_equal(stems[3], "vm_1");
+	assert_string_equal(stems[5], "pid-7");
+	for (size_t i = 0; i < s->dg.vms.n; i++) {
+		assert_true(strspn(stems[i], "abcdefghijklmnopqrstuvwxyz0123456789_-") ==
+			    strlen(stems[i]));
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(stems[i], stems[j]);
+	}
+	free(stems);
+	setting_free(s);
 }
 
 static void several_runs_are_compared_and_failures_named(void **state)
@@ -407,6 +493,7 @@ static void no_vm_is_no_crash(void **state)
 	must(write_without_gnuplot(&set, dir, &err));
 	page = slurp(dir, "index.html");
 	assert_has(page, "No virtual machine was seen");
+	assert_has(page, "None was seen in this recording.");
 	free(page);
 	remove_tree(dir);
 	setting_free(s);
@@ -424,6 +511,9 @@ int main(void)
 		cmocka_unit_test(fields_of_csv_are_no_formulas),
 		cmocka_unit_test(every_metric_has_a_unit_and_a_value),
 		cmocka_unit_test(vms_that_moved_nothing_are_in_the_table_only),
+		cmocka_unit_test(calls_without_throughput_are_told),
+		cmocka_unit_test(the_line_to_repeat_it_keeps_the_options),
+		cmocka_unit_test(what_is_folded_is_printed),
 		cmocka_unit_test(files_of_every_vm_have_a_name_of_their_own),
 		cmocka_unit_test(several_runs_are_compared_and_failures_named),
 		cmocka_unit_test(no_vm_is_no_crash),
