@@ -29,6 +29,7 @@ static void drop_oldest(struct vnx_live_model *m)
 		event_fini(&m->events.v[i]);
 	memmove(m->events.v, m->events.v + n, (m->events.n - n) * sizeof(*m->events.v));
 	m->events.n -= n;
+	m->events_gone += n;
 }
 
 /**
@@ -84,7 +85,7 @@ static int compare_sources(struct vnx_live_model *m, const struct vnx_source_sta
 					    "evidence \"%s\" is measured again", s->name);
 		if (!ret && fresh)
 			ret = vnx_vec_push(&m->sources, *s);
-		else
+		else if (!fresh)
 			m->sources.v[i] = *s;
 	}
 	return ret;
