@@ -14,7 +14,7 @@ static struct sigaction hup_before;
  */
 static void on_signal(int sig)
 {
-	if (stop_signal == sig && sig != SIGHUP) {
+	if (sig == SIGQUIT || (stop_signal == sig && sig != SIGHUP)) {
 		if (last_rites)
 			last_rites();
 		signal(sig, SIG_DFL);
@@ -51,4 +51,5 @@ bool vnx_stop_asked(void)
 void vnx_stop_on_death(void (*rites)(void))
 {
 	last_rites = rites;
+	signal(SIGQUIT, rites ? on_signal : SIG_DFL);
 }

@@ -11,7 +11,10 @@
 void vnx_stop_catch(void); /* forgets an earlier signal */
 void vnx_stop_release(void);
 bool vnx_stop_asked(void);
-/* @rites, NULL for none, runs before a second signal ends it: in the signal's handler. */
+/*
+ * @rites, NULL for none, runs before a second signal, or SIGQUIT, ends it: in the signal's
+ * handler.
+ */
 void vnx_stop_on_death(void (*rites)(void));
 
 #endif

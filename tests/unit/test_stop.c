@@ -7,6 +7,7 @@
 
 #include <pty.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -73,31 +74,35 @@ static void test_nohup(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static int die_with_screen(int slave)
+static int slave, how;
+
+static int die_with_screen(int ignored)
 {
 	FILE *tty = fdopen(slave, "r+");
 	struct vnx_err err = { 0 };
 
+	(void)ignored;
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
 	vnx_stop_catch();
 	if (!tty || vnx_screen_open("xterm-256color", tty, tty, true, &err))
 		return 1;
-	raise(SIGINT);
+	raise(how == 0 ? SIGINT : SIGQUIT);
 	raise(SIGINT);
 	return 2;
 }
 
-static void test_screen_is_given_back(void **state)
+static void screen_is_given_back(void)
 {
 	struct termios before, after;
 	char text[8192] = "";
-	int master, slave, status;
+	int master, status;
 	ssize_t n;
 
-	(void)state;
 	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
 	assert_int_equal(tcgetattr(slave, &before), 0);
-	status = status_of(die_with_screen, slave);
+	status = status_of(die_with_screen, 0);
 	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), how ? SIGQUIT : SIGINT);
 	assert_int_equal(tcgetattr(slave, &after), 0);
 	assert_int_equal(after.c_lflag, before.c_lflag);
 	assert_int_equal(after.c_iflag, before.c_iflag);
@@ -107,6 +112,13 @@ static void test_screen_is_given_back(void **state)
 	assert_non_null(strstr(text, "\033[?1049l"));
 	close(slave);
 	close(master);
+}
+
+static void test_screen_is_given_back(void **state)
+{
+	(void)state;
+	for (how = 0; how < 2; how++)
+		screen_is_given_back();
 }
 
 int main(void)
