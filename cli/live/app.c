@@ -12,6 +12,7 @@
 #define PAINT_SHARE 500
 #define PAINT_MIN_NS (500 * VNX_NSEC_PER_MSEC)
 #define PAINT_MAX_NS (2 * VNX_NSEC_PER_SEC)
+#define CTRL_L 12
 
 int vnx_live_app_init(struct vnx_live_app *a, const char *replay, double share)
 {
@@ -180,7 +181,9 @@ int vnx_live_app_wake(void *arg, struct vnx_err *err)
 		return ret;
 	while ((key = vnx_screen_key()) >= 0) {
 		any = true;
-		if (a->m->bins && key != KEY_RESIZE)
+		if (key == CTRL_L)
+			vnx_screen_redraw();
+		else if (a->m->bins && key != KEY_RESIZE)
 			vnx_live_key(&a->view, key);
 		else if (key == 'q')
 			a->view.quit = true;

@@ -71,15 +71,15 @@ void vnx_live_put_help(struct vnx_live_view *v, struct vnx_layout *l)
 		{ "/", "show only VMs whose name holds a text; an empty text: all" },
 		{ "p", "pause the screen; it goes on being measured" },
 		{ "r", "record to a file, from what is in memory on; again: stop" },
-		{ "q, Ctrl-C", "quit; a recording is completed" },
+		{ "q, Ctrl-C", "quit; a recording is completed; Ctrl-L: draw anew" },
 	};
 	static const char *const columns[][2] = {
 		{ "BIT/S", "of the VM's taps, both directions together, mean of 2 s" },
-		{ "TX/S, RX/S", "calls of vhost's handle_tx and handle_rx a second, mean of 2 s" },
+		{ "TX/S, RX/S", "calls a second of vhost's handle_tx and handle_rx, 2 s" },
 		{ "B/CALL", "bytes per call, of the direction that moves more, 5 s" },
-		{ "WAIT", "share of 5 s in which the vhost thread could run and had no CPU" },
+		{ "WAIT", "share of 5 s the vhost thread could run but had no CPU" },
 		{ "LAST 60 s", "throughput, each VM on a scale of its own; right is now" },
-		{ "gathering", "not enough data yet; idle: under 100 kbit/s; -: not measured" },
+		{ "gathering", "too little data yet; idle: < 100 kbit/s; -: not measured" },
 		{ "unknown", "whether it fell cannot be told; the line below says why" },
 	};
 

@@ -141,7 +141,10 @@ int vnx_live_tell(struct vnx_live_model *m, enum vnx_live_kind kind, const char 
 void vnx_live_events_free(struct vnx_live_model *m);
 /* Tells what changed between the last feed and @seen, but for the VMs. -ENOMEM. */
 int vnx_live_compare(struct vnx_live_model *m, const struct vnx_seen *seen) VNX_MUST_CHECK;
-/* "14:03:12" of a time of the capture's clock; local time where its wall clock is known. */
+/*
+ * "14:03:12", "11-20 14:03:12" where that is half a day ago, of a time of the capture's clock;
+ * local time where its wall clock is known.
+ */
 char *vnx_live_clock(const struct vnx_live_model *m, uint64_t ns, char buf[32]);
 
 /* take.c: samples into rings. */

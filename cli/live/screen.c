@@ -182,6 +182,11 @@ void vnx_screen_paint(const struct vnx_live_lines *lines, size_t marked)
 	refresh();
 }
 
+void vnx_screen_redraw(void)
+{
+	clearok(curscr, TRUE);
+}
+
 int vnx_screen_key(void)
 {
 	int key = getch();

@@ -500,6 +500,28 @@ static void test_why_is_of_the_state(void **state)
 	assert_string_equal(only_row(b)->why, "");
 }
 
+static void test_clock_of_another_day(void **state)
+{
+	struct bed *b = *state;
+	char buf[32];
+
+	b->m->facts.realtime_minus_mono_ns = 1;
+	b->m->now_ns = 100 * 3600 * VNX_NSEC_PER_SEC;
+	assert_int_equal(strlen(vnx_live_clock(b->m, b->m->now_ns, buf)), 8);
+	assert_int_equal(strlen(vnx_live_clock(b->m, 90 * 3600 * VNX_NSEC_PER_SEC, buf)), 8);
+	assert_int_equal(strlen(vnx_live_clock(b->m, 80 * 3600 * VNX_NSEC_PER_SEC, buf)), 14);
+}
+
+static void test_help_fits(void **state)
+{
+	struct bed *b = *state;
+
+	three_vms(b);
+	vnx_live_key(&b->v, '?');
+	free(drawn_line(b, 0));
+	assert_true(b->v.page_lines <= b->v.page_rows);
+}
+
 /* ---- lines instead of a screen ---- */
 
 static size_t count_lines(FILE *out, const char *with)
@@ -732,6 +754,8 @@ int main(void)
 		LIVE_TEST(test_long_lines),
 		LIVE_TEST(test_message_stays),
 		LIVE_TEST(test_why_is_of_the_state),
+		LIVE_TEST(test_clock_of_another_day),
+		LIVE_TEST(test_help_fits),
 		LIVE_TEST(test_lines_tell_each_event_once),
 		LIVE_TEST(test_short_run_has_lines),
 		LIVE_TEST(test_screen),
