@@ -34,3 +34,8 @@ int64_t vnx_clock_real_minus_mono(void)
 	}
 	return best;
 }
+
+uint64_t vnx_clock_thread_cpu(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}

@@ -9,4 +9,7 @@ uint64_t vnx_clock_mono(void);
 /* CLOCK_REALTIME minus CLOCK_MONOTONIC in ns, read back to back. */
 int64_t vnx_clock_real_minus_mono(void);
 
+/* CPU time of the calling thread in ns. */
+uint64_t vnx_clock_thread_cpu(void);
+
 #endif

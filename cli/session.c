@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/clock.h"
@@ -238,15 +237,6 @@ static int check_vm_names(struct session *s, struct vnx_err *err)
 			   s->conf->vms[0]);
 }
 
-static uint64_t own_thread_ns(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts))
-		return 0;
-	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 static uint64_t scan_pause_ns(uint64_t cost_ns)
 {
 	uint64_t pause_ns = cost_ns * SCAN_SHARE;
@@ -256,7 +246,7 @@ static uint64_t scan_pause_ns(uint64_t cost_ns)
 
 static int scan(struct session *s, uint64_t now_ns, struct vnx_err *err)
 {
-	uint64_t begun_ns = own_thread_ns();
+	uint64_t begun_ns = vnx_clock_thread_cpu();
 	const struct vnx_u32s *tids;
 	bool changed = false;
 	int ret = vnx_host_scan(s->host, now_ns, &changed, err);
@@ -270,7 +260,7 @@ static int scan(struct session *s, uint64_t now_ns, struct vnx_err *err)
 		ret = s->ops->refresh(s->cap, tids->v, tids->n, err);
 	}
 	s->scanned_ns = now_ns;
-	s->next_scan_ns = now_ns + scan_pause_ns(own_thread_ns() - begun_ns);
+	s->next_scan_ns = now_ns + scan_pause_ns(vnx_clock_thread_cpu() - begun_ns);
 	return ret;
 }
 

@@ -135,8 +135,9 @@ static int run_app(struct opts *o, struct vnx_err *err)
 		.no_color = o->no_color || (no_color && *no_color),
 		.interval_ns = o->interval_ns,
 	};
+	struct vnx_err later = { 0 };
 	double speed = 1;
-	int ret;
+	int ret, done;
 
 	setlocale(LC_CTYPE, "");
 	a.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
@@ -145,8 +146,13 @@ static int run_app(struct opts *o, struct vnx_err *err)
 		ret = vnx_live_app_init(&a, o->replay, o->replay ? INFINITY : ANALYSIS_SHARE);
 	if (!ret)
 		ret = o->replay ? run_replay(o, &a, speed, err) : run_session(o, &a, err);
+	/* The first error stays; what was recorded before it is completed all the same. */
+	done = vnx_live_app_complete(&a, ret ? &later : err);
+	if (a.keep.done)
+		fprintf(stderr, "vnetdx: recorded to %s; `vnetdx replay %s` analyses it\n",
+			a.keep.done, a.keep.done);
 	vnx_live_app_fini(&a);
-	return ret;
+	return ret ? ret : done;
 }
 
 static int run(int argc, char **argv)

@@ -3,7 +3,6 @@
 
 #include <ncurses.h>
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/clock.h"
@@ -13,6 +12,7 @@
 #define PAINT_SHARE 500
 #define PAINT_MIN_NS (500 * VNX_NSEC_PER_MSEC)
 #define PAINT_MAX_NS (2 * VNX_NSEC_PER_SEC)
+#define CTRL_L 12
 
 int vnx_live_app_init(struct vnx_live_app *a, const char *replay, double share)
 {
@@ -21,6 +21,7 @@ int vnx_live_app_init(struct vnx_live_app *a, const char *replay, double share)
 	a->m = vnx_live_model_new(&conf);
 	if (!a->m)
 		return -ENOMEM;
+	a->lines = !a->full_screen;
 	a->view.m = a->m;
 	a->view.keep = replay ? NULL : &a->keep;
 	a->view.replay = replay;
@@ -34,12 +35,22 @@ int vnx_live_app_init(struct vnx_live_app *a, const char *replay, double share)
 void vnx_live_app_fini(struct vnx_live_app *a)
 {
 	vnx_live_app_end(a);
-	if (a->m)
-		vnx_live_keep_end(&a->keep, a->m);
 	vnx_live_keep_fini(&a->keep);
 	vnx_live_view_fini(&a->view);
 	vnx_live_model_free(a->m);
 	a->m = NULL;
+}
+
+int vnx_live_app_complete(struct vnx_live_app *a, struct vnx_err *err)
+{
+	int ret;
+
+	vnx_live_app_end(a);
+	ret = a->m ? vnx_live_keep_end(&a->keep, a->m, err) : 0;
+	if (!ret && a->keep.failed[0])
+		ret = vnx_err_set(err, -EIO, VNX_EXIT_FAILED, "recording-failed",
+				  "recording failed: %s", a->keep.failed);
+	return ret;
 }
 
 int vnx_live_app_fd(const struct vnx_live_app *a)
@@ -112,21 +123,13 @@ uint64_t vnx_live_paint_pause_ns(uint64_t cost_ns)
 	       PAINT_MIN_NS / 10;
 }
 
-static uint64_t thread_cpu_ns(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts))
-		return 0;
-	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 static int paint(struct vnx_live_app *a)
 {
-	uint64_t begun_ns = thread_cpu_ns();
+	uint64_t begun_ns = vnx_clock_thread_cpu();
 	int ret = paint_page(a);
 
-	a->next_paint_ns = vnx_clock_mono() + vnx_live_paint_pause_ns(thread_cpu_ns() - begun_ns);
+	a->next_paint_ns =
+		vnx_clock_mono() + vnx_live_paint_pause_ns(vnx_clock_thread_cpu() - begun_ns);
 	return ret;
 }
 
@@ -150,7 +153,7 @@ int vnx_live_app_bin(void *arg, const struct vnx_seen *seen, struct vnx_err *err
 		ret = vnx_live_keep_feed(&a->keep, a->m, seen, err);
 	if (!ret && a->full_screen)
 		ret = open_once(a, err);
-	else if (!ret && !seen->facts->finished)
+	else if (!ret && a->lines)
 		ret = vnx_live_plain(a, stdout, err);
 	if (!ret && a->open && vnx_clock_mono() >= a->next_paint_ns)
 		ret = paint(a);
@@ -178,7 +181,9 @@ int vnx_live_app_wake(void *arg, struct vnx_err *err)
 		return ret;
 	while ((key = vnx_screen_key()) >= 0) {
 		any = true;
-		if (a->m->bins && key != KEY_RESIZE)
+		if (key == CTRL_L)
+			vnx_screen_redraw();
+		else if (a->m->bins && key != KEY_RESIZE)
 			vnx_live_key(&a->view, key);
 		else if (key == 'q')
 			a->view.quit = true;

@@ -14,6 +14,7 @@ struct vnx_live_app {
 	struct vnx_live_keep keep;
 	struct vnx_live_view view;
 	bool full_screen, open, no_color, utf8;
+	bool lines, any_line;  /* instead of a screen; one a VM was put already */
 	uint64_t interval_ns;  /* of the lines */
 	uint64_t next_line_ns; /* of the capture's clock */
 	size_t events_told;
@@ -25,6 +26,8 @@ struct vnx_live_app {
  * may take. Nothing is opened before the first call of the functions below. -ENOMEM.
  */
 int vnx_live_app_init(struct vnx_live_app *a, const char *replay, double share) VNX_MUST_CHECK;
+/* The recording's end, once the screen is gone. Fails with a sentence where the last one did. */
+int vnx_live_app_complete(struct vnx_live_app *a, struct vnx_err *err) VNX_MUST_CHECK;
 void vnx_live_app_fini(struct vnx_live_app *a);
 
 /* For struct vnx_watch, @arg being the app. */
@@ -35,7 +38,7 @@ void vnx_live_app_end(void *arg);
 uint64_t vnx_live_paint_pause_ns(uint64_t cost_ns);
 int vnx_live_app_fd(const struct vnx_live_app *a);
 
-/* plain.c: a line a VM, and one an event, on @out. */
+/* plain.c: a line a VM, and one an event, on @out: where they are due; at the end what is left. */
 int vnx_live_plain(struct vnx_live_app *a, FILE *out, struct vnx_err *err) VNX_MUST_CHECK;
 
 /*

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "cli/clock.h"
 #include "cli/output/safe.h"
 #include "cli/output/units.h"
 
@@ -39,12 +40,13 @@ void vnx_live_put_event(struct vnx_live_view *v, struct vnx_layout *l,
 
 void vnx_live_put_events(struct vnx_live_view *v, struct vnx_layout *l)
 {
-	size_t n = v->n_events < v->m->events.n ? v->n_events : v->m->events.n;
+	size_t n = vnx_live_view_events(v);
 
 	vnx_layout_line(l, VNX_BOLD "EVENTS" VNX_PLAIN VNX_DIM " the latest first" VNX_PLAIN);
 	if (!n)
 		vnx_layout_line(l, "none yet");
-	for (size_t i = n; i > 0; i--)
+	/* Below the list no more of them are made than there may be lines. */
+	for (size_t i = n; i > 0 && (v->page != VNX_PAGE_LIST || n - i < v->lines); i--)
 		vnx_live_put_event(v, l, &v->m->events.v[i - 1], false);
 }
 
@@ -69,15 +71,15 @@ void vnx_live_put_help(struct vnx_live_view *v, struct vnx_layout *l)
 		{ "/", "show only VMs whose name holds a text; an empty text: all" },
 		{ "p", "pause the screen; it goes on being measured" },
 		{ "r", "record to a file, from what is in memory on; again: stop" },
-		{ "q, Ctrl-C", "quit; a recording is completed" },
+		{ "q, Ctrl-C", "quit; a recording is completed; Ctrl-L: draw anew" },
 	};
 	static const char *const columns[][2] = {
 		{ "BIT/S", "of the VM's taps, both directions together, mean of 2 s" },
-		{ "TX/S, RX/S", "calls of vhost's handle_tx and handle_rx a second, mean of 2 s" },
+		{ "TX/S, RX/S", "calls a second of vhost's handle_tx and handle_rx, 2 s" },
 		{ "B/CALL", "bytes per call, of the direction that moves more, 5 s" },
-		{ "WAIT", "share of 5 s in which the vhost thread could run and had no CPU" },
+		{ "WAIT", "share of 5 s the vhost thread could run but had no CPU" },
 		{ "LAST 60 s", "throughput, each VM on a scale of its own; right is now" },
-		{ "gathering", "not enough data yet; idle: under 100 kbit/s; -: not measured" },
+		{ "gathering", "too little data yet; idle: < 100 kbit/s; -: not measured" },
 		{ "unknown", "whether it fell cannot be told; the line below says why" },
 	};
 
@@ -125,7 +127,7 @@ static void put_title(struct vnx_live_view *v, struct vnx_layout *l)
 		 right);
 }
 
-static const char *record_text(struct vnx_live_view *v, struct vnx_layout *l)
+static const char *record_text(struct vnx_live_view *v, struct vnx_layout *l, bool named)
 {
 	const struct vnx_live_keep *k = v->keep;
 
@@ -133,41 +135,81 @@ static const char *record_text(struct vnx_live_view *v, struct vnx_layout *l)
 		return "";
 	if (!k->path)
 		return VNX_BOLD VNX_RED "RECORDING FAILED" VNX_PLAIN;
-	return vnx_layout_format(l, VNX_BOLD VNX_RED "REC %s %.0f s" VNX_PLAIN,
-				 vnx_live_name(l, k->path),
+	return vnx_layout_format(l, VNX_BOLD VNX_RED "REC %s%s%.0f s" VNX_PLAIN,
+				 named ? vnx_live_name(l, k->path) : "", named ? " " : "",
 				 k->rec ? (double)(v->m->now_ns - k->start_ns) / 1e9 : 0);
+}
+
+/* What must not be overlooked: it is never left out. */
+static const char *warning_text(struct vnx_live_view *v, struct vnx_layout *l)
+{
+	const char *text = "";
+	unsigned columns = vnx_text_width(vnx_layout_safe(l, v->filter));
+
+	if (v->m->lost_events)
+		text = vnx_layout_format(l, " " VNX_YELLOW "lost %" PRIu64 VNX_PLAIN,
+					 v->m->lost_events);
+	if (!*v->filter)
+		return text;
+	return vnx_layout_format(l, "%s " VNX_YELLOW "filter \"%s\"" VNX_PLAIN, text,
+				 vnx_layout_fit(l, v->filter, columns < 20 ? columns : 20, false));
+}
+
+/* @left with @more behind it, where @room columns hold both. */
+static const char *add_part(struct vnx_layout *l, const char *left, const char *more, unsigned room)
+{
+	if (vnx_text_columns(left) + vnx_text_columns(more) > room)
+		return left;
+	return vnx_layout_format(l, "%s%s", left, more);
 }
 
 static void put_summary(struct vnx_live_view *v, struct vnx_layout *l)
 {
 	size_t n[VNX_LIVE_STATES], all = 0;
 	char own[VNX_UNIT_LEN];
-	const char *ill, *left, *rest = "";
+	const char *left, *warning = warning_text(v, l), *right = record_text(v, l, true);
+	unsigned room, used;
 
 	vnx_live_view_count(v, n);
 	for (int i = 0; i < VNX_LIVE_STATES; i++)
 		all += n[i];
-	ill = n[VNX_LIVE_DEGRADED] ? vnx_layout_format(l, VNX_BOLD VNX_RED "%zu DEGRADED" VNX_PLAIN,
-						       n[VNX_LIVE_DEGRADED])
-				   : VNX_GREEN "none degraded" VNX_PLAIN;
+	left = n[VNX_LIVE_DEGRADED]
+		       ? vnx_layout_format(l, VNX_BOLD VNX_RED "%zu DEGRADED" VNX_PLAIN,
+					   n[VNX_LIVE_DEGRADED])
+		       : VNX_GREEN "none degraded" VNX_PLAIN;
+	left = vnx_layout_format(l, "%zu VM%s: %s", all, all == 1 ? "" : "s", left);
+	used = vnx_text_columns(left) + vnx_text_columns(warning) + 1;
+	if (used + vnx_text_columns(right) > v->columns)
+		right = record_text(v, l, false);
+	room = v->columns > vnx_text_columns(right) + 1 ? v->columns - vnx_text_columns(right) - 1
+							: 0;
 	for (int i = VNX_LIVE_UNKNOWN; i < VNX_LIVE_STATES; i++)
-		if (n[i])
-			rest = vnx_layout_format(l, "%s, %zu %s", rest, n[i],
-						 vnx_live_state_name(i));
-	left = vnx_layout_format(l, "%zu VM%s: %s%s", all, all == 1 ? "" : "s", ill, rest);
-	if (v->m->lost_events)
-		left = vnx_layout_format(l, "%s " VNX_YELLOW "lost %" PRIu64 VNX_PLAIN, left,
-					 v->m->lost_events);
-	if (*v->filter)
-		left = vnx_layout_format(l, "%s " VNX_YELLOW "filter \"%s\"" VNX_PLAIN, left,
-					 vnx_live_name(l, v->filter));
+		if (n[i] && room > vnx_text_columns(warning))
+			left = add_part(
+				l, left,
+				vnx_layout_format(l, ", %zu %s", n[i], vnx_live_state_name(i)),
+				room - vnx_text_columns(warning));
+	left = vnx_layout_format(l, "%s%s", left, warning);
 	if (!isnan(v->m->facts.cpu_share))
-		left = vnx_layout_format(l, "%s, own cost %s of a core", left,
-					 vnx_percent_format(v->m->facts.cpu_share, own));
-	put_ends(v, l, left, record_text(v, l));
+		left = add_part(l, left,
+				vnx_layout_format(l, ", own cost %s of a core",
+						  vnx_percent_format(v->m->facts.cpu_share, own)),
+				room);
+	put_ends(v, l, left, right);
 }
 
 /* ---- foot ---- */
+
+/* Where not all of @text has room, its end is shown: there it is typed. */
+static const char *typed_text(struct vnx_layout *l, const char *text, unsigned room)
+{
+	const char *s = vnx_layout_safe(l, text);
+
+	while (*s && vnx_text_width(s) > room)
+		for (s++; (*s & 0xc0) == 0x80;)
+			s++;
+	return *s ? vnx_layout_fit(l, s, vnx_text_width(s), false) : "";
+}
 
 static void put_prompt(struct vnx_live_view *v, struct vnx_layout *l)
 {
@@ -183,8 +225,9 @@ static void put_prompt(struct vnx_live_view *v, struct vnx_layout *l)
 			memory_s);
 	else
 		vnx_layout_line(l, "%s", "");
-	vnx_layout_line(l, VNX_BOLD "%s" VNX_PLAIN "%s_", asks[v->prompt],
-			vnx_layout_safe(l, v->input));
+	vnx_layout_line(
+		l, VNX_BOLD "%s" VNX_PLAIN "%s_", asks[v->prompt],
+		typed_text(l, v->input, v->columns - 1 - (unsigned)strlen(asks[v->prompt])));
 }
 
 static void put_foot(struct vnx_live_view *v, struct vnx_layout *l)
@@ -193,13 +236,13 @@ static void put_foot(struct vnx_live_view *v, struct vnx_layout *l)
 				   "? help  q quit";
 	static const char page[] = "Up Down scroll  Left Right VM  Esc back  e events  p pause  "
 				   "r record  q quit";
-	size_t n = v->n_events < v->m->events.n ? v->n_events : v->m->events.n;
+	size_t n = vnx_live_view_events(v);
 
 	if (v->prompt != VNX_PROMPT_NONE) {
 		put_prompt(v, l);
 		return;
 	}
-	if (*v->message && v->m->now_ns < v->message_until_ns)
+	if (*v->message && vnx_clock_mono() < v->message_until_ns)
 		vnx_layout_line(l, VNX_BOLD VNX_YELLOW "%s" VNX_PLAIN,
 				vnx_layout_fit(l, v->message, v->columns, false));
 	else if (n && (v->page != VNX_PAGE_LIST || !v->events_shown))

@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <time.h>
 
-#define LOST_AGAIN_NS (10 * VNX_NSEC_PER_SEC) /* losses are told at most so often */
+#define LOST_AGAIN_NS (10 * VNX_NSEC_PER_SEC)       /* losses are told at most so often */
+#define DAY_SHOWN_NS (12 * 3600 * VNX_NSEC_PER_SEC) /* older: the hour alone would mislead */
 
 static void event_fini(struct vnx_live_event *e)
 {
@@ -29,6 +30,7 @@ static void drop_oldest(struct vnx_live_model *m)
 		event_fini(&m->events.v[i]);
 	memmove(m->events.v, m->events.v + n, (m->events.n - n) * sizeof(*m->events.v));
 	m->events.n -= n;
+	m->events_gone += n;
 }
 
 /**
@@ -56,11 +58,12 @@ char *vnx_live_clock(const struct vnx_live_model *m, uint64_t ns, char buf[32])
 {
 	int64_t wall_ns = (int64_t)ns + m->facts.realtime_minus_mono_ns;
 	time_t t = (time_t)(wall_ns / (int64_t)VNX_NSEC_PER_SEC);
+	bool old = m->now_ns > ns && m->now_ns - ns > DAY_SHOWN_NS;
 	struct tm tm;
 
 	/* A raw trace does not know the wall clock: seconds of the trace then. */
 	if (!m->facts.realtime_minus_mono_ns || !localtime_r(&t, &tm) ||
-	    !strftime(buf, 32, "%H:%M:%S", &tm))
+	    !strftime(buf, 32, old ? "%m-%d %H:%M:%S" : "%H:%M:%S", &tm))
 		snprintf(buf, 32, "%.1f s",
 			 ns > m->facts.start_ns ? (double)(ns - m->facts.start_ns) / 1e9 : 0.0);
 	return buf;
@@ -84,7 +87,7 @@ static int compare_sources(struct vnx_live_model *m, const struct vnx_source_sta
 					    "evidence \"%s\" is measured again", s->name);
 		if (!ret && fresh)
 			ret = vnx_vec_push(&m->sources, *s);
-		else
+		else if (!fresh)
 			m->sources.v[i] = *s;
 	}
 	return ret;

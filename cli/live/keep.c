@@ -82,7 +82,7 @@ static int put_people(struct vnx_live_keep *k, const struct vnx_live_model *m,
 	if (!ret)
 		ret = vnx_recording_put_sources(k->rec, seen->sources, err);
 	k->put_ns = m->now_ns;
-	k->told = m->events.n;
+	k->told = m->events_gone + m->events.n;
 	return ret;
 }
 
@@ -102,7 +102,7 @@ static int write_memory(struct vnx_live_keep *k, const struct vnx_live_model *m,
 	k->facts = facts;
 	if (!ret)
 		ret = vnx_recording_add_holds(k->rec, &k->holds, err);
-	if (!ret && (seen->facts->finished || m->events.n != k->told ||
+	if (!ret && (seen->facts->finished || m->events_gone + m->events.n != k->told ||
 		     m->now_ns >= k->put_ns + PUT_AGAIN_NS))
 		ret = put_people(k, m, seen, err);
 	if (!ret)
@@ -180,27 +180,45 @@ int vnx_live_keep_feed(struct vnx_live_keep *k, struct vnx_live_model *m,
 	return ret;
 }
 
-void vnx_live_keep_end(struct vnx_live_keep *k, struct vnx_live_model *m)
+static int complete(struct vnx_live_keep *k, struct vnx_err *err)
 {
-	struct vnx_err err = { 0 };
-	int ret = 0;
+	struct vnx_err ignored = { 0 };
+	int ret, closed;
 
-	if (!k->path)
-		return;
 	k->facts.finished = true;
-	if (k->rec)
-		ret = vnx_recording_update(k->rec, &k->facts, &err);
-	if (k->rec && !ret)
-		ret = vnx_recording_commit(k->rec, &err);
-	if (vnx_recording_close(k->rec, &err) || ret)
-		vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "recording failed: %s", err.message);
-	else
-		vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "recording to %s ends", k->path);
-	forget_recording(k);
+	ret = vnx_recording_update(k->rec, &k->facts, err);
+	if (!ret)
+		ret = vnx_recording_commit(k->rec, err);
+	closed = vnx_recording_close(k->rec, ret ? &ignored : err);
+	k->rec = NULL;
+	return ret ? ret : closed;
+}
+
+int vnx_live_keep_end(struct vnx_live_keep *k, struct vnx_live_model *m, struct vnx_err *err)
+{
+	struct vnx_err why = { 0 };
+	int ret;
+
+	/* Asked for since the last bin: there is no file yet. */
+	if (!k->rec) {
+		forget_recording(k);
+		return 0;
+	}
+	ret = complete(k, &why);
 	k->fatal = false;
 	/* What was recorded is not told again by the next one. */
 	k->samples.n = k->holds.n = 0;
 	k->since_ns = m->now_ns;
+	if (ret) {
+		*err = why;
+		fail(k, m, &why);
+		return ret;
+	}
+	ret = vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "recording to %s ends", k->path);
+	free(k->done);
+	k->done = k->path;
+	k->path = NULL;
+	return ret;
 }
 
 void vnx_live_keep_fini(struct vnx_live_keep *k)
@@ -210,6 +228,7 @@ void vnx_live_keep_fini(struct vnx_live_keep *k)
 	if (k->rec)
 		vnx_recording_close(k->rec, &ignored);
 	forget_recording(k);
+	free(k->done);
 	free(k->samples.v);
 	free(k->holds.v);
 }

@@ -20,6 +20,7 @@ struct vnx_live_keep {
 	struct vnx_run_facts facts; /* as written last */
 	size_t told;                /* events of the model when VMs and hooks were written last */
 	char failed[384];           /* why the last recording failed, "" if not */
+	char *done;                 /* path of the last that was completed, or NULL */
 };
 
 /*
@@ -28,8 +29,8 @@ struct vnx_live_keep {
  */
 int vnx_live_keep_begin(struct vnx_live_keep *k, const char *path, bool force,
 			struct vnx_err *err) VNX_MUST_CHECK;
-/* Completes the recording; it goes on without. */
-void vnx_live_keep_end(struct vnx_live_keep *k, struct vnx_live_model *m);
+/* Completes the recording, if there is one; it goes on without. Fails with a sentence. */
+int vnx_live_keep_end(struct vnx_live_keep *k, struct vnx_live_model *m, struct vnx_err *err);
 /* After vnx_live_model_feed(). Fails where the recording must not. */
 int vnx_live_keep_feed(struct vnx_live_keep *k, struct vnx_live_model *m,
 		       const struct vnx_seen *seen, struct vnx_err *err) VNX_MUST_CHECK;

@@ -110,6 +110,16 @@ static void begin_record(struct vnx_live_view *v)
 	vnx_live_say(v, "recording to %s begins", v->input);
 }
 
+static void end_record(struct vnx_live_view *v)
+{
+	struct vnx_err err = { 0 };
+
+	if (vnx_live_keep_end(v->keep, v->m, &err))
+		vnx_live_say(v, "%s", err.message[0] ? err.message : "out of memory");
+	else if (v->keep->done)
+		vnx_live_say(v, "recorded to %s", v->keep->done);
+}
+
 static void end_prompt(struct vnx_live_view *v, bool accepted)
 {
 	enum vnx_live_prompt prompt = v->prompt;
@@ -123,7 +133,7 @@ static void end_prompt(struct vnx_live_view *v, bool accepted)
 	} else if (prompt == VNX_PROMPT_RECORD) {
 		begin_record(v);
 	} else {
-		vnx_live_keep_end(v->keep, v->m);
+		end_record(v);
 	}
 }
 

@@ -44,7 +44,8 @@ struct vnx_live_vm {
 	char *label; /* name, "name#pid" where another bears it, "pid N"; as it came */
 	uint32_t id; /* never used twice */
 	enum vnx_live_state state;
-	char why[160];               /* of unknown and waiting */
+	char why[160];               /* of unknown and waiting, else "" */
+	char undetermined_why[160];  /* by the last analysis */
 	struct vnx_suspicion *fall;  /* VNX_LIVE_DEGRADED, else NULL */
 	float *ring[VNX_METRIC_MAX]; /* VNX_LIVE_BINS values as of vnx_series_get() */
 	struct vnx_cusum *cusum;
@@ -93,6 +94,7 @@ struct vnx_live_model {
 		struct vnx_live_event *v;
 		size_t n, cap;
 	} events;                    /* in order of telling */
+	size_t events_gone;          /* older ones that gave way */
 	float *host[VNX_METRIC_MAX]; /* rings of VNX_OF_HOST */
 	bool lost[VNX_LIVE_BINS];
 	uint64_t lost_events;
@@ -139,7 +141,10 @@ int vnx_live_tell(struct vnx_live_model *m, enum vnx_live_kind kind, const char 
 void vnx_live_events_free(struct vnx_live_model *m);
 /* Tells what changed between the last feed and @seen, but for the VMs. -ENOMEM. */
 int vnx_live_compare(struct vnx_live_model *m, const struct vnx_seen *seen) VNX_MUST_CHECK;
-/* "14:03:12" of a time of the capture's clock; local time where its wall clock is known. */
+/*
+ * "14:03:12", "11-20 14:03:12" where that is half a day ago, of a time of the capture's clock;
+ * local time where its wall clock is known.
+ */
 char *vnx_live_clock(const struct vnx_live_model *m, uint64_t ns, char buf[32]);
 
 /* take.c: samples into rings. */

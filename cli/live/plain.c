@@ -10,9 +10,10 @@
 static void put_events(struct vnx_live_app *a, struct vnx_layout *l)
 {
 	char at[32];
+	size_t gone = a->m->events_gone;
 
 	/* The model gives up its oldest: what is gone cannot be told. */
-	for (size_t i = a->events_told <= a->m->events.n ? a->events_told : 0; i < a->m->events.n;
+	for (size_t i = a->events_told > gone ? a->events_told - gone : 0; i < a->m->events.n;
 	     i++) {
 		const struct vnx_live_event *e = &a->m->events.v[i];
 
@@ -20,7 +21,7 @@ static void put_events(struct vnx_live_app *a, struct vnx_layout *l)
 				*e->vm ? vnx_live_name(l, e->vm) : "", *e->vm ? ": " : "",
 				vnx_layout_safe(l, e->text));
 	}
-	a->events_told = a->m->events.n;
+	a->events_told = gone + a->m->events.n;
 }
 
 static const char *state_text(struct vnx_live_app *a, struct vnx_layout *l,
@@ -52,16 +53,29 @@ static void put_vm(struct vnx_live_app *a, struct vnx_layout *l, const struct vn
 		state_text(a, l, row));
 }
 
+static void put_vms(struct vnx_live_app *a, struct vnx_layout *l)
+{
+	char at[32];
+
+	for (size_t i = 0; i < a->view.rows.n; i++)
+		put_vm(a, l, &a->view.rows.v[i]);
+	if (!a->view.rows.n)
+		vnx_layout_line(l, "%s no VM runs here now; one that starts is told",
+				vnx_live_clock(a->m, a->view.at_ns, at));
+	a->any_line = true;
+}
+
 int vnx_live_plain(struct vnx_live_app *a, FILE *out, struct vnx_err *err)
 {
 	struct vnx_report_conf rc = { .utf8 = a->utf8, .columns = 100 };
+	bool over = a->m->facts.finished, due;
 	struct vnx_layout l;
-	char at[32];
 	int ret;
 
 	if (!a->next_line_ns)
 		a->next_line_ns = a->m->facts.start_ns + a->interval_ns;
-	if (a->m->now_ns < a->next_line_ns)
+	due = a->m->now_ns >= a->next_line_ns || (over && !a->any_line);
+	if (!due && !over)
 		return 0;
 	while (a->next_line_ns <= a->m->now_ns)
 		a->next_line_ns += a->interval_ns;
@@ -70,11 +84,8 @@ int vnx_live_plain(struct vnx_live_app *a, FILE *out, struct vnx_err *err)
 		return ret;
 	vnx_layout_init(&l, &rc, out);
 	put_events(a, &l);
-	for (size_t i = 0; i < a->view.rows.n; i++)
-		put_vm(a, &l, &a->view.rows.v[i]);
-	if (!a->view.rows.n)
-		vnx_layout_line(&l, "%s no VM runs here now; one that starts is told",
-				vnx_live_clock(a->m, a->view.at_ns, at));
+	if (due)
+		put_vms(a, &l);
 	ret = l.failed ? -ENOMEM : vnx_output_check(out, err);
 	vnx_layout_fini(&l);
 	return ret;

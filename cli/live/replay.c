@@ -47,6 +47,27 @@ static int read_all(struct player *p, const struct vnx_reader_ops *ops, struct v
 	return ret;
 }
 
+static bool is_wanted(const struct player *p, const struct vnx_vm *vm)
+{
+	for (size_t i = 0; i < p->play->n_vms; i++)
+		if (vnx_vm_matches(vm, p->play->vms[i]))
+			return true;
+	return !p->play->n_vms;
+}
+
+static int check_vm_names(const struct player *p, struct vnx_err *err)
+{
+	for (size_t i = 0; i < p->run.vms.n; i++)
+		if (is_wanted(p, &p->run.vms.v[i]))
+			return 0;
+	if (!p->play->n_vms)
+		return 0;
+	vnx_err_hint(err, "`vnetdx live --replay` without --vm shows the %zu VMs of the recording.",
+		     p->run.vms.n);
+	return vnx_err_set(err, -ENOENT, VNX_EXIT_FAILED, "no-such-vm",
+			   "no VM of the recording answers to --vm %s", p->play->vms[0]);
+}
+
 /* Those that were there by then, as they were seen then. */
 static int list_vms(const struct player *p, struct vnx_vms *out)
 {
@@ -54,11 +75,8 @@ static int list_vms(const struct player *p, struct vnx_vms *out)
 
 	for (size_t i = 0; i < p->run.vms.n && !ret; i++) {
 		struct vnx_vm vm = p->run.vms.v[i];
-		bool wanted = !p->play->n_vms;
 
-		for (size_t j = 0; j < p->play->n_vms; j++)
-			wanted |= vnx_vm_matches(&vm, p->play->vms[j]);
-		if (!wanted || vm.first_ns > p->edge_ns)
+		if (!is_wanted(p, &vm) || vm.first_ns > p->edge_ns)
 			continue;
 		if (vm.last_ns > p->edge_ns)
 			vm.last_ns = UINT64_MAX;
@@ -95,7 +113,7 @@ static int feed_bin(struct player *p, struct vnx_err *err)
 
 	p->edge_ns += facts.bin_ns;
 	facts.end_ns = p->edge_ns;
-	facts.finished = false;
+	facts.finished = p->edge_ns + facts.bin_ns > p->end_ns;
 	ret = cut_part(p);
 	if (!ret)
 		ret = list_vms(p, &vms);
@@ -164,6 +182,8 @@ int vnx_live_replay(struct vnx_live_app *a, const struct vnx_reader_ops *ops, st
 	struct player p = { .a = a, .play = play };
 	int ret = read_all(&p, ops, r, err);
 
+	if (!ret)
+		ret = check_vm_names(&p, err);
 	for (size_t i = 0; i < p.run.hooks.n; i++)
 		p.run.hooks.v[i].until_ns = 0; /* they went at the recording's end */
 	p.edge_ns = p.run.facts.start_ns;

@@ -2,6 +2,10 @@
 #include "cli/live/screen.h"
 
 #include <ncurses.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cli/stop.h"
 
 #define ESC_DELAY_MS 25 /* a key's sequence comes at once, Esc alone */
 
@@ -22,10 +26,51 @@ static void begin_colors(void)
 
 static bool use_colors;
 
+/* How the terminal was, and what makes it so again, for one that dies with the screen open. */
+static struct {
+	int fd;
+	bool known;
+	struct termios modes;
+	char text[128];
+	size_t len;
+} before;
+
+/* A capability of the terminal, without the delays of terminals of old: "$<5>". */
+static void note_text(const char *name)
+{
+	const char *text = tigetstr(name);
+
+	/* NULL: not there, -1: no string. */
+	for (; text && text != (char *)-1 && *text; text++) {
+		if (text[0] == '$' && text[1] == '<' && strchr(text, '>'))
+			text = strchr(text, '>');
+		else if (before.len < sizeof(before.text))
+			before.text[before.len++] = *text;
+	}
+}
+
+static void note_before(FILE *out)
+{
+	before.fd = fileno(out);
+	before.known = !tcgetattr(before.fd, &before.modes);
+	before.len = 0;
+}
+
+/* In a signal's handler: ncurses must not be called. */
+static void give_back(void)
+{
+	ssize_t ignored = write(before.fd, before.text, before.len);
+
+	(void)ignored;
+	if (before.known)
+		tcsetattr(before.fd, TCSANOW, &before.modes);
+}
+
 int vnx_screen_open(const char *term, FILE *out, FILE *in, bool color, struct vnx_err *err)
 {
 	static bool registered;
 
+	note_before(out);
 	screen = newterm(term, out, in);
 	if (!screen) {
 		vnx_err_hint(err, "Set TERM to what the terminal is, or take lines instead: "
@@ -51,6 +96,11 @@ int vnx_screen_open(const char *term, FILE *out, FILE *in, bool color, struct vn
 	leaveok(stdscr, TRUE);
 	curs_set(0);
 	set_escdelay(ESC_DELAY_MS);
+	note_text("rmkx");
+	note_text("sgr0");
+	note_text("cnorm");
+	note_text("rmcup");
+	vnx_stop_on_death(give_back);
 	return 0;
 }
 
@@ -58,6 +108,7 @@ void vnx_screen_close(void)
 {
 	if (!screen)
 		return;
+	vnx_stop_on_death(NULL);
 	endwin();
 	delscreen(screen);
 	screen = NULL;
@@ -129,6 +180,11 @@ void vnx_screen_paint(const struct vnx_live_lines *lines, size_t marked)
 	for (size_t i = 0; i < lines->n && (int)i < LINES; i++)
 		paint_line((int)i, lines->v[i], i == marked);
 	refresh();
+}
+
+void vnx_screen_redraw(void)
+{
+	clearok(curscr, TRUE);
 }
 
 int vnx_screen_key(void)

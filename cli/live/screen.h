@@ -15,6 +15,8 @@ void vnx_screen_close(void); /* fine where none is open */
 void vnx_screen_size(unsigned *columns, unsigned *lines);
 /* @marked: the line under the cursor, SIZE_MAX for none. What did not change is not sent. */
 void vnx_screen_paint(const struct vnx_live_lines *lines, size_t marked);
+/* The next painting sends all: what others wrote on the terminal (a kernel's message) goes. */
+void vnx_screen_redraw(void);
 /* A key, KEY_RESIZE, or -1: none waits. */
 int vnx_screen_key(void);
 

@@ -8,8 +8,8 @@
 #include "cli/live/model.h"
 
 #include <math.h>
-#include <time.h>
 
+#include "cli/clock.h"
 #include "cli/output/units.h"
 
 #define JUDGE_BINS 20 /* as a diagnosis takes for a verdict */
@@ -69,11 +69,7 @@ void vnx_suspicion_put(struct vnx_suspicion *s)
 
 static double cpu_s(void)
 {
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts))
-		return 0;
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	return (double)vnx_clock_thread_cpu() / 1e9;
 }
 
 static size_t bins_of(const struct vnx_live_model *m, double s)
@@ -284,7 +280,7 @@ static int take_verdict(struct vnx_live_model *m, struct vnx_live_vm *vm, struct
 	int ret;
 
 	vm->undetermined = f->verdict == VNX_UNDETERMINED;
-	snprintf(vm->why, sizeof(vm->why), "%s", f->why ? f->why : "");
+	snprintf(vm->undetermined_why, sizeof(vm->undetermined_why), "%s", f->why ? f->why : "");
 	if (any && isnan(ep.end_s))
 		return take_fall(m, vm, dg, &ep);
 	vm->sighted = 0;
@@ -309,6 +305,7 @@ static enum vnx_live_state state_of(const struct vnx_live_model *m, struct vnx_l
 {
 	double bps = vnx_live_level(m, vm, VNX_THROUGHPUT, m->bins, RECENT_S);
 
+	*vm->why = '\0';
 	if (vm->gone_ns)
 		return VNX_LIVE_GONE;
 	if (m->bins - vm->first >= JUDGE_BINS && isnan(bps)) {
@@ -326,7 +323,10 @@ static enum vnx_live_state state_of(const struct vnx_live_model *m, struct vnx_l
 			 JUDGE_BINS);
 		return VNX_LIVE_WAITING;
 	}
-	return vm->undetermined ? VNX_LIVE_UNKNOWN : VNX_LIVE_OK;
+	if (!vm->undetermined)
+		return VNX_LIVE_OK;
+	snprintf(vm->why, sizeof(vm->why), "%s", vm->undetermined_why);
+	return VNX_LIVE_UNKNOWN;
 }
 
 /* ---- whose turn it is ---- */

@@ -7,8 +7,8 @@
 #include "cli/live/model.h"
 
 #include <math.h>
-#include <time.h>
 
+#include "cli/clock.h"
 #include "cli/series.h"
 
 #define REDO_NS (8 * VNX_NSEC_PER_SEC) /* a sample reaches back so far at most */
@@ -16,15 +16,6 @@
 #define TAKE_SHARE 500                     /* sorting in may take 1/500 of a core ... */
 #define TAKE_MAX_NS (2 * VNX_NSEC_PER_SEC) /* ... unless the screen would be older than this */
 #define HOLDS_MAX 65536
-
-static uint64_t thread_cpu_ns(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts))
-		return 0;
-	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 static float *ring_new(void)
 {
@@ -214,7 +205,7 @@ static int keep_holds(struct vnx_live_model *m, const struct vnx_holds *in)
 
 int vnx_live_take(struct vnx_live_model *m, const struct vnx_seen *seen)
 {
-	uint64_t begun_ns = thread_cpu_ns(), pause_ns;
+	uint64_t begun_ns = vnx_clock_thread_cpu(), pause_ns;
 	int ret = sort_samples(m, seen->samples);
 
 	if (!ret)
@@ -226,7 +217,7 @@ int vnx_live_take(struct vnx_live_model *m, const struct vnx_seen *seen)
 	ret = take_lane(m, seen, &m->fast, &m->fast_next);
 	if (!ret && m->slow.n && (m->bins - m->slow_next) * m->facts.bin_ns >= SLOW_EVERY_NS)
 		ret = take_lane(m, seen, &m->slow, &m->slow_next);
-	pause_ns = (thread_cpu_ns() - begun_ns) * TAKE_SHARE;
+	pause_ns = (vnx_clock_thread_cpu() - begun_ns) * TAKE_SHARE;
 	if (isfinite(m->conf.share))
 		m->next_take_ns = m->now_ns + (pause_ns < TAKE_MAX_NS ? pause_ns : TAKE_MAX_NS);
 	return ret;

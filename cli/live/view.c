@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <strings.h>
 
+#include "cli/clock.h"
+
 #define FAST_S 2 /* rates are means over this */
 #define SLOW_S 5 /* ... and what wavers more over this */
 #define SAY_NS (8 * VNX_NSEC_PER_SEC)
@@ -37,7 +39,7 @@ void vnx_live_say(struct vnx_live_view *v, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(v->message, sizeof(v->message), fmt, ap);
 	va_end(ap);
-	v->message_until_ns = v->m->now_ns + SAY_NS;
+	v->message_until_ns = vnx_clock_mono() + SAY_NS;
 }
 
 static void drop_rows(struct vnx_live_view *v)
@@ -168,7 +170,7 @@ int vnx_live_view_update(struct vnx_live_view *v)
 	if (!v->paused) {
 		v->at_bin = v->m->bins;
 		v->at_ns = v->m->now_ns;
-		v->n_events = v->m->events.n;
+		v->n_events = v->m->events_gone + v->m->events.n;
 		ret = fill_rows(v);
 	}
 	v->m->hold = v->paused;
@@ -176,6 +178,14 @@ int vnx_live_view_update(struct vnx_live_view *v)
 		qsort_r(v->rows.v, v->rows.n, sizeof(*v->rows.v), compare_rows, v);
 	place_cursor(v);
 	return ret;
+}
+
+size_t vnx_live_view_events(const struct vnx_live_view *v)
+{
+	const struct vnx_live_model *m = v->m;
+	size_t n = v->n_events > m->events_gone ? v->n_events - m->events_gone : 0;
+
+	return n < m->events.n ? n : m->events.n;
 }
 
 const struct vnx_live_row *vnx_live_view_row(const struct vnx_live_view *v)

@@ -62,14 +62,17 @@ struct vnx_live_view {
 	bool paused;
 	size_t at_bin; /* what is shown is of this bin ... */
 	uint64_t at_ns;
-	size_t n_events;
+	size_t n_events;   /* ever told by then */
 	bool events_shown; /* below the list */
 	enum vnx_live_prompt prompt;
 	char input[512];
 	char message[640];
-	uint64_t message_until_ns;
+	uint64_t message_until_ns; /* CLOCK_MONOTONIC: a replay's clock runs at any speed */
 	bool quit;
 };
+
+/* Those of the model's events that were told by then: the first so many of them. */
+size_t vnx_live_view_events(const struct vnx_live_view *v);
 
 /* One line as text with layout marks turned to escape sequences; see vnx_layout_init(). */
 struct vnx_live_lines {

@@ -8,8 +8,11 @@
 #include <locale.h>
 #include <math.h>
 #include <ncurses.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/live/app.h"
 #include "cli/live/screen.h"
 #include "cli/output/safe.h"
 #include "tests/unit/live_feed.h"
@@ -412,6 +415,178 @@ static void test_hostile_names(void **state)
 	}
 }
 
+static void draw_prompt(struct bed *b, const char *keys)
+{
+	struct vnx_live_lines lines = { 0 };
+	size_t marked;
+
+	for (const char *k = keys; *k; k++)
+		vnx_live_key(&b->v, (unsigned char)*k);
+	assert_int_equal(vnx_live_view_update(&b->v), 0);
+	assert_int_equal(vnx_live_draw(&b->v, &lines, &marked), 0);
+	assert_harmless(&lines, b->v.columns);
+	/* What is typed is seen: the end of it. */
+	assert_non_null(strstr(lines.v[lines.n - 1], "end_"));
+	vnx_live_lines_fini(&lines);
+	vnx_live_key(&b->v, 27);
+}
+
+static char *drawn_line(struct bed *b, size_t which)
+{
+	struct vnx_live_lines lines = { 0 };
+	size_t marked;
+	char *line;
+
+	assert_int_equal(vnx_live_view_update(&b->v), 0);
+	assert_int_equal(vnx_live_draw(&b->v, &lines, &marked), 0);
+	assert_harmless(&lines, b->v.columns);
+	line = strdup(lines.v[which < lines.n ? which : lines.n - 1]);
+	vnx_live_lines_fini(&lines);
+	return line;
+}
+
+/* Nothing runs over the screen: a recording's name, a long prompt, all states at once. */
+static void test_long_lines(void **state)
+{
+	struct bed *b = *state;
+	char keys[300], *line;
+
+	three_vms(b);
+	memset(keys, 'x', sizeof(keys));
+	memcpy(keys, "/", 1);
+	memcpy(keys + sizeof(keys) - 4, "end", 4);
+	draw_prompt(b, keys);
+	b->m->lost_events = 1234567;
+	b->keep.path = strdup("vnetdx-20261122-094437-and-a-long-name.vdx");
+	line = drawn_line(b, 1);
+	assert_non_null(strstr(line, "3 VMs: "));
+	assert_non_null(strstr(line, "REC"));
+	assert_non_null(strstr(line, "lost 1234567"));
+	free(line);
+	snprintf(b->v.filter, sizeof(b->v.filter), "a name that is longer than the room it has");
+	line = drawn_line(b, 1);
+	assert_non_null(strstr(line, "REC 0 s"));
+	assert_non_null(strstr(line, "filter"));
+	free(line);
+}
+
+/* It stays for seconds of ours, not of a recording that runs a hundred times as fast. */
+static void test_message_stays(void **state)
+{
+	struct bed *b = *state;
+	char *line;
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 2, MBIT, 0);
+	press(b, "s");
+	run_bins(b, 60, MBIT, 0);
+	line = drawn_line(b, b->v.lines - 2);
+	assert_non_null(strstr(line, "sorted by name"));
+	free(line);
+}
+
+static void test_why_is_of_the_state(void **state)
+{
+	struct bed *b = *state;
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 10, 10 * MBIT, 0);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_WAITING);
+	assert_non_null(strstr(only_row(b)->why, "takes 20 bins"));
+	b->m->conf.share = 0; /* no analysis comes to say better */
+	b->m->tokens_s = 0;
+	run_bins(b, 20, 10 * MBIT, 0);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_OK);
+	assert_string_equal(only_row(b)->why, "");
+}
+
+static void test_clock_of_another_day(void **state)
+{
+	struct bed *b = *state;
+	char buf[32];
+
+	b->m->facts.realtime_minus_mono_ns = 1;
+	b->m->now_ns = 100 * 3600 * VNX_NSEC_PER_SEC;
+	assert_int_equal(strlen(vnx_live_clock(b->m, b->m->now_ns, buf)), 8);
+	assert_int_equal(strlen(vnx_live_clock(b->m, 90 * 3600 * VNX_NSEC_PER_SEC, buf)), 8);
+	assert_int_equal(strlen(vnx_live_clock(b->m, 80 * 3600 * VNX_NSEC_PER_SEC, buf)), 14);
+}
+
+static void test_help_fits(void **state)
+{
+	struct bed *b = *state;
+
+	three_vms(b);
+	vnx_live_key(&b->v, '?');
+	free(drawn_line(b, 0));
+	assert_true(b->v.page_lines <= b->v.page_rows);
+}
+
+/* ---- lines instead of a screen ---- */
+
+static size_t count_lines(FILE *out, const char *with)
+{
+	char line[512];
+	size_t n = 0;
+
+	rewind(out);
+	while (fgets(line, sizeof(line), out))
+		n += strstr(line, with) != NULL;
+	fseek(out, 0, SEEK_END);
+	return n;
+}
+
+static void test_lines_tell_each_event_once(void **state)
+{
+	struct bed *b = *state;
+	struct vnx_live_app a = { .m = b->m, .lines = true, .interval_ns = FEED_BIN_NS };
+	struct vnx_err err = { 0 };
+	FILE *out = tmpfile();
+
+	a.view.m = b->m;
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 1, MBIT, 0);
+	for (unsigned i = 0; i < 3 * VNX_LIVE_EVENTS / 2; i++) {
+		assert_int_equal(vnx_live_tell(b->m, VNX_EVENT_NOTE, NULL, "number %u", i), 0);
+		if (i % 10)
+			continue;
+		run_bins(b, 1, MBIT, 0);
+		assert_int_equal(vnx_live_plain(&a, out, &err), 0);
+	}
+	assert_int_equal(count_lines(out, "event number"), 3 * VNX_LIVE_EVENTS / 2 - 9);
+	/* Those after the last interval are told at the end; the VMs are not, again. */
+	assert_int_equal(count_lines(out, " vm1 pid"), 3 * VNX_LIVE_EVENTS / 20);
+	a.interval_ns = 1000 * FEED_BIN_NS;
+	a.next_line_ns += a.interval_ns;
+	b->f.facts.finished = true;
+	run_bins(b, 1, MBIT, 0);
+	assert_int_equal(vnx_live_plain(&a, out, &err), 0);
+	assert_int_equal(count_lines(out, "event number"), 3 * VNX_LIVE_EVENTS / 2);
+	assert_int_equal(count_lines(out, " vm1 pid"), 3 * VNX_LIVE_EVENTS / 20);
+	vnx_live_view_fini(&a.view);
+	fclose(out);
+}
+
+static void test_short_run_has_lines(void **state)
+{
+	struct bed *b = *state;
+	struct vnx_live_app a = { .m = b->m, .lines = true, .interval_ns = 1000 * FEED_BIN_NS };
+	struct vnx_err err = { 0 };
+	FILE *out = tmpfile();
+
+	a.view.m = b->m;
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 2, MBIT, 0);
+	assert_int_equal(vnx_live_plain(&a, out, &err), 0);
+	assert_int_equal(count_lines(out, "vm1"), 0);
+	b->f.facts.finished = true;
+	run_bins(b, 1, MBIT, 0);
+	assert_int_equal(vnx_live_plain(&a, out, &err), 0);
+	assert_int_equal(count_lines(out, " vm1 pid"), 1);
+	vnx_live_view_fini(&a.view);
+	fclose(out);
+}
+
 /* ---- the screen ---- */
 
 static char *painted(struct bed *b, const char *term, bool color)
@@ -488,7 +663,7 @@ static void test_recording_holds_what_was_before(void **state)
 	err = (struct vnx_err){ 0 };
 	assert_int_equal(vnx_live_keep_begin(&b->keep, path, false, &err), 0);
 	run_bins(b, 20, 10 * MBIT, 0);
-	vnx_live_keep_end(&b->keep, b->m);
+	assert_int_equal(vnx_live_keep_end(&b->keep, b->m, &err), 0);
 	assert_null(b->keep.path);
 	run_bins(b, 5, 10 * MBIT, 0); /* of no recording any more */
 	assert_int_equal(vnx_recording_open(path, &rec, &err), 0);
@@ -518,6 +693,39 @@ static void test_recording_that_fails_ends_alone(void **state)
 	run_bins(b, 2, MBIT, 0);
 }
 
+/* A disk that is full when the recording is completed must not look like success. */
+static void test_end_that_fails_is_told(void **state)
+{
+	struct bed *b = *state;
+	struct vnx_live_app a = { .m = b->m };
+	char path[] = "/tmp/vnx-live-XXXXXX";
+	struct vnx_err err = { 0 };
+	struct rlimit before, limit;
+	int fd = mkstemp(path), ret;
+
+	assert_true(fd >= 0);
+	close(fd);
+	unlink(path);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_IGN); /* writing fails instead */
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 2, MBIT, 0);
+	assert_int_equal(vnx_live_keep_begin(&b->keep, path, false, &err), 0);
+	run_bins(b, 2, MBIT, 0);
+	limit = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	a.keep = b->keep;
+	b->keep = (struct vnx_live_keep){ 0 };
+	ret = vnx_live_app_complete(&a, &err);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_not_equal(ret, 0);
+	assert_true(err.message[0]);
+	assert_true(a.keep.failed[0]);
+	assert_null(a.keep.done);
+	vnx_live_keep_fini(&a.keep);
+	unlink(path);
+}
+
 /* ncurses keeps what newterm() set up for a terminal that it then refused. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
@@ -543,10 +751,18 @@ int main(void)
 		LIVE_TEST(test_sort_filter_pause),
 		LIVE_TEST(test_cursor_stays_on_its_vm),
 		LIVE_TEST(test_hostile_names),
+		LIVE_TEST(test_long_lines),
+		LIVE_TEST(test_message_stays),
+		LIVE_TEST(test_why_is_of_the_state),
+		LIVE_TEST(test_clock_of_another_day),
+		LIVE_TEST(test_help_fits),
+		LIVE_TEST(test_lines_tell_each_event_once),
+		LIVE_TEST(test_short_run_has_lines),
 		LIVE_TEST(test_screen),
 		LIVE_TEST(test_unknown_terminal),
 		LIVE_TEST(test_recording_holds_what_was_before),
 		LIVE_TEST(test_recording_that_fails_ends_alone),
+		LIVE_TEST(test_end_that_fails_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
