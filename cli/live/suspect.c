@@ -265,7 +265,7 @@ static int take_none(struct vnx_live_model *m, struct vnx_live_vm *vm,
 	if (vm->fall)
 		return ++vm->missed < MISSES
 			       ? 0
-			       : end_fall(m, vm, m->now_ns, "seen longer, it is no fall");
+			       : end_fall(m, vm, m->now_ns, "seen longer, it does not stand out");
 	if (!ep || start_ns < vm->told_ns || end_ns <= vm->told_ns)
 		return 0;
 	vm->told_ns = end_ns;
