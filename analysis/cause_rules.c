@@ -179,10 +179,13 @@ static double contention_score(const struct vnx_judge *j)
 	return waiting_score(j) * others_part(j);
 }
 
-/* There is a worker, and whether it waited was not measured. */
+/* There is a worker, or may be, and whether it waited was not measured. */
 static bool worker_is_unseen(const struct vnx_judge *j)
 {
-	return vnx_backend_has_worker(j->c->f->vm.backend) && isnan(j->a[VNX_VHOST_RUNQ_WAIT]);
+	enum vnx_backend b = j->c->f->vm.backend;
+
+	return (vnx_backend_has_worker(b) || b == VNX_BACKEND_UNKNOWN) &&
+	       isnan(j->a[VNX_VHOST_RUNQ_WAIT]);
 }
 
 static double vcpu_score(const struct vnx_judge *j)

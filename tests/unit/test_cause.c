@@ -243,6 +243,10 @@ static void suspicion_is_no_name(void **state)
 	r.vms[0].backend = VNX_BACKEND_QEMU;
 	r.in[0].series[VNX_VHOST_RUNQ_WAIT] = r.in[0].series[VNX_VHOST_RUN] = NULL;
 	is_cause(&r, VNX_CAUSE_VCPU_STARVED);
+	/* ... but where the back end is not known there may be one */
+	r.vms[0].backend = VNX_BACKEND_UNKNOWN;
+	is_cause(&r, VNX_CAUSE_UNKNOWN);
+	r.vms[0].backend = VNX_BACKEND_QEMU;
 	dg = diagnose(&r);
 	assert_null(strstr(dg->vms.v[0].degradations.v[0].finding, "vhost"));
 	vnx_diagnosis_free(dg);

@@ -6,21 +6,31 @@ import sys
 from pathlib import Path
 
 out = Path(sys.argv[1])
-wrong = 0
+WAITS = ("vhost_runq_wait", "vhost_run", "vcpu_runq_wait", "vcpu_run")
+first = {}
 for name in ("vdx", "dat", "perf"):
     doc = json.loads((out / f"{name}.json").read_text())
-    if "error" in doc:
-        print(f"{name}: {doc['error']['message']}")
-        wrong += 1
-        continue
-    vm = max(doc["vms"], key=lambda v: v["totals"].get("vcpu_enter") or 0)
-    print(f"{name}: {vm['name']} {doc['verdict']}, {doc['lost_events']} events lost")
-    falls = [d for d in vm["degradations"] if d["cause"] in ("cpu_contention", "vcpu_starved")]
-    for d in vm["degradations"]:
+    vm = doc["vms"][0]
+    falls = vm["degradations"]
+    if not falls:
+        print(f"{name}: {vm['name']} {doc['verdict']}: {vm.get('why')}")
+        sys.exit(1)
+    for d in falls:
         held = ", ".join(f"{o['name']} {o['share']:.0%}" for o in d["offenders"])
-        print(f"  {d['start_s']:.1f} s +- {d['start_uncertainty_s']:.1f}: {d['cause']} {d['score']:.2f}; {d['finding']} by {held}")
-        for level in d["levels"]:
-            if level["metric"] in ("vhost_runq_wait", "vhost_run", "vcpu_runq_wait", "vcpu_run"):
-                print(f"    {level['metric']} {level['before']:.3f} -> {level['after']:.3f}")
-    wrong += not any(o["name"] == "yes" for d in falls for o in d["offenders"])
-sys.exit(wrong)
+        others = ", ".join(f"{a['cause']} {a['score']:.2f}" for a in d["alternatives"])
+        print(f"{name}: {doc['bins']['start_s'] + d['start_s']:.1f} s +- {d['start_uncertainty_s']:.1f}: {d['cause']}; "
+              f"{d['finding']} held by: {held or '-'}; beside: {others or '-'}")
+    d = falls[0]
+    first[name] = (doc["bins"]["start_s"] + d["start_s"], {e["metric"]: (e["before"], e["after"]) for e in d["levels"]})
+    print("  ", {m: tuple(round(x, 3) for x in first[name][1][m]) for m in WAITS if m in first[name][1]})
+at, levels = first["vdx"]
+wrong = []
+for name in ("dat", "perf"):
+    if abs(first[name][0] - at) > 2:
+        wrong.append(f"{name}: its fall is {first[name][0] - at:+.1f} s from the recording's")
+    known = [m for m in WAITS if m in first[name][1]]
+    wrong += [f"{name}: no waiting was told"] if not known else []
+    wrong += [f"{name}: {m} {first[name][1][m]}, the recording has {levels[m]}" for m in known
+              if abs(first[name][1][m][1] - levels[m][1]) > 0.15]
+print("\n".join(wrong))
+sys.exit(bool(wrong))
