@@ -149,8 +149,8 @@ static int doubt_find(const struct vnx_case *c, char **out)
 
 	*out = NULL;
 	if (!c->f->series[VNX_THROUGHPUT])
-		*out = vnx_asprintf("throughput was not measured: no tap counters and no load "
-				    "generator%s",
+		*out = vnx_asprintf("throughput was not measured: no tap counters and %s%s",
+				    c->throughput_why ? c->throughput_why : "no load generator",
 				    note);
 	else if (t->n < VNX_JUDGE_BINS)
 		*out = vnx_asprintf("throughput is known in %zu of %zu bins only, a verdict takes "
@@ -211,6 +211,7 @@ static int vm_diagnose(const struct vnx_case *all, const struct vnx_vm_input *in
 
 	c.f = f;
 	c.baseline = in->baseline;
+	c.throughput_why = in->throughput_why;
 	err = vnx_vm_copy(&f->vm, in->vm);
 	if (!err)
 		err = series_copy(f, in, grid->n);

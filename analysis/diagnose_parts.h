@@ -23,6 +23,7 @@ struct vnx_case {
 	const struct vnx_vm_input *vms; /* all of the run, n_vms */
 	size_t n_vms;
 	const struct vnx_baseline *baseline; /* or NULL */
+	const char *throughput_why;          /* of the VM's input, or NULL */
 	struct vnx_changes changes;          /* of the throughput, rises too */
 	double bin_s;
 	bool tap; /* throughput is what the tap moved: demand is not known */

@@ -181,6 +181,7 @@ struct vnx_vm_input {
 	const double *totals; /* [VNX_METRIC_MAX] counts of the whole run, what fell into bins that
 				 are missing or cut included; NULL: sums of the series */
 	const char *throughput_source;       /* "" where series[VNX_THROUGHPUT] is NULL */
+	const char *throughput_why;          /* what became of a load that was given, or NULL */
 	const struct vnx_baseline *baseline; /* or NULL */
 };
 

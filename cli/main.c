@@ -44,6 +44,9 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], commands[i]->name))
 			return commands[i]->run(argc - 1, argv + 1);
 	vnx_err_hint(&err, "`vnetdx --help` lists the commands.");
-	vnx_err_set(&err, -EINVAL, VNX_EXIT_USAGE, "usage", "there is no command \"%s\"", argv[1]);
+	vnx_err_set(&err, -EINVAL, VNX_EXIT_USAGE, "usage",
+		    argv[1][0] == '-' ? "a command comes first, not \"%s\""
+				      : "there is no command \"%s\"",
+		    argv[1]);
 	return vnx_fail(&err, vnx_wants_json(argc, argv));
 }

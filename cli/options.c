@@ -86,10 +86,14 @@ static int store_time(const struct vnx_opt *o, const char *arg, uint64_t *field,
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
 				   "--%s: \"%s\" is not a time", o->name, arg);
 	}
+	if (ns < o->min && !o->max)
+		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
+				   "--%s: %s is too short, the least is %g s", o->name, arg,
+				   o->min / 1e9);
 	if (ns < o->min || (o->max && ns > o->max))
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
 				   "--%s: %s is out of range (%g s to %g s)", o->name, arg,
-				   o->min / 1e9, o->max ? o->max / 1e9 : INFINITY);
+				   o->min / 1e9, o->max / 1e9);
 	*field = ns;
 	return 0;
 }

@@ -127,15 +127,20 @@ static double *tap_throughput(const struct vnx_series_set *set, size_t vm,
 	return out;
 }
 
-/* A load that was read and is used for no VM: why. */
-static int say_if_lost(struct vnx_throughput *tp, size_t n_vms, const struct vnx_grid *grid,
-		       const double *load, size_t n_carrying)
+static bool overlaps(const double *load, const struct vnx_grid *grid)
 {
 	bool any = false;
 
 	for (size_t b = 0; b < grid->n; b++)
 		any |= !isnan(load[b]);
-	if (!any)
+	return any;
+}
+
+/* A load that was read and is used for no VM: why. */
+static int say_if_lost(struct vnx_throughput *tp, size_t n_vms, const struct vnx_grid *grid,
+		       const double *load, size_t n_carrying)
+{
+	if (!overlaps(load, grid))
 		return vnx_throughput_note(tp, "it does not overlap the trace in time");
 	if (n_vms > 1 && !n_carrying)
 		return vnx_throughput_note(tp, "which VM's traffic it measured is not clear: --vm "
@@ -181,6 +186,22 @@ static void share_evidence(const struct vnx_series_set *set, const struct inputs
 	}
 }
 
+/* What became of a load, for the VMs that it is not used for; NULL: there is none. */
+static const char *load_fate(const struct vnx_throughput *tp, const struct vnx_grid *grid,
+			     const double *load, const bool *carries, size_t n_vms)
+{
+	if (!tp || !tp->intervals.n)
+		return NULL;
+	if (tp->method == VNX_ALIGN_NONE)
+		return "the load generator's times could not be put on the trace's clock";
+	if (!overlaps(load, grid))
+		return "the load generator ran at another time";
+	for (size_t i = 0; i < n_vms; i++)
+		if (carries[i])
+			return "the load generator measured another VM";
+	return "whose traffic the load generator measured is not clear: --vm NAME tells";
+}
+
 static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vms *vms,
 			   const struct vnx_grid *grid, struct vnx_throughput *tp,
 			   struct inputs *in)
@@ -205,6 +226,7 @@ static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vm
 		in->made[i] = carries[i] ? NULL : tap_throughput(set, i, grid);
 		vi->series[VNX_THROUGHPUT] = carries[i] ? in->load : in->made[i];
 		vi->throughput_source = carries[i] ? tp->source : in->made[i] ? "tap" : "";
+		vi->throughput_why = load_fate(tp, grid, in->load, carries, vms->n);
 		share_evidence(set, in, vi, carries[i]);
 	}
 	return 0;
@@ -438,9 +460,12 @@ static int make_grid(const struct vnx_run_facts *f, const struct vnx_pipeline_co
 				   .n = (f->end_ns - f->start_ns) / f->bin_ns };
 	if (grid->n)
 		return crop_grid(f, conf, grid, err);
-	vnx_err_hint(err, "Record for longer than one bin.");
+	vnx_err_hint(err,
+		     "Record for longer: a verdict takes 20 bins. A load after -- ends the run "
+		     "when it ends.");
 	return vnx_err_set(err, -ENODATA, VNX_EXIT_FAILED, "too-short",
-			   "the run is shorter than one bin of %g s", f->bin_ns / 1e9);
+			   "the run lasted %.3g s, less than one bin of %g s",
+			   (f->end_ns - f->start_ns) / 1e9, f->bin_ns / 1e9);
 }
 
 /* With --from or --to totals are of that part only, without them of all that was counted. */

@@ -232,7 +232,11 @@ static int check_vm_names(struct session *s, struct vnx_err *err)
 		n += wanted_vm(s->conf, &all->v[i]);
 	if (n || !s->conf->n_vms)
 		return 0;
-	vnx_err_hint(err, "`vnetdx topology` lists the %zu VMs that run here.", all->n);
+	if (all->n)
+		vnx_err_hint(err, "`vnetdx topology` lists the %zu VM%s here.", all->n,
+			     all->n == 1 ? "" : "s");
+	else
+		vnx_err_hint(err, "No VM runs here, or none can be seen: `vnetdx topology` tells.");
 	return vnx_err_set(err, -ENOENT, VNX_EXIT_FAILED, "no-such-vm", "no VM answers to --vm %s",
 			   s->conf->vms[0]);
 }

@@ -108,6 +108,14 @@ static bool has_utf8(void)
 	return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
+int vnx_view_check(const struct vnx_view_opts *view, struct vnx_err *err)
+{
+	if (!view->json || !view->csv)
+		return 0;
+	return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
+			   "--json and --csv exclude each other");
+}
+
 static const struct vnx_reporter_ops *choose_reporter(const struct vnx_view_opts *view)
 {
 	return view->json ? &vnx_reporter_json : view->csv ? &vnx_reporter_csv : &vnx_reporter_text;

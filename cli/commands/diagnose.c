@@ -54,6 +54,8 @@ static int run(int argc, char **argv)
 	if (ret < 0)
 		goto out;
 	ret = vnx_no_operands("diagnose", ret, cmd, argc, argv, &err);
+	if (!ret)
+		ret = vnx_view_check(&o.view, &err);
 	if (ret)
 		goto out;
 	o.live.quiet = o.view.quiet;

@@ -45,7 +45,7 @@ struct vnx_recorded_opts {
 		  offsetof(T, f.from_ns),                                                         \
 		  "TIME",                                                                         \
 		  "leave out what is before TIME of the trace's clock;\n"                         \
-		  "                         bins of a raw trace begin there" },                   \
+		  "                             bins of a raw trace begin there" },               \
 		{ "to",         0,                                                                \
 		  VNX_OPT_TIME, offsetof(T, f.to_ns),                                             \
 		  "TIME",       "leave out what is after TIME of the trace's clock" },            \

@@ -38,10 +38,14 @@ static int run(int argc, char **argv)
 	if (ret == -ECANCELED)
 		return VNX_EXIT_OK;
 	if (ret >= 0 && argc - ret != 1) {
-		vnx_err_hint(&err, "For example: vnetdx replay run.vdx");
+		vnx_err_hint(&err, argc - ret
+					   ? "Several are compared by: vnetdx report A B... -o DIR"
+					   : "For example: vnetdx replay run.vdx");
 		ret = vnx_err_set(&err, -EINVAL, VNX_EXIT_USAGE, "usage",
 				  "replay takes one recording, %d were given", argc - ret);
 	}
+	if (ret >= 0 && vnx_view_check(&o.view, &err))
+		ret = -EINVAL;
 	if (ret >= 0)
 		ret = replay_one(&o, argv[ret], &err);
 	vnx_recorded_fini(&o.rec);

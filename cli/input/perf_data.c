@@ -13,9 +13,9 @@
 #define SECTION_LEN 16
 #define FEATURE_MAX (16u << 20)
 
-#define HINT_UNNAMED                                                                      \
-	"If it is a copy, copy it whole. Else name them by their numbers, which the host " \
-	"tells as long as it runs (cat /sys/kernel/tracing/events/kvm/kvm_entry/id): "     \
+#define HINT_UNNAMED                                                                             \
+	"If it is a copy, copy it whole. Else name its events by their numbers, which the host " \
+	"tells as long as it runs (cat /sys/kernel/tracing/events/kvm/kvm_entry/id): "           \
 	"--hook vcpu_enter=tp:unnamed:idNUMBER. Next time end perf record with Ctrl-C"
 
 struct vnx_reader {
@@ -43,6 +43,8 @@ static int perf_data_probe(const char *path, const unsigned char *head, size_t l
 
 static int damaged(const struct perf_data *pd, struct vnx_err *err, const char *what)
 {
+	vnx_err_hint(err, "If it is a copy, copy it whole; else record again and end perf record "
+			  "with Ctrl-C.");
 	return vnx_err_set(err, -EPROTO, VNX_EXIT_FAILED, "damaged", "%s is no whole perf.data: %s",
 			   pd->in->path, what);
 }

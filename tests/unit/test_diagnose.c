@@ -354,10 +354,15 @@ static void too_little_is_undetermined(void **state)
 	dg = diagnose(&r, &plain);
 	assert_int_equal(dg->verdict, VNX_UNDETERMINED);
 	assert_non_null(strstr(dg->vms.v[0].why, "not measured"));
+	assert_non_null(strstr(dg->vms.v[0].why, "no load generator"));
 	assert_true(isnan(dg->vms.v[0].throughput.mean_bps));
 	assert_string_equal(
 		find(&dg->vms.v[0], VNX_VCPU_HALT, VNX_ON_SMA, VNX_PEARSON)->c.undefined,
 		"throughput was not measured");
+	vnx_diagnosis_free(dg);
+	r.in.throughput_why = "the load generator ran at another time";
+	dg = diagnose(&r, &plain);
+	assert_non_null(strstr(dg->vms.v[0].why, "no tap counters and the load generator ran at"));
 	vnx_diagnosis_free(dg);
 	run_make(&r, level, 0.1, 3);
 	for (int i = 19; i < BINS; i++)
