@@ -257,9 +257,8 @@ static void put_cost(struct vnx_doc *d, const struct vnx_finding *f)
 		    isnan(facts->stats.ns_per_event) ? "" : ", each cost ",
 		    isnan(facts->stats.ns_per_event)
 			    ? ""
-			    : vnx_layout_format(
-				      &d->l, "%s" VNX_NBSP "ns",
-				      vnx_count_format(round(facts->stats.ns_per_event), ns))));
+			    : vnx_layout_glue(&d->l,
+					      vnx_cost_format(facts->stats.ns_per_event, ns))));
 	if (!isnan(facts->cpu_share))
 		say(d, &list,
 		    vnx_layout_format(

@@ -229,8 +229,8 @@ static void put_cost(struct vnx_layout *l, const struct vnx_run_facts *facts)
 	const char *each = "", *cpu = "";
 
 	if (!isnan(facts->stats.ns_per_event))
-		each = vnx_layout_format(l, " of %s ns",
-					 vnx_count_format(round(facts->stats.ns_per_event), ns));
+		each = vnx_layout_format(l, " of %s",
+					 vnx_cost_format(facts->stats.ns_per_event, ns));
 	if (!isnan(facts->cpu_share))
 		cpu = vnx_layout_format(l, "; vnetdx took %s of one CPU",
 					vnx_percent_format(facts->cpu_share, share));

@@ -90,6 +90,17 @@ char *vnx_percent_format(double part, char buf[VNX_UNIT_LEN])
 	return buf;
 }
 
+char *vnx_cost_format(double ns, char buf[VNX_UNIT_LEN])
+{
+	if (isnan(ns))
+		snprintf(buf, VNX_UNIT_LEN, "?");
+	else if (fabs(ns) < 9999.5)
+		snprintf(buf, VNX_UNIT_LEN, "%.0f ns", ns);
+	else
+		snprintf(buf, VNX_UNIT_LEN, "%.1f us", ns / 1e3);
+	return buf;
+}
+
 char *vnx_seconds_format(double s, char buf[VNX_UNIT_LEN])
 {
 	if (isnan(s))

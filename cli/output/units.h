@@ -23,5 +23,6 @@ char *vnx_count_format(double n, char buf[VNX_UNIT_LEN]);      /* "2255", "12.0 
 char *vnx_size_format(double bytes, char buf[VNX_UNIT_LEN]);   /* "71.2 kB" */
 char *vnx_percent_format(double part, char buf[VNX_UNIT_LEN]); /* 0.0004: "0.04 %" */
 char *vnx_seconds_format(double s, char buf[VNX_UNIT_LEN]);    /* "75.5 s", "0.3 ms" */
+char *vnx_cost_format(double ns, char buf[VNX_UNIT_LEN]);      /* "2475 ns", "10.8 us" */
 
 #endif

@@ -455,6 +455,9 @@ static void units_for_people(void **state)
 	assert_string_equal(vnx_percent_format(-0.52, buf), "-52 %");
 	assert_string_equal(vnx_percent_format(0.0004, buf), "0.04 %");
 	assert_string_equal(vnx_percent_format(0.00001, buf), "under 0.01 %");
+	assert_string_equal(vnx_cost_format(81, buf), "81 ns");
+	assert_string_equal(vnx_cost_format(2475, buf), "2475 ns");
+	assert_string_equal(vnx_cost_format(10776, buf), "10.8 us");
 	assert_string_equal(vnx_seconds_format(75.5, buf), "75.5 s");
 	assert_string_equal(vnx_seconds_format(0.0003, buf), "0.3 ms");
 	assert_string_equal(vnx_number_scaled(5.3e6, 118e6, buf), "5.3");
