@@ -50,7 +50,8 @@ struct vnx_live_vm {
 	float *ring[VNX_METRIC_MAX]; /* VNX_LIVE_BINS values as of vnx_series_get() */
 	struct vnx_cusum *cusum;
 	size_t first, cusum_next;    /* bins */
-	bool flagged, undetermined;  /* by the detector; by the last analysis */
+	unsigned looks;              /* analyses still due since the detector flagged it */
+	bool undetermined;           /* by the last analysis */
 	size_t busy_from, idle_bins; /* bin from which on its present traffic runs; idle so far */
 	bool was_busy;
 	unsigned sighted;            /* analyses in a row that saw a fall not told yet */
@@ -110,6 +111,7 @@ struct vnx_live_model {
 	struct vnx_holds holds;
 	double tokens_s;    /* CPU time that the analysis may take now */
 	uint64_t budget_ns; /* ... as of then */
+	uint64_t urgent_ns; /* a flagged VM is analysed from then on even without */
 	uint64_t next_take_ns;
 	uint32_t next_id;
 	bool partial_told;

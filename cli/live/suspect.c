@@ -3,7 +3,8 @@
  * Who fell, and why. The online detector looks at every bin of every VM, for it costs next to
  * nothing; vnx_diagnose() over the last minutes, which costs milliseconds, is for those it
  * flagged, for those whose fall lasts, for the one that is looked at, and for all others in turn
- * as far as the budget reaches.
+ * as far as the budget reaches. Whom the detector flagged does not wait for the budget: on a slow
+ * CPU one analysis may use up half a minute of it.
  */
 #include "cli/live/model.h"
 
@@ -26,8 +27,14 @@
 #define PAUSE_S 5      /* without traffic: what comes then is a flow of its own */
 #define SETTLE_BINS 2  /* at the start of a flow, which say nothing of its level */
 #define RECOVERED 0.25 /* of the loss may still lack */
+#define BACK_S 3
 /* Saved up for VMs that were flagged; those whose turn it merely is leave half of it. */
 #define TOKENS_MAX_S 0.050
+/* Analyses of a flagged VM: a fall that has just begun may not stand out in the first of them. */
+#define FLAGGED_LOOKS 6
+/* Without budget one of a flagged VM so often, and never more than a twentieth of a core. */
+#define URGENT_NS (3 * VNX_NSEC_PER_SEC / 2)
+#define URGENT_COSTS 20
 
 static const char *const words[VNX_CAUSE_MAX] = {
 	[VNX_CAUSE_CPU_CONTENTION] = "contention",
@@ -222,12 +229,13 @@ static int take_fall(struct vnx_live_model *m, struct vnx_live_vm *vm, struct vn
 	int ret = 0;
 
 	if (!s || (!old && ++vm->sighted < SIGHTS)) {
-		vm->flagged = true; /* it is looked at again soon */
+		vm->looks = vm->looks ? vm->looks : 1; /* it is looked at again soon */
 		vnx_diagnosis_free(dg);
 		free(s);
 		return s ? 0 : -ENOMEM;
 	}
 	vm->sighted = 0;
+	vm->looks = 0;
 	drop_series(dg);
 	*s = (struct vnx_suspicion){ .refs = 1, .dg = dg, .ep = *ep, .told_ns = m->now_ns };
 	s->start_ns = time_of(dg, ep->start_s);
@@ -356,21 +364,24 @@ static bool window_of(const struct vnx_live_model *m, const struct vnx_live_vm *
 	return true;
 }
 
+static bool is_back(const struct vnx_live_model *m, const struct vnx_live_vm *vm, double s)
+{
+	double lack = vm->fall->ep.before_bps * (1 - RECOVERED * fabs(vm->fall->ep.change));
+
+	return vnx_live_level(m, vm, VNX_THROUGHPUT, m->bins, s) >= lack;
+}
+
 static int judge(struct vnx_live_model *m, struct vnx_live_vm *vm)
 {
 	struct vnx_diagnosis *dg;
 	size_t from;
-	double lack;
 	int ret;
 
 	vm->judged_ns = m->now_ns;
-	vm->flagged = false;
-	if (!window_of(m, vm, &from)) {
-		lack = vm->fall->ep.before_bps * (1 - RECOVERED * fabs(vm->fall->ep.change));
-		return vnx_live_level(m, vm, VNX_THROUGHPUT, m->bins, RECENT_S) >= lack
-			       ? end_fall(m, vm, m->now_ns, "throughput is back")
-			       : 0;
-	}
+	vm->looks -= vm->looks > 0;
+	if (!window_of(m, vm, &from))
+		return is_back(m, vm, RECENT_S) ? end_fall(m, vm, m->now_ns, "throughput is back")
+						: 0;
 	if (from + JUDGE_BINS > m->bins)
 		return 0;
 	ret = run_diagnosis(m, vm, from, &dg);
@@ -382,8 +393,10 @@ static uint64_t again_ns(const struct vnx_live_model *m, const struct vnx_live_v
 {
 	bool old = vm->fall && m->now_ns - vm->fall->told_ns > NEWS_NS;
 
-	return old && !vm->flagged ? AGAIN_OLD_NS : AGAIN_NS;
+	return old && !vm->looks ? AGAIN_OLD_NS : AGAIN_NS;
 }
+
+enum { RANK_IN_TURN = 1, RANK_FLAGGED = 4 };
 
 static int rank(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
 {
@@ -395,13 +408,13 @@ static int rank(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
 		return 0;
 	if (vm->state == VNX_LIVE_IDLE || vm->state == VNX_LIVE_WAITING)
 		return 0;
-	if (vm->flagged)
-		return 4;
+	if (vm->looks)
+		return RANK_FLAGGED;
 	if (vm->fall && vm->id == m->selected)
 		return 3;
 	if (vm->fall || vm->id == m->selected)
 		return 2;
-	return 1;
+	return RANK_IN_TURN;
 }
 
 static struct vnx_live_vm *next_one(const struct vnx_live_model *m, int *best_rank)
@@ -421,20 +434,34 @@ static struct vnx_live_vm *next_one(const struct vnx_live_model *m, int *best_ra
 	return best;
 }
 
+static bool may_judge(const struct vnx_live_model *m, int r)
+{
+	if (m->tokens_s > (r == RANK_IN_TURN ? TOKENS_MAX_S / 2 : 0))
+		return true;
+	return r == RANK_FLAGGED && m->now_ns >= m->urgent_ns;
+}
+
+static void charge(struct vnx_live_model *m, double cost_s)
+{
+	uint64_t gap_ns = (uint64_t)(cost_s * URGENT_COSTS * 1e9);
+
+	m->tokens_s = fmax(m->tokens_s - cost_s, -TOKENS_MAX_S);
+	m->urgent_ns = m->now_ns + (gap_ns > URGENT_NS ? gap_ns : URGENT_NS);
+}
+
 static int judge_some(struct vnx_live_model *m)
 {
+	bool limited = isfinite(m->conf.share);
 	struct vnx_live_vm *vm;
 	int r, ret = 0;
 
-	while (!ret && m->tokens_s > 0 && (vm = next_one(m, &r))) {
+	while (!ret && (vm = next_one(m, &r)) && (!limited || may_judge(m, r))) {
 		double begun_s = cpu_s();
 
-		if (r == 1 && isfinite(m->conf.share) && m->tokens_s < TOKENS_MAX_S / 2)
-			break;
 		ret = judge(m, vm);
 		vm->state = state_of(m, vm);
-		if (isfinite(m->conf.share))
-			m->tokens_s -= cpu_s() - begun_s;
+		if (limited)
+			charge(m, cpu_s() - begun_s);
 	}
 	return ret;
 }
@@ -460,12 +487,16 @@ static void watch_bins(struct vnx_live_model *m, struct vnx_live_vm *vm)
 {
 	struct vnx_change change;
 
+	/* Soon after an alarm the detector still learns the new level: it sees no end. */
+	if (vm->fall && !vm->looks && is_back(m, vm, BACK_S))
+		vm->looks = 1;
 	for (; vm->cusum_next < m->bins; vm->cusum_next++) {
 		size_t b = vm->cusum_next;
 		double bps = vnx_live_value(m, vm->ring[VNX_THROUGHPUT], b);
 
 		watch_flow(m, vm, b, bps);
-		vm->flagged |= vnx_cusum_push(vm->cusum, bps, &change) == 1;
+		if (vnx_cusum_push(vm->cusum, bps, &change) == 1)
+			vm->looks = FLAGGED_LOOKS;
 	}
 }
 

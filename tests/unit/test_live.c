@@ -500,6 +500,31 @@ static void test_why_is_of_the_state(void **state)
 	assert_string_equal(only_row(b)->why, "");
 }
 
+/* On a slow CPU few analyses use the budget up for half a minute; falls are told all the same. */
+static void test_fall_is_told_without_budget(void **state)
+{
+	struct bed *b = *state;
+	uint64_t analyses;
+	int bins = 0;
+
+	feed_add_vm(&b->f, "vm1");
+	b->m->conf.share = 0;
+	run_bins(b, 60, 60 * MBIT, 0);
+	analyses = b->m->analyses;
+	b->m->tokens_s = -10;
+	run_bins(b, 60, 60 * MBIT, 0);
+	assert_int_equal(b->m->analyses, analyses); /* nothing happened: none is due */
+	while (only_row(b)->state != VNX_LIVE_DEGRADED && bins++ < 12)
+		run_bins(b, 1, 20 * MBIT, 0.6);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_DEGRADED);
+	analyses = b->m->analyses;
+	run_bins(b, 20, 20 * MBIT, 0.6);
+	assert_int_equal(b->m->analyses, analyses); /* it was told */
+	for (bins = 0; only_row(b)->state == VNX_LIVE_DEGRADED && bins < 12; bins++)
+		run_bins(b, 1, 60 * MBIT, 0);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_OK);
+}
+
 static void test_clock_of_another_day(void **state)
 {
 	struct bed *b = *state;
@@ -754,6 +779,7 @@ int main(void)
 		LIVE_TEST(test_long_lines),
 		LIVE_TEST(test_message_stays),
 		LIVE_TEST(test_why_is_of_the_state),
+		LIVE_TEST(test_fall_is_told_without_budget),
 		LIVE_TEST(test_clock_of_another_day),
 		LIVE_TEST(test_help_fits),
 		LIVE_TEST(test_lines_tell_each_event_once),
