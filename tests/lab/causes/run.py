@@ -30,7 +30,8 @@ MAX_GUESTS = 4
 HALVES = {"tune": (0,), "report": (1,), "both": (0, 1)}
 TRIES = 3           # of one run, when the lab's kernel dies
 FIRST_OUTPUT_S = .5
-DEAF_S = 60         # a run that takes longer is given up
+DEAF_S = 60         # a run that takes this much longer is given up
+SECONDS = 15        # of a run, about
 
 # Everything of a run happens in one shell on the lab host: no round trip stands in a time stamp.
 RUN = r'''
@@ -86,14 +87,14 @@ class Run:
         return f"{self.seed:04}-{self.way.name}"
 
 
-def run_of(seed, kernel="6.1"):
+def run_of(seed, kernel="6.1", seconds=SECONDS):
     """Seeds 2i and 2i + 1 are the same way, one for each half."""
     rng = random.Random(f"vnetdx causes {seed}")
     way = faults.WAYS[seed // 2 % len(faults.WAYS)]
     strength = {k: draw(rng) for k, draw in way.strength.items()}
     strength.setdefault("RATE", rng.randint(*faults.RATE[kernel]))
-    inject_s = round(rng.uniform(5, 7), 2)
-    length_s = rng.randint(14, 16)
+    inject_s = round(rng.uniform(5, 7) * seconds / SECONDS, 2)
+    length_s = rng.randint(14, 16) * seconds // SECONDS
     guests = max(way.guests(strength), rng.randint(1, MAX_GUESTS))
     return Run(seed, way, strength, guests, inject_s, length_s)
 
@@ -174,7 +175,7 @@ class Suite(Runner):
             before=run.way.before if inject is not None else "true", options=run.way.options,
             load=load, wait_us=int((run.inject_s + FIRST_OUTPUT_S - 2) * 1e6), inject=inject or "true",
             settle_us=int(settle * 1e6), probe=probe or "true")
-        argv = self.machine.exec_command(script, DEAF_S)
+        argv = self.machine.exec_command(script, run.length_s + DEAF_S)
         before = others_ticks(self.qemu.pid), time.monotonic()
         proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         Watch(self.machine, proc).start()
@@ -274,7 +275,7 @@ def planned(args):
     ways = faults.by_name(args.only)
     if not ways:
         raise LabError(f"no such way or cause: {', '.join(args.only)}")
-    runs = [run_of(s, args.kernel) for s in seeds_of(args) if s % 2 in HALVES[args.half]]
+    runs = [run_of(s, args.kernel, args.seconds) for s in seeds_of(args) if s % 2 in HALVES[args.half]]
     runs = [r for r in runs if r.way in ways and args.kernel in r.way.kernels]
     return sorted(runs, key=lambda r: (r.way.nic != "virtio-vhost", r.way.nic, -r.guests, r.seed))
 
@@ -284,6 +285,7 @@ def parse(argv):
     top.add_argument("--kernel", default="6.1", choices=KERNELS)
     top.add_argument("--seed", help="A..B, or the first of --runs (0)")
     top.add_argument("--runs", type=int, default=2, help="of each way; even, for both halves (%(default)s)")
+    top.add_argument("--seconds", type=int, default=SECONDS, help="of a run, about (%(default)s)")
     top.add_argument("--only", action="append", default=[], metavar="WAY|CAUSE")
     top.add_argument("--half", choices=list(HALVES), default="both")
     top.add_argument("--out", type=Path, default=ROOT / "build" / "lab" / "causes")
