@@ -197,6 +197,7 @@ struct vnx_diagnose_conf {
 	const bool *lost; /* grid.n, true: something was lost in that bin; NULL: nothing */
 	uint64_t lost_events;
 	const struct vnx_holds *holds; /* who held the CPU, in order of time; NULL: not measured */
+	const struct vnx_vms *others;  /* VMs that are not judged but may have held it; or NULL */
 	/* why a metric was not measured, one sentence, or NULL: not known */
 	const char *not_measured[VNX_METRIC_MAX];
 	bool clock_stepped; /* the capture saw a clock step or the alignment failed */

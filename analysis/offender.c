@@ -29,12 +29,22 @@ static bool has(const struct vnx_u32s *list, uint32_t x)
 	return false;
 }
 
+static bool is_of(const struct vnx_vm *vm, uint32_t pid)
+{
+	return vm->pid == pid || has(&vm->workers, pid);
+}
+
 /* The VM that process or kernel thread @pid belongs to, or NULL. */
 static const struct vnx_vm *vm_of(const struct vnx_case *c, uint32_t pid)
 {
+	const struct vnx_vms *others = c->conf->others;
+
 	for (size_t i = 0; pid && i < c->n_vms; i++)
-		if (c->vms[i].vm->pid == pid || has(&c->vms[i].vm->workers, pid))
+		if (is_of(c->vms[i].vm, pid))
 			return c->vms[i].vm;
+	for (size_t i = 0; pid && others && i < others->n; i++)
+		if (is_of(&others->v[i], pid))
+			return &others->v[i];
 	return NULL;
 }
 

@@ -281,6 +281,7 @@ static int analyse(struct vnx_pipeline *p, const struct vnx_series_set *set,
 		.lost_events = vnx_series_lost_events(set),
 		.clock_stepped = facts->clock_stepped,
 		.holds = p->run.holds.n ? &p->run.holds : NULL,
+		.others = &p->run.others,
 	};
 	struct inputs in = { 0 };
 	int err;
@@ -299,10 +300,11 @@ static int analyse(struct vnx_pipeline *p, const struct vnx_series_set *set,
 	return err;
 }
 
-/* --vm: only the named ones stay. */
-static int filter_vms(struct vnx_vms *vms, const struct vnx_pipeline_conf *conf,
+/* --vm: only the named ones are judged. */
+static int filter_vms(struct vnx_run *run, const struct vnx_pipeline_conf *conf,
 		      struct vnx_err *err)
 {
+	struct vnx_vms *vms = &run->vms;
 	size_t kept = 0;
 
 	if (!conf->n_vms)
@@ -314,7 +316,7 @@ static int filter_vms(struct vnx_vms *vms, const struct vnx_pipeline_conf *conf,
 			wanted |= vnx_vm_matches(&vms->v[i], conf->vms[j]);
 		if (wanted)
 			vms->v[kept++] = vms->v[i];
-		else
+		else if (vnx_vec_push(&run->others, vms->v[i]))
 			vnx_vm_fini(&vms->v[i]);
 	}
 	vms->n = kept;
@@ -491,7 +493,7 @@ int vnx_pipeline_run(const struct vnx_reader_ops *ops, struct vnx_reader *r,
 	if (!ret)
 		ret = check_clock(&out->run.facts, err);
 	if (!ret)
-		ret = filter_vms(&out->run.vms, conf, err);
+		ret = filter_vms(&out->run, conf, err);
 	if (!ret && out->run.vms.n)
 		qsort(out->run.vms.v, out->run.vms.n, sizeof(struct vnx_vm), compare_vms);
 	if (!ret)

@@ -604,12 +604,14 @@ int vnx_recording_add_lines(struct vnx_recording *rec, const struct vnx_load_lin
 	return ret;
 }
 
-static int vm_add(struct vnx_recording *rec, sqlite3_stmt *st, const struct vnx_vm *vm,
+static int vm_add(struct vnx_recording *rec, sqlite3_stmt *st, const struct vnx_vm *vm, bool asked,
 		  struct vnx_err *err)
 {
 	json_t *json = vnx_vm_to_json(vm);
-	char *doc = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	int ret = -ENOMEM;
+	int ret = asked ? 0 : json_object_set_new(json, "asked", json_false());
+	char *doc = json && !ret ? json_dumps(json, JSON_COMPACT) : NULL;
+
+	ret = -ENOMEM;
 
 	if (doc) {
 		rec_bind_text(st, 1, doc);
@@ -620,8 +622,12 @@ static int vm_add(struct vnx_recording *rec, sqlite3_stmt *st, const struct vnx_
 	return ret;
 }
 
-/** vnx_recording_put_vms() - replaces the list of VMs. Errors as vnx_recording_add_samples(). */
-int vnx_recording_put_vms(struct vnx_recording *rec, const struct vnx_vms *vms, struct vnx_err *err)
+/**
+ * vnx_recording_put_vms() - replaces the list of VMs. @others were not asked for: they are kept so
+ * that they can be named, and may be NULL. Errors as vnx_recording_add_samples().
+ */
+int vnx_recording_put_vms(struct vnx_recording *rec, const struct vnx_vms *vms,
+			  const struct vnx_vms *others, struct vnx_err *err)
 {
 	sqlite3_stmt *st = NULL;
 	int ret = rec_tx_begin(rec, err);
@@ -631,7 +637,9 @@ int vnx_recording_put_vms(struct vnx_recording *rec, const struct vnx_vms *vms, 
 	if (!ret)
 		ret = rec_prepare(rec, &st, "INSERT INTO vm(doc) VALUES(?1)", err);
 	for (size_t i = 0; i < vms->n && !ret; i++)
-		ret = vm_add(rec, st, &vms->v[i], err);
+		ret = vm_add(rec, st, &vms->v[i], true, err);
+	for (size_t i = 0; others && i < others->n && !ret; i++)
+		ret = vm_add(rec, st, &others->v[i], false, err);
 	sqlite3_finalize(st);
 	return ret;
 }

@@ -36,6 +36,7 @@ int vnx_recording_create(const char *path, bool overwrite, const struct vnx_run_
 int vnx_recording_add_samples(struct vnx_recording *rec, const struct vnx_samples *samples,
 			      struct vnx_err *err) VNX_MUST_CHECK;
 int vnx_recording_put_vms(struct vnx_recording *rec, const struct vnx_vms *vms,
+			  const struct vnx_vms *others,
 			  struct vnx_err *err) VNX_MUST_CHECK; /* replaces */
 int vnx_recording_put_hooks(struct vnx_recording *rec, const struct vnx_hooks *hooks,
 			    struct vnx_err *err) VNX_MUST_CHECK; /* replaces */
@@ -54,7 +55,7 @@ int vnx_recording_open(const char *path, struct vnx_recording **out,
 		       struct vnx_err *err) VNX_MUST_CHECK;
 int vnx_recording_facts(struct vnx_recording *rec, struct vnx_run_facts *out,
 			struct vnx_err *err) VNX_MUST_CHECK;
-int vnx_recording_vms(struct vnx_recording *rec, struct vnx_vms *out,
+int vnx_recording_vms(struct vnx_recording *rec, struct vnx_vms *out, struct vnx_vms *others,
 		      struct vnx_err *err) VNX_MUST_CHECK;
 int vnx_recording_hooks(struct vnx_recording *rec, struct vnx_hooks *out,
 			struct vnx_err *err) VNX_MUST_CHECK;

@@ -364,14 +364,19 @@ int vnx_recording_facts(struct vnx_recording *rec, struct vnx_run_facts *out, st
 
 /* Lists */
 
-/** vnx_recording_vms() - appends the VMs; on failure @out is emptied. */
-int vnx_recording_vms(struct vnx_recording *rec, struct vnx_vms *out, struct vnx_err *err)
+/**
+ * vnx_recording_vms() - appends the VMs, those not asked for to @others; on failure both are
+ * emptied.
+ */
+int vnx_recording_vms(struct vnx_recording *rec, struct vnx_vms *out, struct vnx_vms *others,
+		      struct vnx_err *err)
 {
 	sqlite3_stmt *st = NULL;
 	int more, ret = rec_prepare(rec, &st, "SELECT doc FROM vm ORDER BY seq", err);
 
 	while (!ret && (more = next_row(rec, st, "reading virtual machines", err)) != 0) {
 		struct vnx_vm vm = { 0 };
+		bool asked;
 		json_t *json;
 
 		if (more < 0) {
@@ -381,16 +386,19 @@ int vnx_recording_vms(struct vnx_recording *rec, struct vnx_vms *out, struct vnx
 		json = json_loads(column_text(st, 0), 0, NULL);
 		ret = json ? vnx_vm_from_json(&vm, json, err)
 			   : bad_row(rec, "vm", "a row is not JSON", err);
+		asked = !json_is_false(json_object_get(json, "asked"));
 		json_decref(json);
 		if (!ret) {
-			ret = vnx_vec_push(out, vm);
+			ret = asked ? vnx_vec_push(out, vm) : vnx_vec_push(others, vm);
 			if (ret)
 				vnx_vm_fini(&vm);
 		}
 	}
 	sqlite3_finalize(st);
-	if (ret)
+	if (ret) {
 		vnx_vms_fini(out);
+		vnx_vms_fini(others);
+	}
 	return ret;
 }
 

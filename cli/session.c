@@ -144,7 +144,7 @@ static void fill_facts(struct session *s)
 	}
 }
 
-/* --vm: what the recording lists. The samples of others belong to nobody in it. */
+/* --vm: who is judged. The samples of others belong to nobody; they can be named, no more. */
 static bool wanted_vm(const struct vnx_session_conf *conf, const struct vnx_vm *vm)
 {
 	for (size_t i = 0; i < conf->n_vms; i++)
@@ -153,27 +153,28 @@ static bool wanted_vm(const struct vnx_session_conf *conf, const struct vnx_vm *
 	return !conf->n_vms;
 }
 
-/* The list is to be freed, the VMs in it are the host's. */
-static int list_wanted(const struct session *s, struct vnx_vms *kept)
+/* The lists are to be freed, the VMs in them are the host's. */
+static int list_vms(const struct session *s, struct vnx_vms *wanted, struct vnx_vms *others)
 {
 	const struct vnx_vms *all = vnx_host_vms(s->host);
 	int ret = 0;
 
 	for (size_t i = 0; i < all->n && !ret; i++)
-		if (wanted_vm(s->conf, &all->v[i]))
-			ret = vnx_vec_push(kept, all->v[i]);
+		ret = wanted_vm(s->conf, &all->v[i]) ? vnx_vec_push(wanted, all->v[i])
+						     : vnx_vec_push(others, all->v[i]);
 	return ret;
 }
 
 static int write_vms(struct session *s, struct vnx_err *err)
 {
-	struct vnx_vms kept = { 0 };
-	int ret = list_wanted(s, &kept);
+	struct vnx_vms wanted = { 0 }, others = { 0 };
+	int ret = list_vms(s, &wanted, &others);
 
 	if (!ret)
-		ret = vnx_recording_put_vms(s->rec, &kept, err);
-	vnx_event_file_mark(s->events, &kept);
-	free(kept.v);
+		ret = vnx_recording_put_vms(s->rec, &wanted, &others, err);
+	vnx_event_file_mark(s->events, &wanted);
+	free(wanted.v);
+	free(others.v);
 	s->vms_changed = false;
 	return ret;
 }
@@ -396,19 +397,21 @@ static int write_recording(struct session *s, bool final, struct vnx_err *err)
 
 static int show_watch(struct session *s, struct vnx_err *err)
 {
-	struct vnx_vms wanted = { 0 };
+	struct vnx_vms wanted = { 0 }, others = { 0 };
 	struct vnx_seen seen = { .facts = &s->facts,
 				 .vms = &wanted,
+				 .others = &others,
 				 .hooks = s->ops->hooks(s->cap),
 				 .sources = vnx_evidence_states(s->evidence),
 				 .samples = &s->samples,
 				 .holds = &s->holds,
 				 .partial = vnx_host_partial(s->host) };
-	int ret = list_wanted(s, &wanted);
+	int ret = list_vms(s, &wanted, &others);
 
 	if (!ret)
 		ret = s->conf->watch->on_bin(s->conf->watch->arg, &seen, err);
 	free(wanted.v);
+	free(others.v);
 	return ret;
 }
 

@@ -11,6 +11,7 @@
 struct vnx_seen {
 	const struct vnx_run_facts *facts; /* finished: this is the last call */
 	const struct vnx_vms *vms;         /* those wanted, gone ones too */
+	const struct vnx_vms *others;      /* those not wanted, likewise */
 	const struct vnx_hooks *hooks;
 	const struct vnx_source_states *sources;
 	const struct vnx_samples *samples; /* since the last call */

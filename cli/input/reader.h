@@ -43,6 +43,7 @@ struct vnx_run {
 	struct vnx_run_facts facts;
 	struct vnx_hooks hooks;
 	struct vnx_vms vms;
+	struct vnx_vms others; /* not asked for by --vm: known so that they can be named */
 	struct vnx_load_lines lines;
 	struct vnx_source_states sources; /* none: of a trace without evidence */
 	struct vnx_holds holds;

@@ -12,6 +12,7 @@ void vnx_run_fini(struct vnx_run *run)
 {
 	vnx_hooks_fini(&run->hooks);
 	vnx_vms_fini(&run->vms);
+	vnx_vms_fini(&run->others);
 	vnx_load_lines_fini(&run->lines);
 	free(run->sources.v);
 	free(run->holds.v);

@@ -80,7 +80,7 @@ static int vdx_run(struct vnx_reader *r, struct vnx_run *run, struct vnx_err *er
 	if (!ret)
 		ret = vnx_recording_hooks(r->rec, &run->hooks, err);
 	if (!ret)
-		ret = vnx_recording_vms(r->rec, &run->vms, err);
+		ret = vnx_recording_vms(r->rec, &run->vms, &run->others, err);
 	if (!ret)
 		ret = vnx_recording_lines(r->rec, &run->lines, err);
 	if (!ret)

@@ -75,7 +75,7 @@ double vnx_live_keep_memory_s(const struct vnx_live_keep *k, const struct vnx_li
 static int put_people(struct vnx_live_keep *k, const struct vnx_live_model *m,
 		      const struct vnx_seen *seen, struct vnx_err *err)
 {
-	int ret = vnx_recording_put_vms(k->rec, seen->vms, err);
+	int ret = vnx_recording_put_vms(k->rec, seen->vms, seen->others, err);
 
 	if (!ret)
 		ret = vnx_recording_put_hooks(k->rec, seen->hooks, err);

@@ -298,7 +298,9 @@ int vnx_live_model_feed(struct vnx_live_model *m, const struct vnx_seen *seen)
 	if (!ret)
 		ret = vnx_live_take(m, seen);
 	m->facts = *seen->facts;
+	m->others = seen->others;
 	if (!ret)
 		ret = vnx_live_suspect(m);
+	m->others = NULL;
 	return ret;
 }

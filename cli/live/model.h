@@ -113,6 +113,7 @@ struct vnx_live_model {
 	uint64_t budget_ns; /* ... as of then */
 	uint64_t urgent_ns; /* a flagged VM is analysed from then on even without */
 	uint64_t next_take_ns;
+	const struct vnx_vms *others; /* while it is fed */
 	uint32_t next_id;
 	bool partial_told;
 };

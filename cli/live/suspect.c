@@ -132,7 +132,8 @@ static int run_diagnosis(struct vnx_live_model *m, struct vnx_live_vm *vm, size_
 					.false_alarms_per_day = 1,
 					.lost = lost,
 					.clock_stepped = m->facts.clock_stepped,
-					.holds = m->holds.n ? &m->holds : NULL };
+					.holds = m->holds.n ? &m->holds : NULL,
+					.others = m->others };
 
 	*out = NULL;
 	if (!room || !in || !lost)

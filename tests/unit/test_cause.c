@@ -291,6 +291,9 @@ static void offenders_are_named(void **state)
 {
 	const struct level l[] = { { VNX_VHOST_RUNQ_WAIT, 0.05, 0.4 } };
 	const struct vnx_degradation *d;
+	uint32_t worker = 800;
+	struct vnx_vm vm9 = { .name = "vm9", .pid = 801, .workers = { .v = &worker, .n = 1 } };
+	struct vnx_vms others = { .v = &vm9, .n = 1 };
 	struct vnx_holds holds = { 0 };
 	struct vnx_diagnosis *dg;
 	struct run r;
@@ -315,6 +318,12 @@ static void offenders_are_named(void **state)
 	assert_true(fabs(d->offenders.v[0].share - 0.75) < 0.01);
 	assert_true(!d->offenders.v[1].is_vm && d->offenders.v[1].pid == 800);
 	assert_string_equal(d->offenders.v[1].name, "yes");
+	vnx_diagnosis_free(dg);
+	r.conf.others = &others; /* a VM that is not judged is named all the same */
+	dg = diagnose(&r);
+	d = &dg->vms.v[0].degradations.v[0];
+	assert_true(d->offenders.v[1].is_vm && d->offenders.v[1].pid == 801);
+	assert_string_equal(d->offenders.v[1].name, "vm9");
 	vnx_diagnosis_free(dg);
 	free(holds.v);
 }

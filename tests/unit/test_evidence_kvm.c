@@ -566,7 +566,7 @@ static void write_run(struct rig *r, const char *path)
 		add(&r->samples, VNX_EXIT_IO, PID + 5, b, 1000); /* nobody's */
 	}
 	assert_int_equal(vnx_recording_create(path, false, &facts, &rec, &r->err), 0);
-	assert_int_equal(vnx_recording_put_vms(rec, &r->vms, &r->err), 0);
+	assert_int_equal(vnx_recording_put_vms(rec, &r->vms, NULL, &r->err), 0);
 	assert_int_equal(vnx_recording_put_sources(rec, &states, &r->err), 0);
 	assert_int_equal(vnx_recording_add_samples(rec, &r->samples, &r->err), 0);
 	assert_int_equal(vnx_recording_update(rec, &facts, &r->err), 0);

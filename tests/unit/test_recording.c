@@ -146,14 +146,15 @@ static void fill_lists(struct vnx_recording *rec)
 	struct vnx_vm vm = {
 		.name = "vm1", .nic = "virtio-net", .pid = 144, .last_ns = UINT64_MAX
 	};
-	struct vnx_vms vms = { .v = &vm, .n = 1 };
+	struct vnx_vm other = { .name = "vm2", .pid = 244, .last_ns = UINT64_MAX };
+	struct vnx_vms vms = { .v = &vm, .n = 1 }, others = { .v = &other, .n = 1 };
 
 	assert_int_equal(vnx_recording_add_lines(rec, &list, 0, &err), 0);
 	assert_int_equal(vnx_recording_put_hooks(rec, &hook_list, &err), 0);
 	/* twice: the second replaces */
 	assert_int_equal(vnx_recording_put_hooks(rec, &hook_list, &err), 0);
-	assert_int_equal(vnx_recording_put_vms(rec, &vms, &err), 0);
-	assert_int_equal(vnx_recording_put_vms(rec, &vms, &err), 0);
+	assert_int_equal(vnx_recording_put_vms(rec, &vms, &others, &err), 0);
+	assert_int_equal(vnx_recording_put_vms(rec, &vms, &others, &err), 0);
 }
 
 static void assert_lists(const struct vnx_run *run)
@@ -177,6 +178,9 @@ static void assert_lists(const struct vnx_run *run)
 	assert_int_equal(run->vms.n, 1);
 	assert_string_equal(run->vms.v[0].name, "vm1");
 	assert_int_equal(run->vms.v[0].pid, 144);
+	assert_int_equal(run->others.n, 1);
+	assert_string_equal(run->others.v[0].name, "vm2");
+	assert_int_equal(run->others.v[0].pid, 244);
 }
 
 static void read_and_check(const struct vnx_reader_ops *ops, struct vnx_reader *r)
