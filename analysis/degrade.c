@@ -10,6 +10,10 @@
 
 #define RECOVERED_LOSS 0.25 /* a level that lacks at most this share of the loss has recovered */
 
+#define BURST_S 10     /* a rise that lasts no longer is a burst ... */
+#define BURST_REST 3   /* ... where what was before it lasted this many times as long */
+#define BURST_LACK 0.1 /* a level that lacks at most this share of that is no less */
+
 #define EXACT_BINS 60 /* how long after its start a fall's detection is looked for bin by bin */
 #define LOOK_BACK 600 /* bins before a fall that its detection is judged by */
 
@@ -387,6 +391,26 @@ static bool ramp_counts(const struct vnx_case *c, const struct vnx_ramp *r)
 	return true;
 }
 
+/*
+ * A fall that ends a short rise above what was carried all the time before, and no less than that:
+ * traffic that was held up is made up for, or somebody sent a file. Nothing became worse.
+ */
+static bool ends_burst(const struct vnx_case *c, const struct fall *f)
+{
+	double before = 0;
+	size_t first = f->first;
+
+	while (first && c->changes.v[first - 1].after > f->after * (1 + c->conf->min_effect))
+		first--;
+	if (first == f->first)
+		return false;
+	for (size_t i = 0; i <= first; i++)
+		before = fmax(before, c->changes.v[i].before);
+	return f->after >= before * (1 - BURST_LACK) &&
+	       (double)(f->at - c->changes.v[first].at) * c->bin_s <= BURST_S &&
+	       c->changes.v[first].at >= BURST_REST * (f->at - c->changes.v[first].at);
+}
+
 static int falls_add(struct vnx_case *c, const struct alarms *alarms, const struct vnx_ramps *ramps)
 {
 	size_t next = 0;
@@ -401,7 +425,7 @@ static int falls_add(struct vnx_case *c, const struct alarms *alarms, const stru
 		if (ramp && !ramp_counts(c, ramp))
 			ramp = NULL;
 		f = fall_of(c, i, ramp);
-		if (is_fall(c, &c->changes.v[i], level_end(c, i)))
+		if (is_fall(c, &c->changes.v[i], level_end(c, i)) && !ends_burst(c, &f))
 			err = fall_add(c, &f, alarms);
 		i = f.last;
 	}

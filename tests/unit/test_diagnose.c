@@ -150,6 +150,35 @@ static void recovery_ends_it(void **state)
 	vnx_diagnosis_free(dg);
 }
 
+/* How many falls are told where bins [from, to) carry @times as much. */
+static size_t falls_with(const double *levels, int from, int to, double times)
+{
+	struct vnx_diagnosis *dg;
+	struct run r;
+	size_t n;
+
+	run_make(&r, levels, 0.03, 9);
+	for (int i = from; i < to; i++)
+		r.bps[i] *= times;
+	dg = diagnose(&r, &plain);
+	n = dg->vms.v[0].degradations.n;
+	vnx_diagnosis_free(dg);
+	return n;
+}
+
+/* What follows a short burst is a fall only where it is less than what was before the burst. */
+static void burst_ends_without_a_fall(void **state)
+{
+	static const double ill[8] = { 1e8, 1e8, 4e7, 4e7, 4e7, 4e7, 4e7, 4e7 };
+	static const double less[8] = { 1e8, 1e8, 1e8, 7e7, 7e7, 7e7, 7e7, 7e7 };
+
+	assert_int_equal(falls_with(level, 150, 162, 4), 0);
+	assert_int_equal(falls_with(level, 150, 190, 4), 1); /* 20 s are no burst */
+	assert_int_equal(falls_with(level, 20, 32, 4), 1);   /* before it was too short to tell */
+	assert_int_equal(falls_with(ill, 200, 212, 4), 2);   /* the host is still ill after it */
+	assert_int_equal(falls_with(less, 138, 150, 4), 1);  /* it hides when the fall began */
+}
+
 static void healthy_is_healthy(void **state)
 {
 	unsigned bad = 0;
@@ -531,6 +560,7 @@ int main(void)
 		cmocka_unit_test(study_is_degraded),
 		cmocka_unit_test(evidence_is_before_and_after),
 		cmocka_unit_test(recovery_ends_it),
+		cmocka_unit_test(burst_ends_without_a_fall),
 		cmocka_unit_test(healthy_is_healthy),
 		cmocka_unit_test(load_start_and_stop_are_no_falls),
 		cmocka_unit_test(tap_says_what_it_cannot_know),

@@ -152,8 +152,8 @@ WAYS = (
     # the far end is on this host too: even at its ease, receiving the storm may be what holds the worker's CPU
     Way("storm-tcp", "notification_storm", also=("cpu_contention",), inject=
         'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -N -l $LEN -P 3 -t 40"', strength={"LEN": uniform(48, 96)},
-        before="for p in $(pgrep -f 's -D -p 5221'); do echo 19 >/proc/$p/autogroup; done",
-        after="for p in $(pgrep -f 's -D -p 5221'); do echo 0 >/proc/$p/autogroup; done"),
+        before="for p in $(servers 5221); do echo 19 >/proc/$p/autogroup; done",
+        after="for p in $(servers 5221); do echo 0 >/proc/$p/autogroup; done"),
     Way("storm-ping", "notification_storm",
         'in_guest vm1 "i=0; while [ \\$i -lt $K ]; do ping -A -q -s 18 10.77.0.2 & i=\\$((i + 1)); done; wait"',
         strength={"K": one_of(2, 3, 4, 6)}),

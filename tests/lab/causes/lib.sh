@@ -30,6 +30,12 @@ load_pid() { # the load generator in netns peer
 	done
 }
 
+servers() { # iperf3 servers of netns peer on this port
+	for pid in $(pidof iperf3); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "^iperf3 -s -D -p $1 " && echo "$pid"
+	done
+}
+
 # -- the truth about who did it
 
 offender() { echo "$1 $2 $3" >>"$OUT/offenders"; } # vm|process, name, pid
