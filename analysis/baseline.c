@@ -51,7 +51,8 @@ static bool lies_under(const struct vnx_case *c, size_t n, double *mean, double 
 	n_eff = vnx_mean_neff(valid, phi > 0 ? phi : 0);
 	*p = vnx_welch_p_moments(base->mean_bps, base->sd_bps * base->sd_bps, base->n_eff,
 				 base->n_eff - 1, *mean, sd * sd, n_eff, n_eff - 1);
-	if (*p < VNX_P_MAX || !(*mean < base->mean_bps * (1 - BASELINE_CLEAR)))
+	if (*p < VNX_P_MAX || valid < VNX_JUDGE_BINS ||
+	    !(*mean < base->mean_bps * (1 - BASELINE_CLEAR)))
 		return *p < VNX_P_MAX;
 	/* It wanders too much to be the measure of itself: were it well, it would be as steady. */
 	n_eff = fmin(base->n_eff, (double)valid);

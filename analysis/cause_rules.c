@@ -389,7 +389,7 @@ static char *vcpu_finding(const struct vnx_judge *j)
 	return vnx_asprintf(
 		"%s for %.0f %% of the time, %.0f %% before%s.",
 		quota ? "A CPU quota held the vCPUs back" : "The vCPUs could run but had no CPU",
-		percent(j->a[m]), percent(j->b[m]), isnan(j->a[VNX_VHOST_RUNQ_WAIT]) ? "" : worker);
+		percent(j->a[m]), percent(j->b[m]), isnan(j->a[VNX_VHOST_RUNQ_WAIT] + j->b[VNX_VHOST_RUNQ_WAIT]) ? "" : worker);
 }
 
 static char *vcpu_advice(const struct vnx_judge *j)

@@ -159,6 +159,8 @@ static size_t halfwidth(const struct level *l, double *sum, size_t at)
 	best = split_cost(sum, l->n, at);
 	/* independent values' likelihood, for as many as there are */
 	scale = 2 * (squares + best) / (double)(l->n - 2) * (1 + phi) / (1 - phi);
+	if (!(scale > 0)) /* two constants */
+		return 0;
 	for (size_t k = SIDE_MIN; k + SIDE_MIN <= l->n; k++)
 		total += exp((best - split_cost(sum, l->n, k)) / scale);
 	for (size_t w = 0; w < l->n; w++) {

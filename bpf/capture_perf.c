@@ -12,7 +12,6 @@
 #include <perf/core.h>
 #include <perf/evsel.h>
 #include <perf/threadmap.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bpf/clock.h"
@@ -366,17 +365,6 @@ static void perf_close(struct vnx_capture *cap)
 	free(cap);
 }
 
-/* A descriptor a thread and hook: more than the usual 1024 on a host with many VMs. */
-static void raise_file_limit(void)
-{
-	struct rlimit lim;
-
-	if (!getrlimit(RLIMIT_NOFILE, &lim) && lim.rlim_cur < lim.rlim_max) {
-		lim.rlim_cur = lim.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &lim);
-	}
-}
-
 static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 {
 	struct vnx_err no_tracefs = { 0 };
@@ -410,7 +398,6 @@ static int perf_open(struct vnx_capture **out, const struct vnx_capture_conf *co
 	if (!cap)
 		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
 	libperf_init(silent);
-	raise_file_limit();
 	ret = vnx_capture_conf_copy(&cap->conf, conf);
 	if (ret)
 		vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory");

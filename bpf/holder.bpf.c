@@ -45,11 +45,15 @@ struct {
 	__type(value, struct vnx_waiter);
 } waiters SEC(".maps");
 
-/* The longest stretch on this CPU since a watched thread got it. */
+/*
+ * The longest stretch on this CPU since a watched thread got it, and that thread's own, which is
+ * what others may have waited for but not itself.
+ */
 struct stretch {
 	__u64 since_ns; /* who runs now got the CPU then */
-	__u64 longest_ns;
-	struct vnx_waiter by; /* of the longest; delay_ns unused */
+	__u64 longest_ns, first_ns;
+	struct vnx_waiter by, first; /* whose they were; delay_ns unused */
+	__u32 first_tid;
 };
 
 struct {
@@ -118,26 +122,39 @@ static __noinline int depart(__u32 tid, __u64 delay_ns)
 	return (int)bpf_map_update_elem(&held, &key, &fresh, BPF_NOEXIST);
 }
 
+static __always_inline void end_of(struct vnx_waiter *w, struct task_struct *prev)
+{
+	w->before = prev->tgid;
+	bpf_probe_read_kernel(w->comm, sizeof(w->comm), prev->comm);
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	__u32 from = prev->pid, to = next->pid, zero = 0;
 	struct stretch *s = bpf_map_lookup_elem(&stretches, &zero);
-	__u64 now_ns = bpf_ktime_get_ns();
+	__u64 now_ns = bpf_ktime_get_ns(), ns;
 
 	if (!s)
 		return 0;
 	/* The first switch on this CPU tells an end without a begin. */
-	if (s->since_ns && now_ns - s->since_ns > s->longest_ns) {
-		s->longest_ns = now_ns - s->since_ns;
-		s->by.before = prev->tgid;
-		bpf_probe_read_kernel(s->by.comm, sizeof(s->by.comm), prev->comm);
+	ns = s->since_ns ? now_ns - s->since_ns : 0;
+	if (from == s->first_tid && !s->first_ns) {
+		s->first_ns = ns;
+		end_of(&s->first, prev);
+	} else if (ns > s->longest_ns) {
+		s->longest_ns = ns;
+		end_of(&s->by, prev);
 	}
 	s->since_ns = now_ns;
 	if (is_watched(to)) {
-		s->by.delay_ns = next->sched_info.run_delay;
-		arrive(to, &s->by);
-		s->longest_ns = 0;
+		struct vnx_waiter *by =
+			s->first_tid != to && s->first_ns > s->longest_ns ? &s->first : &s->by;
+
+		by->delay_ns = next->sched_info.run_delay;
+		arrive(to, by);
+		s->longest_ns = s->first_ns = 0;
+		s->first_tid = to;
 	}
 	if (is_watched(from))
 		depart(from, prev->sched_info.run_delay);

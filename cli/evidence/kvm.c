@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
 #include "cli/evidence/kvm.h"
 #include "cli/evidence/threads.h"
 
@@ -378,6 +379,7 @@ static int read_folder(const struct kvm *k, struct folder *f, struct moves *move
 static int read_folders(struct kvm *k, struct machine *m, struct moves *moves, struct vnx_err *err)
 {
 	size_t kept = 0;
+	int first = 0;
 
 	*moves = (struct moves){ .known = m->folders.n ? k->counted : 0 };
 	for (size_t i = 0; i < m->folders.n; i++) {
@@ -391,11 +393,11 @@ static int read_folders(struct kvm *k, struct machine *m, struct moves *moves, s
 			continue;
 		}
 		m->folders.v[kept++] = *f;
-		if (ret)
-			return say_unreadable(ret, err); /* close() takes the rest */
+		if (!first)
+			first = ret;
 	}
 	m->folders.n = kept;
-	return 0;
+	return first ? say_unreadable(first, err) : 0;
 }
 
 /* Sum over the vCPUs into their mean, within the stretch. */
@@ -498,13 +500,13 @@ static int kvm_read(void *src, const struct vnx_scene *scene, const struct vnx_r
 		    struct vnx_err *err)
 {
 	struct kvm *k = src;
-	uint64_t cpu_ns = vnx_pace_cpu_ns();
+	uint64_t cpu_ns = vnx_clock_thread_cpu();
 	int ret;
 
 	if (!vnx_pace_due(&k->pace, scene->now_ns))
 		return 0;
 	ret = vnx_kvm_read_now(src, scene, out, err);
-	vnx_pace_spent(&k->pace, scene->now_ns, vnx_pace_cpu_ns() - cpu_ns);
+	vnx_pace_spent(&k->pace, scene->now_ns, vnx_clock_thread_cpu() - cpu_ns);
 	return ret;
 }
 

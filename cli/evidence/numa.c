@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
 #include "cli/evidence/numa.h"
 
 #define NODES "/sys/devices/system/node"
@@ -112,7 +113,7 @@ static int numa_read(void *src, const struct vnx_scene *scene, const struct vnx_
 		     struct vnx_err *err)
 {
 	struct numa *nu = src;
-	uint64_t cpu_ns = vnx_pace_cpu_ns();
+	uint64_t cpu_ns = vnx_clock_thread_cpu();
 
 	if (!vnx_pace_due(&nu->pace, scene->now_ns))
 		return 0;
@@ -123,7 +124,7 @@ static int numa_read(void *src, const struct vnx_scene *scene, const struct vnx_
 	if (nu->read_ns && vnx_numa_emit(&nu->threads, nu->read_ns, scene->now_ns, out))
 		return -ENOMEM;
 	nu->read_ns = scene->now_ns;
-	vnx_pace_spent(&nu->pace, scene->now_ns, vnx_pace_cpu_ns() - cpu_ns);
+	vnx_pace_spent(&nu->pace, scene->now_ns, vnx_clock_thread_cpu() - cpu_ns);
 	return 0;
 }
 

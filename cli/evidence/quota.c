@@ -171,7 +171,7 @@ static bool read_group(const struct quota *q, struct group *g, char *buf, size_t
 	return g->fd >= 0 && vnx_evidence_pread(g->fd, buf, size) > 0;
 }
 
-/* Throttled ns of a group and all above it; each is read once a reading. */
+/* Throttled ns of a group and all above it, UINT64_MAX: unreadable; each is read once a reading. */
 static uint64_t group_ns(struct quota *q, uint32_t i, uint64_t now_ns)
 {
 	const char *key = q->v1 ? "throttled_time " : "throttled_usec ";
@@ -183,8 +183,8 @@ static uint64_t group_ns(struct quota *q, uint32_t i, uint64_t now_ns)
 		return g->ns;
 	g->at_ns = now_ns;
 	g->ns = g->parent == NO_GROUP ? 0 : group_ns(q, g->parent, now_ns);
-	if (!read_group(q, g, buf, sizeof(buf)))
-		return g->ns;
+	if (g->ns == UINT64_MAX || !read_group(q, g, buf, sizeof(buf)))
+		return g->ns = UINT64_MAX;
 	at = strstr(buf, key);
 	if (at && sscanf(at + strlen(key), "%" SCNu64, &n) == 1)
 		g->ns += q->v1 ? n : n * 1000;
@@ -219,6 +219,10 @@ static int read_thread(struct quota *q, struct vnx_thread *t, uint64_t now_ns,
 	if (t->group == NO_GROUP)
 		return 0;
 	is = group_ns(q, t->group, now_ns);
+	if (is == UINT64_MAX) { /* what comes after the gap would be told as of one bin */
+		t->at_ns = 0;
+		return 0;
+	}
 	ns = is > t->a ? is - t->a : 0;
 	from_ns = t->at_ns;
 	most = now_ns - from_ns;

@@ -122,12 +122,3 @@ void vnx_pace_spent(struct vnx_pace *pace, uint64_t now_ns, uint64_t cpu_ns)
 	pace->next_ns =
 		now_ns + (cpu_ns < PACE_MAX_NS / PACE_SHARE ? cpu_ns * PACE_SHARE : PACE_MAX_NS);
 }
-
-uint64_t vnx_pace_cpu_ns(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts))
-		return 0;
-	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}

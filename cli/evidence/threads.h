@@ -25,8 +25,6 @@ static inline bool vnx_pace_due(const struct vnx_pace *pace, uint64_t now_ns)
 
 /* A reading at @now_ns took @cpu_ns. */
 void vnx_pace_spent(struct vnx_pace *pace, uint64_t now_ns, uint64_t cpu_ns);
-/* CPU time of the calling thread. */
-uint64_t vnx_pace_cpu_ns(void);
 
 struct vnx_thread {
 	uint32_t tid, vm_pid;
