@@ -32,7 +32,7 @@ static const struct vnx_opt options[] = {
 	  "between lines, where stdout is no terminal (2s)", .min = 100 * VNX_NSEC_PER_MSEC },
 	{ "no-color", 0, VNX_OPT_FLAG, offsetof(struct opts, no_color), NULL, "no colours" },
 	{ "json", 0, VNX_OPT_FLAG, offsetof(struct opts, live.json), NULL,
-	  "errors as a JSON document" },
+	  "refused: the view ends with no document" },
 	{ "verbose", 'v', VNX_OPT_FLAG, offsetof(struct opts, live.verbose), NULL,
 	  "say which back ends were refused" },
 };

@@ -154,9 +154,11 @@ static int probe(struct kvm *k, const char *debugfs, struct vnx_err *err)
 	k->counted = S(STATS) - 1;
 	if (dir < 0 && why != -ENOENT)
 		return say_unreadable(why, err);
-	if (dir < 0 && access(debugfs, F_OK))
+	if (dir < 0 && access(debugfs, F_OK)) {
+		vnx_err_hint(err, "A kernel built with CONFIG_DEBUG_FS has it.");
 		return vnx_err_set(err, -ENOENT, VNX_EXIT_UNSUPPORTED, "no-debugfs",
 				   "this kernel has no debugfs: KVM's counters are there");
+	}
 	if (dir < 0 && is_empty(debugfs)) {
 		vnx_err_hint(err, "mount -t debugfs none %s", debugfs);
 		return vnx_err_set(err, -ENOENT, VNX_EXIT_UNSUPPORTED, "no-debugfs",

@@ -17,6 +17,7 @@
 struct numa {
 	struct vnx_threads threads;
 	uint32_t node[MAX_CPUS]; /* of a CPU, or VNX_NO_NODE */
+	unsigned nodes;          /* that have CPUs; 1: nothing is far, wherever it runs */
 	struct vnx_pace pace;
 	uint64_t read_ns; /* of the last reading, 0: none yet */
 };
@@ -66,13 +67,14 @@ int vnx_numa_open_at(void **src, const char *path, struct vnx_err *err)
 		return -ENOMEM;
 	for (int i = 0; i < MAX_CPUS; i++)
 		nu->node[i] = VNX_NO_NODE;
-	if (read_nodes(nu, path) > 1) {
+	nu->nodes = read_nodes(nu, path);
+	if (nu->nodes) {
 		*src = nu;
 		return 0;
 	}
 	free(nu);
-	return vnx_err_set(err, -ENOENT, VNX_EXIT_UNSUPPORTED, "one-node",
-			   "this host has one NUMA node");
+	return vnx_err_set(err, -ENOENT, VNX_EXIT_UNSUPPORTED, "no-nodes",
+			   "%s names no NUMA node that has CPUs", path);
 }
 
 static int numa_open(void **src, struct vnx_err *err)
@@ -82,8 +84,11 @@ static int numa_open(void **src, struct vnx_err *err)
 
 static uint32_t node_of(const struct numa *nu, const struct vnx_thread *t)
 {
-	int cpu = vnx_thread_last_cpu(t->tid);
+	int cpu;
 
+	if (nu->nodes == 1)
+		return 0;
+	cpu = vnx_thread_last_cpu(t->tid);
 	return cpu >= 0 && cpu < MAX_CPUS ? nu->node[cpu] : VNX_NO_NODE;
 }
 

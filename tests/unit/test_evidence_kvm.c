@@ -640,25 +640,26 @@ static void nodes(void **state)
 	void *src = NULL;
 
 	snprintf(path, sizeof(path), "%s/kvm/nodes", r->dir);
-	put_node(r, "node0", "0-1023,1030-4000000000\n");
 	put_node(r, "node1", "\n"); /* memory without CPUs */
 	assert_int_equal(vnx_numa_open_at(&src, path, &r->err), -ENOENT);
-	assert_string_equal(r->err.message, "this host has one NUMA node");
-	put_node(r, "node3", "1024,1026-1029\n");
-	assert_int_equal(vnx_numa_open_at(&src, path, &r->err), 0);
-
-	/* all CPUs there are on node0 */
+	assert_non_null(strstr(r->err.message, "names no NUMA node that has CPUs"));
 	r->vms_v[0].workers = (struct vnx_u32s){ &me, 1, 1 };
 	r->vms_v[0].vcpus = (struct vnx_u32s){ &parent, 1, 1 };
-	assert_int_equal(vnx_source_numa.read(src, &scene, &r->out, &r->err), 0);
-	assert_int_equal(r->samples.n, 0);
-	scene.now_ns += 10 * SEC;
-	assert_int_equal(vnx_source_numa.read(src, &scene, &r->out, &r->err), 0);
-	assert_int_equal(r->samples.n, 1);
-	assert_int_equal(r->samples.v[0].entity, me);
-	assert_int_equal(r->samples.v[0].count, 0);
-	assert_int_equal(r->samples.v[0].dur_ns, 10 * SEC);
-	vnx_source_numa.close(src);
+	/* one node, then two; all CPUs there are on node0 */
+	put_node(r, "node0", "0-1023,1030-4000000000\n");
+	for (size_t i = 1; i <= 2; i++) {
+		assert_int_equal(vnx_numa_open_at(&src, path, &r->err), 0);
+		assert_int_equal(vnx_source_numa.read(src, &scene, &r->out, &r->err), 0);
+		assert_int_equal(r->samples.n, i - 1);
+		scene.now_ns += 10 * SEC;
+		assert_int_equal(vnx_source_numa.read(src, &scene, &r->out, &r->err), 0);
+		assert_int_equal(r->samples.n, i);
+		assert_int_equal(r->samples.v[i - 1].entity, me);
+		assert_int_equal(r->samples.v[i - 1].count, 0);
+		assert_int_equal(r->samples.v[i - 1].dur_ns, 10 * SEC);
+		vnx_source_numa.close(src);
+		put_node(r, "node3", "1024,1026-1029\n");
+	}
 }
 
 static void far_away(void **state)
