@@ -31,10 +31,8 @@ static const struct vnx_opt options[] = {
 	{ "interval", 0, VNX_OPT_TIME, offsetof(struct opts, interval_ns), "TIME",
 	  "between lines, where stdout is no terminal (2s)", .min = 100 * VNX_NSEC_PER_MSEC },
 	{ "no-color", 0, VNX_OPT_FLAG, offsetof(struct opts, no_color), NULL, "no colours" },
-	{ "json", 0, VNX_OPT_FLAG, offsetof(struct opts, live.json), NULL,
-	  "errors as a JSON document" },
-	{ "verbose", 'v', VNX_OPT_FLAG, offsetof(struct opts, live.verbose), NULL,
-	  "say which back ends were refused" },
+	VNX_JSON_ERRORS_FLAG(struct opts, live.json),
+	VNX_REFUSED_FLAG(struct opts, live.verbose),
 };
 
 static int parse_speed(const struct opts *o, double *speed, struct vnx_err *err)
