@@ -107,12 +107,17 @@ static bool has_utf8(void)
 	return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
+int vnx_one_format(bool a, const char *a_name, bool b, const char *b_name, struct vnx_err *err)
+{
+	if (!a || !b)
+		return 0;
+	return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage", "%s and %s exclude each other",
+			   a_name, b_name);
+}
+
 int vnx_view_check(const struct vnx_view_opts *view, struct vnx_err *err)
 {
-	if (!view->json || !view->csv)
-		return 0;
-	return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
-			   "--json and --csv exclude each other");
+	return vnx_one_format(view->json, "--json", view->csv, "--csv", err);
 }
 
 static const struct vnx_reporter_ops *choose_reporter(const struct vnx_view_opts *view)

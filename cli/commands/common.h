@@ -108,6 +108,9 @@ int vnx_overrides_parse(const struct vnx_strings *texts, struct vnx_overrides *o
 int vnx_live_run(const struct vnx_live_opts *opts, char **command, struct vnx_recording **out,
 		 bool *load_failed, struct vnx_err *err) VNX_MUST_CHECK;
 
+/* -EINVAL where both of two formats are wanted. */
+int vnx_one_format(bool a, const char *a_name, bool b, const char *b_name,
+		   struct vnx_err *err) VNX_MUST_CHECK;
 /* Options that exclude each other: -EINVAL. */
 int vnx_view_check(const struct vnx_view_opts *view, struct vnx_err *err) VNX_MUST_CHECK;
 

@@ -94,7 +94,9 @@ static int run_replay(const struct opts *o, struct vnx_live_app *a, double speed
 	if (ret)
 		goto out;
 	ops = vnx_reader_find(&in, err);
-	ret = ops ? ops->open(&r, &in, &rc, err) : -EINVAL;
+	ret = ops ? vnx_reader_check_hooks(ops, o->replay, hooks.n, err) : -EINVAL;
+	if (!ret)
+		ret = ops->open(&r, &in, &rc, err);
 	if (!ret) {
 		ret = vnx_live_replay(a, ops, r, &play, err);
 		ops->close(r);

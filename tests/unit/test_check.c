@@ -90,7 +90,7 @@ static char *printed(const struct vnx_check *check, bool json)
 	if (json)
 		ret = vnx_check_print_json(check);
 	else
-		vnx_check_print_text(check, true, false);
+		vnx_check_print_text(check, true, false, false);
 	fflush(stdout);
 	dup2(was, STDOUT_FILENO);
 	close(was);
