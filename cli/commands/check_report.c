@@ -167,14 +167,42 @@ static void print_facts(struct vnx_layout *l, const struct vnx_check *check)
 	}
 }
 
+/* Has any back end been able to try hooks of @metric? */
+static bool was_asked(const struct vnx_check *check, enum vnx_metric metric)
+{
+	for (size_t i = 0; i < check->n_backends; i++)
+		if (check->backends[i].usable && vnx_check_hook(&check->backends[i], metric))
+			return true;
+	return false;
+}
+
+/* What stands beside the verdict even where it is asked for alone: hooks of --hook, if refused. */
+static void print_refused_overrides(struct vnx_layout *l, const struct vnx_check *check)
+{
+	for (size_t i = 0; i < check->conf.n_overrides; i++) {
+		enum vnx_metric metric = check->conf.overrides[i].metric;
+
+		for (size_t b = 0; b < check->n_backends; b++) {
+			const struct vnx_hook *h = vnx_check_hook(&check->backends[b], metric);
+
+			if (h && !h->hook[0] &&
+			    (b == check->best || check->best == check->n_backends))
+				print_refusals(l, h);
+		}
+	}
+}
+
 static void print_parts(struct vnx_layout *l, const struct vnx_check *check, bool verbose)
 {
-	if (check->best < check->n_backends) {
-		vnx_layout_line(l, "%s", "");
-		vnx_layout_line(l, "Hooks");
-		for (int m = 0; m < VNX_METRIC_MAX; m++)
-			if (vnx_check_hook(&check->backends[check->best], (enum vnx_metric)m))
-				print_metric(l, check, (enum vnx_metric)m, verbose);
+	bool headed = false;
+
+	for (int m = 0; m < VNX_METRIC_MAX; m++) {
+		if (!was_asked(check, (enum vnx_metric)m))
+			continue;
+		if (!headed)
+			vnx_layout_line(l, "\nHooks");
+		headed = true;
+		print_metric(l, check, (enum vnx_metric)m, verbose);
 	}
 	print_sources(l, check, verbose);
 	print_backends(l, check);
@@ -188,7 +216,9 @@ void vnx_check_print_text(const struct vnx_check *check, bool no_color, bool ver
 
 	init_layout(&l, no_color, verbose);
 	vnx_layout_para(&l, 0, 0, VNX_BOLD "%s%s" VNX_PLAIN, color[check->verdict], check->summary);
-	if (!quiet)
+	if (quiet)
+		print_refused_overrides(&l, check);
+	else
 		print_parts(&l, check, verbose);
 	vnx_layout_fini(&l);
 }
