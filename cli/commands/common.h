@@ -77,16 +77,17 @@ extern const char *const vnx_backend_choices[];
 				  "raw events too, for trace-cmd and KernelShark"),                \
 		VNX_FLAG(T, f.force, "force", 0, "overwrite existing files")
 
-#define VNX_VIEW_OPTIONS(T, f)                                                               \
-	VNX_SMA_OPTION(T, f.sma_ns),                                                         \
-		VNX_STRING_OPTION(T, f.report_dir, "report", 0, "DIR",                       \
-				  "write a report to DIR: page, figures, JSON, CSV"),        \
-		VNX_THROUGHPUT_OPTION(T, f.throughput),                                      \
-		VNX_STRING_OPTION(T, f.perfetto, "perfetto", 0, "FILE.json",                 \
-				  "write the series and falls for ui.perfetto.dev"),         \
-		VNX_JSON_FLAG(T, f.json), VNX_FLAG(T, f.csv, "csv", 0, "the series as CSV"), \
-		VNX_CHECK_FLAG(T, f.check), VNX_NO_COLOR_FLAG(T, f.no_color),                \
-		VNX_QUIET_FLAG(T, f.quiet), VNX_IN_FULL_FLAG(T, f.verbose)
+#define VNX_VIEW_OPTIONS(T, f)                                                                    \
+	VNX_SMA_OPTION(T, f.sma_ns),                                                              \
+		VNX_STRING_OPTION(T, f.report_dir, "report", 0, "DIR",                            \
+				  "write a report to DIR: page, figures, JSON, CSV"),             \
+		VNX_THROUGHPUT_OPTION(T, f.throughput),                                           \
+		VNX_STRING_OPTION(T, f.perfetto, "perfetto", 0, "FILE.json",                      \
+				  "write the series and falls for ui.perfetto.dev"),              \
+		VNX_JSON_FLAG(T, f.json), VNX_FLAG(T, f.csv, "csv", 0, "the series as CSV"),      \
+		VNX_CHECK_FLAG(T, f.check), VNX_NO_COLOR_FLAG(T, f.no_color),                     \
+		VNX_FLAG(T, f.quiet, "quiet", 'q', "no progress; of the text the verdict alone"), \
+		VNX_IN_FULL_FLAG(T, f.verbose)
 
 /*
  * -EINVAL where an operand stands before "--": @first and @cmd are what
