@@ -445,9 +445,9 @@ static int refused(struct vnx_err *err, int ret, const char *why)
 {
 	bool rights = ret == -EPERM || ret == -EACCES;
 
-	vnx_err_hint(err, rights ? "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; "
+	vnx_err_hint(err, rights ? "Run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; "
 				   "--backend perf or ftrace may do"
-				 : "try --backend ftrace or --backend perf");
+				 : "Try --backend ftrace or --backend perf");
 	return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, rights ? "no-privilege" : "no-bpf",
 			   "BPF cannot be used: %s", why);
 }
@@ -512,7 +512,8 @@ static int bpf_detach(struct vnx_capture *cap, struct vnx_err *err)
 {
 	end_cost(cap);
 	for (int i = 0; i < VNX_COUNTED; i++) {
-		/* Counting ends as the unlinking begins; what takes its time is the waiting after. */
+		/* Counting ends as the unlinking begins; what takes its time is the waiting after.
+		 */
 		vnx_hooks_end(&cap->hooks, (enum vnx_metric)i);
 		bpf_link__destroy(cap->at[i].link);
 		cap->at[i].link = NULL;

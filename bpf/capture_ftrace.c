@@ -380,7 +380,7 @@ static int check_histograms(const char *tracefs, struct vnx_err *err)
 	snprintf(path, sizeof(path), "%s/events/sched/sched_switch/hist", tracefs);
 	if (!access(path, F_OK))
 		return 0;
-	vnx_err_hint(err, "use --backend bpf or --backend perf");
+	vnx_err_hint(err, "Use --backend bpf or --backend perf");
 	return vnx_err_set(err, -EOPNOTSUPP, VNX_EXIT_UNSUPPORTED, "no-histograms",
 			   "this kernel's ftrace has no histograms (CONFIG_HIST_TRIGGERS)");
 }
@@ -417,7 +417,7 @@ static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 				   "the kernel's symbols cannot be read: %s", strerror(-ret));
 	ret = make_instance(cap, 0);
 	if (ret) {
-		vnx_err_hint(err, "run as root");
+		vnx_err_hint(err, "Run as root");
 		return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-instance",
 				   "ftrace gives no instance: %s", strerror(-ret));
 	}

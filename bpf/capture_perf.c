@@ -313,7 +313,7 @@ static int perf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_
 		for (size_t i = 0; i < n_tids && cap->src[m].attached && !ret; i++)
 			ret = track(&cap->src[m], tids[i]);
 	if (ret == -EMFILE)
-		vnx_err_hint(err, "raise the limit of open files (ulimit -n) or use --backend bpf");
+		vnx_err_hint(err, "Raise the limit of open files (ulimit -n) or use --backend bpf");
 	if (ret)
 		vnx_err_set(err, ret, VNX_EXIT_FAILED, "perf-open",
 			    "a thread cannot be counted: %s", strerror(-ret));
@@ -424,7 +424,7 @@ static int perf_probe(struct vnx_err *err)
 	libperf_init(silent);
 	ret = counter_open(&c, &attr, 1);
 	if (ret) {
-		vnx_err_hint(err, "run as root, or with CAP_PERFMON and kernel.perf_event_paranoid "
+		vnx_err_hint(err, "Run as root, or with CAP_PERFMON and kernel.perf_event_paranoid "
 				  "at most 1");
 		return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED,
 				   ret == -EACCES || ret == -EPERM ? "no-privilege" : "no-perf",

@@ -181,7 +181,7 @@ static int attach_candidate(void *arg, enum vnx_metric metric, const struct vnx_
 
 static int no_event(const struct vnx_hooks *hooks, struct vnx_err *err)
 {
-	vnx_err_hint(err, "run without --events, or name an event with --hook METRIC=HOOK; "
+	vnx_err_hint(err, "Run without --events, or name an event with --hook METRIC=HOOK; "
 			  "`vnetdx check` shows what this host has");
 	for (size_t i = 0; i < hooks->n; i++) {
 		const struct vnx_refusals *r = &hooks->v[i].refused;
@@ -610,7 +610,7 @@ static int make_instance(struct vnx_events *ev, struct vnx_err *err)
 	ev->inst = tracefs_instance_create(name);
 	if (!ev->inst) {
 		ret = errno ? -errno : -EIO;
-		vnx_err_hint(err, "run as root");
+		vnx_err_hint(err, "Run as root");
 		return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-instance",
 				   "ftrace gives no instance: %s", strerror(-ret));
 	}

@@ -112,7 +112,7 @@ int vnx_hook_parse(const char *text, struct vnx_hook_spec *out, struct vnx_err *
 		return 0;
 	memset(out, 0, sizeof(*out));
 	vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "bad-hook", "'%.64s' is not a hook", text);
-	vnx_err_hint(err, "hooks are fentry:FUNCTION, kprobe:FUNCTION, raw_tp:NAME and "
+	vnx_err_hint(err, "Hooks are fentry:FUNCTION, kprobe:FUNCTION, raw_tp:NAME and "
 			  "tp:SYSTEM:NAME");
 	return -EINVAL;
 }
@@ -165,7 +165,7 @@ int vnx_hooks_none(const struct vnx_hooks *hooks, const char *backend, struct vn
 		if (!r->n)
 			continue;
 		vnx_err_hint(err,
-			     "vnetdx check shows every candidate; --hook METRIC=HOOK names one");
+			     "`vnetdx check` shows every candidate; --hook METRIC=HOOK names one");
 		return vnx_err_set(err, -EOPNOTSUPP, VNX_EXIT_UNSUPPORTED, "no-hook",
 				   "no wanted function can be counted by back end %s; %s: %s",
 				   backend, r->v[0].hook, r->v[0].why);

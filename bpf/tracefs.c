@@ -13,7 +13,7 @@ int vnx_tracefs_open(char **path, struct vnx_err *err)
 
 	*path = vnx_kernel_tracefs();
 	if (!*path) {
-		vnx_err_hint(err, "mount it: mount -t tracefs tracefs /sys/kernel/tracing");
+		vnx_err_hint(err, "Mount it: mount -t tracefs tracefs /sys/kernel/tracing");
 		return vnx_err_set(err, -ENOENT, VNX_EXIT_UNSUPPORTED, "no-tracefs",
 				   "tracefs is not mounted");
 	}
@@ -22,7 +22,7 @@ int vnx_tracefs_open(char **path, struct vnx_err *err)
 		int ret = -errno;
 
 		vnx_err_hint(err,
-			     "run as root; kernel lockdown 'confidentiality' forbids it even so");
+			     "Run as root; kernel lockdown 'confidentiality' forbids it even so");
 		vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-privilege", "%s cannot be read: %s",
 			    events, strerror(-ret));
 		free(*path);

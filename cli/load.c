@@ -82,14 +82,14 @@ static int start_failed(const char *name, int e, struct vnx_err *err)
 		vnx_err_set(err, 0, VNX_EXIT_FAILED, "no-such-command",
 			    "the load cannot be started: %s was not found", name);
 		if (!strcmp(name, "iperf3"))
-			vnx_err_hint(err, "apt install iperf3");
+			vnx_err_hint(err, "Install it: apt install iperf3");
 		else
-			vnx_err_hint(err, "check its name, or give its whole path");
+			vnx_err_hint(err, "Check its name, or give its whole path");
 	} else {
 		vnx_err_set(err, 0, VNX_EXIT_FAILED, "cannot-start",
 			    "the load %s cannot be started: %s", name, strerror(e));
 		if (e == EACCES)
-			vnx_err_hint(err, "make it executable: chmod +x %s", name);
+			vnx_err_hint(err, "Make it executable: chmod +x %s", name);
 	}
 	return -e;
 }
@@ -484,8 +484,8 @@ bool vnx_load_failed(const struct vnx_load *load, bool ours, struct vnx_err *why
 	vnx_err_set(why, 0, VNX_EXIT_FAILED, "load-failed", "the load %s %s%s%s", load->name, how,
 		    words[0] ? ": " : "", words);
 	if (strstr(words, "unable to connect"))
-		vnx_err_hint(why, "is `iperf3 -s` running on the other side, and reachable?");
+		vnx_err_hint(why, "Is `iperf3 -s` running on the other side, and reachable?");
 	else if (strstr(words, "busy running a test"))
-		vnx_err_hint(why, "the server takes one client at a time: wait, or start another");
+		vnx_err_hint(why, "The server takes one client at a time: wait, or start another");
 	return true;
 }

@@ -32,6 +32,20 @@ struct vnx_opt {
 	uint64_t min, max;         /* VNX_OPT_TIME: range in ns; max 0: no limit */
 };
 
+/* A flag's row: field @f of struct @T; and the rows that several commands have. */
+#define VNX_FLAG(T, f, name, letter, help)                             \
+	{                                                              \
+		name, letter, VNX_OPT_FLAG, offsetof(T, f), NULL, help \
+	}
+#define VNX_JSON_FLAG(T, f) VNX_FLAG(T, f, "json", 0, "one JSON document")
+#define VNX_JSON_ERRORS_FLAG(T, f) VNX_FLAG(T, f, "json", 0, "errors as a JSON document")
+#define VNX_CHECK_FLAG(T, f) VNX_FLAG(T, f, "check", 0, "exit with 4 where a degradation was found")
+#define VNX_NO_COLOR_FLAG(T, f) VNX_FLAG(T, f, "no-color", 0, "plain text")
+#define VNX_QUIET_FLAG(T, f) VNX_FLAG(T, f, "quiet", 'q', "no progress")
+#define VNX_REFUSED_FLAG(T, f) VNX_FLAG(T, f, "verbose", 'v', "say which back ends were refused")
+#define VNX_IN_FULL_FLAG(T, f) \
+	VNX_FLAG(T, f, "verbose", 'v', "hooks refused and why, every VM in full")
+
 /* A row of the command table in main.c. @run returns an exit code of contract.md. */
 struct vnx_command {
 	const char *name;

@@ -122,7 +122,7 @@ static int fail_full(struct vnx_recording *rec, struct vnx_err *err)
 	vnx_err_set(err, 0, VNX_EXIT_FAILED, "disk-full",
 		    "no space left on the disk for %s; what was recorded before stays readable",
 		    rec->shown);
-	vnx_err_hint(err, "free some space, record elsewhere with -o, or take wider bins (--bin)");
+	vnx_err_hint(err, "Free some space, record elsewhere with -o, or take wider bins (--bin)");
 	return -ENOSPC;
 }
 
@@ -132,7 +132,7 @@ static int fail_damaged(struct vnx_recording *rec, const char *doing, struct vnx
 		    "%s is damaged or cut short (while %s: %s)", rec->shown, doing,
 		    sqlite3_errmsg(rec->db));
 	vnx_err_hint(err,
-		     "copy it again, with %s-journal if there is one; "
+		     "Copy it again, with %s-journal if there is one; "
 		     "`sqlite3 %s .recover` may save parts",
 		     rec->shown, rec->shown);
 	return -EBADMSG;
@@ -358,13 +358,13 @@ static int replace_old(const char *path, struct vnx_err *err)
 		vnx_err_set(err, 0, VNX_EXIT_FAILED, "file-exists",
 			    "%s exists and is not a recording: --force overwrites recordings only",
 			    path);
-		vnx_err_hint(err, "give another name with -o, or remove the file yourself");
+		vnx_err_hint(err, "Give another name with -o, or remove the file yourself");
 		return -EEXIST;
 	}
 	if (is_being_written(path)) {
 		vnx_err_set(err, 0, VNX_EXIT_FAILED, "recording-busy",
 			    "%s is being written by another vnetdx", path);
-		vnx_err_hint(err, "give another name with -o, or stop the other one first");
+		vnx_err_hint(err, "Give another name with -o, or stop the other one first");
 		return -EBUSY;
 	}
 	if (unlink(path))
@@ -394,11 +394,11 @@ static int claim_failed(const char *path, int e, struct vnx_err *err)
 	} else if (e == ENOENT) {
 		vnx_err_set(err, 0, VNX_EXIT_FAILED, "no-folder", "the folder of %s does not exist",
 			    path);
-		vnx_err_hint(err, "mkdir -p %.*s", dir_len, dir);
+		vnx_err_hint(err, "Make it: mkdir -p %.*s", dir_len, dir);
 	} else {
 		vnx_err_set(err, 0, VNX_EXIT_FAILED, "cannot-write", "cannot create %s: %s", path,
 			    strerror(e));
-		vnx_err_hint(err, "record to a folder that can be written, with -o");
+		vnx_err_hint(err, "Record to a folder that can be written, with -o");
 	}
 	return -e;
 }

@@ -170,7 +170,7 @@ static int database_open(struct vnx_recording *rec, struct vnx_err *err)
 				    "%s was killed while writing and its last commit cannot be "
 				    "undone here",
 				    rec->shown);
-			vnx_err_hint(err, "copy it and %s-journal to a folder that can be written",
+			vnx_err_hint(err, "Copy it and %s-journal to a folder that can be written",
 				     rec->shown);
 			return -EROFS;
 		}
@@ -197,7 +197,7 @@ static int check_length(struct vnx_recording *rec, struct vnx_err *err)
 	vnx_err_set(err, 0, VNX_EXIT_FAILED, "damaged-recording",
 		    "%s is cut short: %lld bytes of %lld are there", rec->shown,
 		    (long long)sb.st_size, (long long)(pages * page_size));
-	vnx_err_hint(err, "copy it again; `sqlite3 %s .recover` may save parts", rec->shown);
+	vnx_err_hint(err, "Copy it again; `sqlite3 %s .recover` may save parts", rec->shown);
 	return -EBADMSG;
 }
 
@@ -223,7 +223,7 @@ static int check_schema(struct vnx_recording *rec, struct vnx_err *err)
 			    "%s was written by a newer vnetdx (schema %lld, this one reads up to "
 			    "%d)",
 			    rec->shown, (long long)version, REC_SCHEMA);
-		vnx_err_hint(err, "read it with that vnetdx, or upgrade this one");
+		vnx_err_hint(err, "Read it with that vnetdx, or upgrade this one");
 		return -EPROTO;
 	}
 	return version >= 1 ? 0 : not_a_recording(rec->shown, "its schema version is not set", err);

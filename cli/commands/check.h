@@ -49,7 +49,16 @@ struct vnx_check_source {
 
 enum vnx_check_verdict { VNX_CHECK_CAN, VNX_CHECK_PARTLY, VNX_CHECK_CANNOT };
 
+/* What is asked for; nothing is owned. */
+struct vnx_check_conf {
+	const char *backend; /* judge this one alone; NULL: as diagnose chooses */
+	const struct vnx_hook_override
+		*overrides; /* --hook: the only candidates of their metrics */
+	size_t n_overrides;
+};
+
 struct vnx_check {
+	struct vnx_check_conf conf;
 	struct vnx_check_backend backends[VNX_CHECK_BACKENDS];
 	size_t n_backends;
 	size_t best; /* what diagnose would use; n_backends: none */
@@ -62,7 +71,7 @@ struct vnx_check {
 };
 
 /* Looks; leaves nothing attached. -ENOMEM only. */
-int vnx_check_gather(struct vnx_check *check) VNX_MUST_CHECK;
+int vnx_check_gather(struct vnx_check *check, const struct vnx_check_conf *conf) VNX_MUST_CHECK;
 void vnx_check_fini(struct vnx_check *check);
 /* The facts alone (check_facts.c). */
 int vnx_check_facts(struct vnx_check *check) VNX_MUST_CHECK;
@@ -74,11 +83,20 @@ void vnx_check_judge(struct vnx_check *check);
 const struct vnx_hook *vnx_check_hook(const struct vnx_check_backend *backend,
 				      enum vnx_metric metric);
 
+/* A hook of --hook that the judged back end refuses for good. */
+bool vnx_check_override_refused(const struct vnx_check *check);
+
 /* "can", "partly", "cannot"; "ok", "note", "problem", "unknown" */
 const char *vnx_check_verdict_name(enum vnx_check_verdict verdict);
 const char *vnx_fact_state_name(enum vnx_fact_state state);
 
-void vnx_check_print_text(const struct vnx_check *check, bool no_color, bool verbose);
+/* @quiet: the verdict alone. */
+void vnx_check_print_text(const struct vnx_check *check, bool no_color, bool verbose, bool quiet);
+/* A row each: verdict, hook, refused candidate, source of evidence, back end, fact (check_csv.c).
+ */
+int vnx_check_print_csv(const struct vnx_check *check) VNX_MUST_CHECK;
+/* Why not all of @source is measured here, "" where it is. To be freed; NULL: out of memory. */
+char *vnx_check_source_why(const struct vnx_check_source *source) VNX_MUST_CHECK;
 int vnx_check_print_json(const struct vnx_check *check) VNX_MUST_CHECK;
 
 #endif

@@ -149,7 +149,7 @@ static int check_tracefs(struct vnx_check *check)
 
 	if (!path)
 		return add_fact(check, "tracefs", VNX_FACT_NOTE,
-				"mount -t tracefs nodev /sys/kernel/tracing",
+				"Mount it: mount -t tracefs nodev /sys/kernel/tracing",
 				"tracefs is not mounted: back end ftrace needs it, perf for "
 				"kprobes and tracepoints");
 	snprintf(probe, sizeof(probe), "%s/available_events", path);
@@ -199,7 +199,7 @@ static int check_kvm(struct vnx_check *check)
 {
 	if (!exists("/dev/kvm"))
 		return add_fact(check, "kvm", VNX_FACT_PROBLEM,
-				"modprobe kvm_intel or kvm_amd; in a VM, switch nested "
+				"Load kvm_intel or kvm_amd; in a VM, switch nested "
 				"virtualisation on; on metal, see the firmware's setting.",
 				"/dev/kvm is not there: no KVM guest can run");
 	if (access("/dev/kvm", R_OK | W_OK))
@@ -212,7 +212,7 @@ static int check_vhost(struct vnx_check *check)
 {
 	if (!check->has_vhost_net)
 		return add_fact(check, "vhost_net", VNX_FACT_NOTE,
-				"modprobe vhost_net, and vhost=on for the VMs' cards.",
+				"Load it (modprobe vhost_net), and vhost=on for the VMs' cards.",
 				"module vhost_net is not loaded: no VM uses vhost-net now");
 	return add_fact(check, "vhost_net", VNX_FACT_OK, NULL, "vhost_net is there");
 }

@@ -39,9 +39,12 @@ static bool counts(const struct vnx_check_backend *b, enum vnx_metric metric)
 	return b->usable && h && h->hook[0];
 }
 
-static int ask_backend(struct vnx_check_backend *b)
+static int ask_backend(struct vnx_check_backend *b, const struct vnx_check_conf *asked)
 {
-	struct vnx_capture_conf conf = { .bin_ns = PROBE_BIN_NS, .threads_hint = 1 };
+	struct vnx_capture_conf conf = { .bin_ns = PROBE_BIN_NS,
+					 .overrides = asked->overrides,
+					 .n_overrides = asked->n_overrides,
+					 .threads_hint = 1 };
 	int ret;
 
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(wanted); i++)
@@ -126,8 +129,19 @@ static void judge_usable(struct vnx_check *check)
 	snprintf(s + n, size - n, "; the taps' bytes and packets can.");
 }
 
+bool vnx_check_override_refused(const struct vnx_check *check)
+{
+	for (size_t i = 0; i < check->conf.n_overrides; i++)
+		if (check->best == check->n_backends ||
+		    coverage_of(check, check->conf.overrides[i].metric) == NEVER)
+			return true;
+	return false;
+}
+
 void vnx_check_judge(struct vnx_check *check)
 {
+	const char *only = check->conf.backend;
+
 	/* As `diagnose` chooses: the first back end that works. */
 	check->best = check->n_backends;
 	for (size_t i = check->n_backends; i-- > 0;) {
@@ -145,8 +159,8 @@ void vnx_check_judge(struct vnx_check *check)
 	}
 	check->verdict = VNX_CHECK_CANNOT;
 	snprintf(check->summary, sizeof(check->summary),
-		 "This host cannot be diagnosed: no back end can count any of the wanted "
-		 "functions.");
+		 "This host cannot be diagnosed: %s%s can count any of the wanted functions.",
+		 only ? "no hook of back end " : "no back end", only ? only : "");
 }
 
 int vnx_check_sources(struct vnx_check *check)
@@ -172,16 +186,20 @@ int vnx_check_sources(struct vnx_check *check)
 	return 0;
 }
 
-int vnx_check_gather(struct vnx_check *check)
+int vnx_check_gather(struct vnx_check *check, const struct vnx_check_conf *conf)
 {
 	int ret;
 
-	memset(check, 0, sizeof(*check));
+	*check = (struct vnx_check){ .conf = *conf };
 	ret = vnx_check_facts(check);
-	for (size_t i = 0; i < VNX_CHECK_BACKENDS && vnx_captures[i] && !ret; i++) {
-		check->backends[i].ops = vnx_captures[i];
+	for (size_t i = 0; vnx_captures[i] && check->n_backends < VNX_CHECK_BACKENDS && !ret; i++) {
+		struct vnx_check_backend *b = &check->backends[check->n_backends];
+
+		if (conf->backend && strcmp(conf->backend, vnx_captures[i]->name))
+			continue;
+		b->ops = vnx_captures[i];
 		check->n_backends++;
-		ret = ask_backend(&check->backends[i]);
+		ret = ask_backend(b, conf);
 	}
 	if (!ret)
 		ret = vnx_check_sources(check);

@@ -82,7 +82,9 @@ static void print_backends(struct vnx_layout *l, const struct vnx_check *check)
 				label(l, b->ops->name, NAME_COLUMNS + 2),
 				b->usable ? b->ops->summary : "no: ",
 				b->usable ? "" : vnx_layout_safe(l, b->err.message),
-				i == check->best ? " (diagnose uses this one)" : "");
+				i == check->best && !check->conf.backend
+					? " (diagnose uses this one)"
+					: "");
 		if (!b->usable && b->err.hint[0])
 			vnx_layout_para(l, LABEL_INDENT + NAME_COLUMNS,
 					LABEL_INDENT + NAME_COLUMNS + 2, "Remedy: %s",
@@ -107,8 +109,7 @@ static char *list_metrics(uint64_t bits)
 	return list;
 }
 
-/* Why not all of it is measured here, "" where it is. To be freed. */
-static char *source_why(const struct vnx_check_source *s)
+char *vnx_check_source_why(const struct vnx_check_source *s)
 {
 	VNX_CLEANUP_FREE char *lacks = NULL;
 
@@ -122,7 +123,7 @@ static char *source_why(const struct vnx_check_source *s)
 
 static void print_source(struct vnx_layout *l, const struct vnx_check_source *s, bool verbose)
 {
-	VNX_CLEANUP_FREE char *why = source_why(s);
+	VNX_CLEANUP_FREE char *why = vnx_check_source_why(s);
 	VNX_CLEANUP_FREE char *metrics = list_metrics(s->ops->metrics & ~s->lacks);
 	bool some = why && why[0];
 
@@ -166,23 +167,59 @@ static void print_facts(struct vnx_layout *l, const struct vnx_check *check)
 	}
 }
 
-void vnx_check_print_text(const struct vnx_check *check, bool no_color, bool verbose)
+/* Has any back end been able to try hooks of @metric? */
+static bool was_asked(const struct vnx_check *check, enum vnx_metric metric)
+{
+	for (size_t i = 0; i < check->n_backends; i++)
+		if (check->backends[i].usable && vnx_check_hook(&check->backends[i], metric))
+			return true;
+	return false;
+}
+
+/* What stands beside the verdict even where it is asked for alone: hooks of --hook, if refused. */
+static void print_refused_overrides(struct vnx_layout *l, const struct vnx_check *check)
+{
+	for (size_t i = 0; i < check->conf.n_overrides; i++) {
+		enum vnx_metric metric = check->conf.overrides[i].metric;
+
+		for (size_t b = 0; b < check->n_backends; b++) {
+			const struct vnx_hook *h = vnx_check_hook(&check->backends[b], metric);
+
+			if (h && !h->hook[0] &&
+			    (b == check->best || check->best == check->n_backends))
+				print_refusals(l, h);
+		}
+	}
+}
+
+static void print_parts(struct vnx_layout *l, const struct vnx_check *check, bool verbose)
+{
+	bool headed = false;
+
+	for (int m = 0; m < VNX_METRIC_MAX; m++) {
+		if (!was_asked(check, (enum vnx_metric)m))
+			continue;
+		if (!headed)
+			vnx_layout_line(l, "\nHooks");
+		headed = true;
+		print_metric(l, check, (enum vnx_metric)m, verbose);
+	}
+	print_sources(l, check, verbose);
+	print_backends(l, check);
+	print_facts(l, check);
+}
+
+void vnx_check_print_text(const struct vnx_check *check, bool no_color, bool verbose, bool quiet)
 {
 	static const char *const color[] = { VNX_GREEN, VNX_YELLOW, VNX_RED };
 	struct vnx_layout l;
 
 	init_layout(&l, no_color, verbose);
 	vnx_layout_para(&l, 0, 0, VNX_BOLD "%s%s" VNX_PLAIN, color[check->verdict], check->summary);
-	if (check->best < check->n_backends) {
-		vnx_layout_line(&l, "%s", "");
-		vnx_layout_line(&l, "Hooks");
-		for (int m = 0; m < VNX_METRIC_MAX; m++)
-			if (vnx_check_hook(&check->backends[check->best], (enum vnx_metric)m))
-				print_metric(&l, check, (enum vnx_metric)m, verbose);
-	}
-	print_sources(&l, check, verbose);
-	print_backends(&l, check);
-	print_facts(&l, check);
+	if (quiet)
+		print_refused_overrides(&l, check);
+	else
+		print_parts(&l, check, verbose);
 	vnx_layout_fini(&l);
 }
 
@@ -221,7 +258,7 @@ static json_t *backend_json(const struct vnx_check_backend *b)
 
 static json_t *source_json(const struct vnx_check_source *s)
 {
-	VNX_CLEANUP_FREE char *why = source_why(s);
+	VNX_CLEANUP_FREE char *why = vnx_check_source_why(s);
 	json_t *metrics = json_array();
 
 	for (int m = 0; m < VNX_METRIC_MAX; m++)

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "bpf/ladder.h"
-#include "cli/output/report.h"
 
 const char *const vnx_backend_choices[] = { "auto", "bpf", "ftrace", "perf", NULL };
 
@@ -108,12 +107,17 @@ static bool has_utf8(void)
 	return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
+int vnx_one_format(bool a, const char *a_name, bool b, const char *b_name, struct vnx_err *err)
+{
+	if (!a || !b)
+		return 0;
+	return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage", "%s and %s exclude each other",
+			   a_name, b_name);
+}
+
 int vnx_view_check(const struct vnx_view_opts *view, struct vnx_err *err)
 {
-	if (!view->json || !view->csv)
-		return 0;
-	return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
-			   "--json and --csv exclude each other");
+	return vnx_one_format(view->json, "--json", view->csv, "--csv", err);
 }
 
 static const struct vnx_reporter_ops *choose_reporter(const struct vnx_view_opts *view)
@@ -132,26 +136,50 @@ static int write_report(const struct vnx_view_opts *view, const struct vnx_findi
 	return vnx_report_write(&set, view->report_dir, err);
 }
 
-int vnx_view_run(const struct vnx_view_opts *view, const struct vnx_pipeline *p, const char *kind,
-		 const char *path)
+static int check_written(FILE *out, struct vnx_err *err)
+{
+	if (!fflush(out) && !ferror(out))
+		return 0;
+	return vnx_err_set(err, errno ? -errno : -EIO, VNX_EXIT_FAILED, "io",
+			   "standard output cannot be written: %s", strerror(errno ? errno : EIO));
+}
+
+int vnx_view_print(const struct vnx_view_opts *view, const struct vnx_finding *f, const char *input,
+		   bool first, FILE *out, struct vnx_err *err)
 {
 	const char *no_color = getenv("NO_COLOR");
-	struct vnx_finding finding = {
-		.dg = p->dg, .run = &p->run, .tp = p->tp, .source_kind = kind, .source_path = path
-	};
 	struct vnx_report_conf rc = {
-		.color = !view->no_color && !(no_color && *no_color) && isatty(STDOUT_FILENO),
+		.color = !view->no_color && !(no_color && *no_color) && isatty(fileno(out)),
 		.columns = terminal_columns(),
 		.verbose = view->verbose,
 		.quiet = view->quiet,
 		.utf8 = has_utf8(),
+		.input = input,
+		.go_on = !first,
+	};
+	int ret = choose_reporter(view)->report(f, &rc, out, err);
+
+	return ret ? ret : check_written(out, err);
+}
+
+int vnx_view_print_set(const struct vnx_report_set *set, struct vnx_err *err)
+{
+	struct vnx_report_conf conf = { .columns = 80 };
+	int ret = set->n == 1 ? vnx_reporter_json.report(set->v[0].f, &conf, stdout, err)
+			      : vnx_report_set_json(set, stdout, err);
+
+	return ret ? ret : check_written(stdout, err);
+}
+
+int vnx_view_run(const struct vnx_view_opts *view, const struct vnx_pipeline *p, const char *kind,
+		 const char *path)
+{
+	struct vnx_finding finding = {
+		.dg = p->dg, .run = &p->run, .tp = p->tp, .source_kind = kind, .source_path = path
 	};
 	struct vnx_err err = { 0 };
-	int ret = choose_reporter(view)->report(&finding, &rc, stdout, &err);
+	int ret = vnx_view_print(view, &finding, NULL, true, stdout, &err);
 
-	if (!ret && fflush(stdout))
-		ret = vnx_err_set(&err, -errno, VNX_EXIT_FAILED, "io",
-				  "standard output cannot be written: %s", strerror(errno));
 	if (!ret && view->report_dir)
 		ret = write_report(view, &finding, path, &err);
 	if (!ret && view->perfetto)

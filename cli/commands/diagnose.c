@@ -14,9 +14,6 @@ static const struct vnx_opt options[] = {
 	{ "output", 'o', VNX_OPT_STRING, offsetof(struct opts, live.path), "REC.vdx",
 	  "keep the recording" },
 	VNX_VIEW_OPTIONS(struct opts, view),
-	{ "quiet", 'q', VNX_OPT_FLAG, offsetof(struct opts, view.quiet), NULL, "no progress" },
-	{ "verbose", 'v', VNX_OPT_FLAG, offsetof(struct opts, view.verbose), NULL,
-	  "hooks refused and why, every VM in full" },
 };
 
 static int analyse(const struct opts *o, struct vnx_recording *rec, struct vnx_err *err)

@@ -33,8 +33,7 @@ static const struct vnx_opt options[] = {
 	{ "no-color", 0, VNX_OPT_FLAG, offsetof(struct opts, no_color), NULL, "no colours" },
 	{ "json", 0, VNX_OPT_FLAG, offsetof(struct opts, live.json), NULL,
 	  "refused: the view ends with no document" },
-	{ "verbose", 'v', VNX_OPT_FLAG, offsetof(struct opts, live.verbose), NULL,
-	  "say which back ends were refused" },
+	VNX_REFUSED_FLAG(struct opts, live.verbose),
 };
 
 static int parse_speed(const struct opts *o, double *speed, struct vnx_err *err)
@@ -96,7 +95,9 @@ static int run_replay(const struct opts *o, struct vnx_live_app *a, double speed
 	if (ret)
 		goto out;
 	ops = vnx_reader_find(&in, err);
-	ret = ops ? ops->open(&r, &in, &rc, err) : -EINVAL;
+	ret = ops ? vnx_reader_check_hooks(ops, o->replay, hooks.n, err) : -EINVAL;
+	if (!ret)
+		ret = ops->open(&r, &in, &rc, err);
 	if (!ret) {
 		ret = vnx_live_replay(a, ops, r, &play, err);
 		ops->close(r);

@@ -10,11 +10,9 @@ static const struct vnx_opt options[] = {
 	VNX_LIVE_OPTIONS(struct opts, live),
 	{ "output", 'o', VNX_OPT_STRING, offsetof(struct opts, live.path), "REC.vdx",
 	  "the recording (required unless --events is given)" },
-	{ "json", 0, VNX_OPT_FLAG, offsetof(struct opts, live.json), NULL,
-	  "errors as a JSON document" },
-	{ "quiet", 'q', VNX_OPT_FLAG, offsetof(struct opts, live.quiet), NULL, "no progress" },
-	{ "verbose", 'v', VNX_OPT_FLAG, offsetof(struct opts, live.verbose), NULL,
-	  "say which back ends were refused" },
+	VNX_JSON_ERRORS_FLAG(struct opts, live.json),
+	VNX_QUIET_FLAG(struct opts, live.quiet),
+	VNX_REFUSED_FLAG(struct opts, live.verbose),
 };
 
 static int check_path(const struct opts *o, struct vnx_err *err)

@@ -65,6 +65,14 @@ static void say_warning(const char *path, const char *warning)
 		fprintf(stderr, "vnetdx: %s: %s\n", where, what);
 }
 
+/* Of the INPUT alone: beside a raw trace a .vdx may be the baseline. */
+static int check_hooks(const struct vnx_input *in, size_t n_hooks, struct vnx_err *err)
+{
+	const struct vnx_reader_ops *ops = vnx_reader_find(in, err);
+
+	return ops ? vnx_reader_check_hooks(ops, in->path, n_hooks, err) : -EINVAL;
+}
+
 static int read_input(const struct vnx_recorded_opts *o, const struct vnx_view_opts *view,
 		      struct vnx_input *in, const struct vnx_reader_conf *rc,
 		      struct vnx_pipeline *out, const char **kind, struct vnx_err *err)
@@ -81,6 +89,8 @@ static int read_input(const struct vnx_recorded_opts *o, const struct vnx_view_o
 	const struct vnx_reader_ops *ops;
 	int ret = parse_offset(o, view, &pc.placement, err);
 
+	if (!ret)
+		ret = check_hooks(in, rc->n_hooks, err);
 	if (!ret && o->baseline) {
 		ret = read_baseline(o, view, rc, &base, err);
 		pc.baseline = base.dg;

@@ -14,48 +14,24 @@ struct vnx_recorded_opts {
 	const char *offset, *baseline;
 };
 
-/* Rows for tables of commands; BASE is the command's own struct. */
-#define VNX_RECORDED_OPTIONS(T, f)                                                                \
-	{                                                                                         \
-		"vm",         0,                                                                  \
-		VNX_OPT_LIST, offsetof(T, f.vms),                                                 \
-		"NAME|PID",   "only this VM (may be repeated)"                                    \
-	},                                                                                        \
-		{ "stages",                                                                       \
-		  0,                                                                              \
-		  VNX_OPT_TIME,                                                                   \
-		  offsetof(T, f.stage_ns),                                                        \
-		  "TIME",                                                                         \
-		  "the load changed every TIME: correlate within stages",                         \
-		  .min = VNX_NSEC_PER_SEC },                                                      \
-		{ "bin",                                                                          \
-		  0,                                                                              \
-		  VNX_OPT_TIME,                                                                   \
-		  offsetof(T, f.bin_ns),                                                          \
-		  "TIME",                                                                         \
-		  "width of a bin of a raw trace (500ms)",                                        \
-		  .min = 10 * VNX_NSEC_PER_MSEC,                                                  \
-		  .max = 60 * VNX_NSEC_PER_SEC },                                                 \
-		{ "hook",        0,                                                               \
-		  VNX_OPT_LIST,  offsetof(T, f.hooks),                                            \
-		  "METRIC=HOOK", "the event of a raw trace to count: handle_tx=tp:probe:my_tx" }, \
-		{ "from",                                                                         \
-		  0,                                                                              \
-		  VNX_OPT_TIME,                                                                   \
-		  offsetof(T, f.from_ns),                                                         \
-		  "TIME",                                                                         \
-		  "leave out what is before TIME of the trace's clock;\n"                         \
-		  "                             bins of a raw trace begin there" },               \
-		{ "to",         0,                                                                \
-		  VNX_OPT_TIME, offsetof(T, f.to_ns),                                             \
-		  "TIME",       "leave out what is after TIME of the trace's clock" },            \
-		{ "offset",       0,                                                              \
-		  VNX_OPT_STRING, offsetof(T, f.offset),                                          \
-		  "TIME|search",  "add TIME (also -1.5s) to the load's times" },                  \
-	{                                                                                         \
-		"baseline", 0, VNX_OPT_STRING, offsetof(T, f.baseline), "REC.vdx",                \
-			"an earlier run of the same VMs in which all was well"                    \
-	}
+/* Rows for tables of commands: field @f of their own struct @T. */
+#define VNX_RECORDED_OPTIONS(T, f)                                                              \
+	VNX_VM_OPTION(T, f.vms),                                                                \
+		VNX_STAGES_OPTION(T, f.stage_ns,                                                \
+				  "the load changed every TIME: correlate within stages"),      \
+		VNX_BIN_OPTION(T, f.bin_ns, "width of a bin of a raw trace (500ms)"),           \
+		VNX_HOOK_OPTION(T, f.hooks,                                                     \
+				"the event of a raw trace to count: handle_tx=tp:probe:my_tx"), \
+		VNX_TIME_OPTION(T, f.from_ns, "from", 0,                                        \
+				"leave out what is before TIME of the trace's clock;\n"         \
+				"                             bins of a raw trace begin there", \
+				0, 0),                                                          \
+		VNX_TIME_OPTION(T, f.to_ns, "to", 0,                                            \
+				"leave out what is after TIME of the trace's clock", 0, 0),     \
+		VNX_STRING_OPTION(T, f.offset, "offset", 0, "TIME|search",                      \
+				  "add TIME (also -1.5s) to the load's times"),                 \
+		VNX_STRING_OPTION(T, f.baseline, "baseline", 0, "REC.vdx",                      \
+				  "an earlier run of the same VMs in which all was well")
 
 /*
  * Reads and analyses @path. @view gives the moving average, the load's files and quiet. *kind is

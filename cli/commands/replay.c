@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/commands/commands.h"
-#include "cli/commands/recorded.h"
+#include "cli/commands/recorded_set.h"
 
 struct opts {
 	struct vnx_view_opts view;
@@ -10,9 +10,6 @@ struct opts {
 static const struct vnx_opt options[] = {
 	VNX_RECORDED_OPTIONS(struct opts, rec),
 	VNX_VIEW_OPTIONS(struct opts, view),
-	{ "quiet", 'q', VNX_OPT_FLAG, offsetof(struct opts, view.quiet), NULL, "no progress" },
-	{ "verbose", 'v', VNX_OPT_FLAG, offsetof(struct opts, view.verbose), NULL,
-	  "hooks refused and why, every VM in full" },
 };
 
 static int replay_one(const struct opts *o, const char *path, struct vnx_err *err)
@@ -28,26 +25,67 @@ static int replay_one(const struct opts *o, const char *path, struct vnx_err *er
 	return ret;
 }
 
+/* Text and CSV come one by one; a document waits for the last. */
+static int show_each(const struct vnx_view_opts *view, const struct vnx_finding *f, bool first,
+		     struct vnx_err *err)
+{
+	return view->json ? 0 : vnx_view_print(view, f, f->source_path, first, stdout, err);
+}
+
+static int end_set(const struct vnx_view_opts *view, const struct vnx_recorded_set *set,
+		   struct vnx_err *err)
+{
+	int ret = vnx_recorded_set_say(set, err);
+
+	if (!ret && view->json)
+		ret = vnx_view_print_set(&set->set, err);
+	if (ret)
+		return ret;
+	if (view->report_dir && vnx_report_write(&set->set, view->report_dir, err))
+		return vnx_fail(err, false);
+	if (view->report_dir && !view->quiet)
+		fprintf(stderr, "vnetdx: the report is %s/index.html\n", view->report_dir);
+	return vnx_recorded_set_exit(set, view);
+}
+
+static int replay_several(const struct opts *o, char **paths, size_t n, struct vnx_err *err)
+{
+	struct vnx_recorded_set set;
+	int ret = vnx_recorded_set_read(&o->rec, &o->view, paths, n, show_each, &set, err);
+
+	if (!ret)
+		ret = end_set(&o->view, &set, err);
+	vnx_recorded_set_fini(&set);
+	return ret;
+}
+
+static int check_usage(const struct opts *o, char **paths, int n, struct vnx_err *err)
+{
+	if (n < 1) {
+		vnx_err_hint(err, "For example: vnetdx replay run.vdx");
+		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
+				   "replay takes at least one recording");
+	}
+	if (vnx_view_check(&o->view, err))
+		return -EINVAL;
+	return vnx_recorded_set_check(&o->view, "replay", paths, (size_t)n, err);
+}
+
 static int run(int argc, char **argv)
 {
 	struct opts o = { .view = { .sma_ns = 10 * VNX_NSEC_PER_SEC, .argv = argv, .argc = argc },
 			  .rec = { .bin_ns = VNX_NSEC_PER_SEC / 2 } };
 	struct vnx_err err = { 0 };
-	int ret = vnx_options_parse(&vnx_command_replay, argc, argv, &o, NULL, &err);
+	int first = vnx_options_parse(&vnx_command_replay, argc, argv, &o, NULL, &err), ret = first;
 
 	if (ret == -ECANCELED)
 		return VNX_EXIT_OK;
-	if (ret >= 0 && argc - ret != 1) {
-		vnx_err_hint(&err, argc - ret
-					   ? "Several are compared by: vnetdx report A B... -o DIR"
-					   : "For example: vnetdx replay run.vdx");
-		ret = vnx_err_set(&err, -EINVAL, VNX_EXIT_USAGE, "usage",
-				  "replay takes one recording, %d were given", argc - ret);
-	}
-	if (ret >= 0 && vnx_view_check(&o.view, &err))
-		ret = -EINVAL;
 	if (ret >= 0)
-		ret = replay_one(&o, argv[ret], &err);
+		ret = check_usage(&o, argv + first, argc - first, &err);
+	if (!ret && argc - first == 1)
+		ret = replay_one(&o, argv[first], &err);
+	else if (!ret)
+		ret = replay_several(&o, argv + first, (size_t)(argc - first), &err);
 	vnx_recorded_fini(&o.rec);
 	free(o.view.throughput.v);
 	return ret < 0 ? vnx_fail(&err, o.view.json || vnx_wants_json(argc, argv)) : ret;
@@ -56,9 +94,11 @@ static int run(int argc, char **argv)
 const struct vnx_command vnx_command_replay = {
 	.name = "replay",
 	.summary = "the same verdict from a recording",
-	.synopsis = "INPUT [--throughput FILE]...",
+	.synopsis = "INPUT... [--throughput FILE]...",
 	.text = "INPUT is a recording of vnetdx (.vdx), a trace-cmd trace.dat, a perf.data, or text of\n"
 		"ftrace (trace, trace_pipe, trace-cmd report) or perf script; \"-\" is standard input.\n"
+		"Of several INPUTs each has its verdict in turn, its path above; --csv begins with a\n"
+		"column input, --json is one document of all. --throughput is of a single INPUT only.\n"
 		"\n"
 		"FILE is iperf3's output (JSON, JSON stream, text; a client's or a server's), netperf's\n"
 		"with -D, or a CSV whose first row names a time and a rate. Each FILE is one flow. Flows\n"

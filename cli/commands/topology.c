@@ -3,7 +3,9 @@
  * vnetdx topology: which VM's packets go which way.
  */
 #include "cli/commands/commands.h"
+#include "cli/commands/common.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -11,6 +13,7 @@
 
 #include "cli/clock.h"
 #include "cli/host/host.h"
+#include "cli/output/csv.h"
 #include "cli/output/safe.h"
 
 #define NAME_WIDTH_MAX 40
@@ -18,15 +21,18 @@
 #define LOOK_PAUSE_MS 20
 
 struct opts {
-	bool json, dot;
+	bool json, csv, dot, quiet, verbose;
 	const char *proc;
 };
 
 static const struct vnx_opt options[] = {
-	{ "json", 0, VNX_OPT_FLAG, offsetof(struct opts, json), NULL, "one JSON document" },
-	{ "dot", 0, VNX_OPT_FLAG, offsetof(struct opts, dot), NULL, "a graph for Graphviz" },
-	{ "proc", 0, VNX_OPT_STRING, offsetof(struct opts, proc), "DIR",
-	  "read this procfs (/proc), for example the host's in a container" },
+	VNX_JSON_FLAG(struct opts, json),
+	VNX_FLAG(struct opts, csv, "csv", 0, "a row for each card as CSV"),
+	VNX_FLAG(struct opts, dot, "dot", 0, "a graph for Graphviz"),
+	VNX_STRING_OPTION(struct opts, proc, "proc", 0, "DIR",
+			  "read this procfs (/proc), for example the host's in a container"),
+	VNX_FLAG(struct opts, quiet, "quiet", 'q', "the table alone: no threads, no remarks"),
+	VNX_FLAG(struct opts, verbose, "verbose", 'v', "each card's MAC and interfaces too"),
 };
 
 /* ---- text ---- */
@@ -230,6 +236,31 @@ static void print_threads(const struct vnx_vm *vm, unsigned indent, unsigned col
 	fputc('\n', stdout);
 }
 
+/* ", ifindex 7", "" where there is none. To be freed. */
+static char *index_text(uint32_t ifindex)
+{
+	return ifindex ? vnx_asprintf(", ifindex %u", ifindex) : strdup("");
+}
+
+/* What the table has no room for: "tap1: tap, ifindex 7, MAC 52:54:00:12:34:56, ..." */
+static void print_card(const struct vnx_iface *f, unsigned indent)
+{
+	VNX_CLEANUP_FREE char *name = vnx_text_safe(f->name[0] ? f->name : f->nic, NAME_WIDTH_MAX);
+	VNX_CLEANUP_FREE char *mac = vnx_text_safe(f->mac[0] ? f->mac : "not known", 0);
+	VNX_CLEANUP_FREE char *uplink = vnx_text_safe(f->uplink, NAME_WIDTH_MAX);
+	VNX_CLEANUP_FREE char *speed = speed_text(f->uplink_bps);
+	VNX_CLEANUP_FREE char *own = index_text(f->ifindex);
+	VNX_CLEANUP_FREE char *other = index_text(f->uplink_ifindex);
+
+	if (!name || !mac || !uplink || !speed || !own || !other)
+		return;
+	printf("%*s%s: %s%s, MAC %s", (int)indent, "", name,
+	       f->kind[0] ? f->kind : "no interface of the host", own, mac);
+	if (*uplink)
+		printf("; uplink %s%s, %s", uplink, other, *speed ? speed : "speed not known");
+	fputc('\n', stdout);
+}
+
 /* What an operator should know about a card, or NULL. */
 static const char *card_remark(const struct vnx_vm *vm, const struct vnx_iface *f)
 {
@@ -266,15 +297,30 @@ static void print_remarks(const struct vnx_vm *vm)
 	}
 }
 
-static void print_text(const struct vnx_vms *vms)
+static void print_no_vm(void)
+{
+	printf("No VM runs on this host.\n"
+	       "vnetdx looks for processes that hold a KVM virtual machine or /dev/vhost-net\n"
+	       "open, and for QEMU without KVM (qemu-system-*).\n");
+}
+
+static void print_details(const struct vnx_vm *vm, const struct opts *o, unsigned indent,
+			  unsigned columns)
+{
+	if (o->quiet)
+		return;
+	print_threads(vm, indent, columns);
+	for (size_t i = 0; i < vm->ifaces.n && o->verbose; i++)
+		print_card(&vm->ifaces.v[i], indent);
+}
+
+static void print_text(const struct vnx_vms *vms, const struct opts *o)
 {
 	unsigned width[COL_MAX], columns = terminal_columns();
 	bool unnamed = false;
 
 	if (!vms->n) {
-		printf("No VM runs on this host.\n"
-		       "vnetdx looks for processes that hold a KVM virtual machine or /dev/vhost-net\n"
-		       "open, and for QEMU without KVM (qemu-system-*).\n");
+		print_no_vm();
 		return;
 	}
 	for (int c = 0; c < COL_MAX; c++)
@@ -285,15 +331,102 @@ static void print_text(const struct vnx_vms *vms)
 	print_row(headings, width);
 	for (size_t i = 0; i < vms->n; i++) {
 		each_row(&vms->v[i], show_row, width);
-		print_threads(&vms->v[i], width[COL_VM] + 2, columns);
+		print_details(&vms->v[i], o, width[COL_VM] + 2, columns);
 		unnamed |= !vms->v[i].vcpus.n;
 	}
+	if (o->quiet)
+		return;
 	fputc('\n', stdout);
 	for (size_t i = 0; i < vms->n; i++)
 		print_remarks(&vms->v[i]);
 	if (unnamed)
 		printf("vCPU threads not known: start QEMU with -name NAME,debug-threads=on, or "
 		       "let\n`vnetdx diagnose` learn them from what enters a guest.\n");
+}
+
+/* ---- CSV ---- */
+
+/* What is not known is empty, never 0. */
+static char *number_text(uint64_t v)
+{
+	return v ? vnx_asprintf("%" PRIu64, v) : strdup("");
+}
+
+/* "148 149" */
+static char *tids_text(const struct vnx_u32s *tids)
+{
+	char *list = strdup("");
+
+	for (size_t i = 0; i < tids->n && list; i++) {
+		char *longer = vnx_asprintf("%s%s%u", list, i ? " " : "", tids->v[i]);
+
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+/* Prints @text, which it frees, as a field. */
+static int put_field(char *text, bool first)
+{
+	VNX_CLEANUP_FREE char *owned = text;
+	VNX_CLEANUP_FREE char *field = owned ? vnx_csv_text(owned) : NULL;
+
+	if (!field)
+		return -ENOMEM;
+	printf("%s%s", first ? "" : ",", field);
+	return 0;
+}
+
+/* A card of @vm, or the VM alone where @f is NULL. */
+static int put_csv_row(const struct vnx_vm *vm, const struct vnx_iface *f)
+{
+	static const struct vnx_iface none = { .name = "",
+					       .kind = "",
+					       .nic = "",
+					       .mac = "",
+					       .sw = "",
+					       .switch_kind = "",
+					       .uplink = "",
+					       .uplink_bps = -1 };
+	const struct vnx_iface *c = f ? f : &none;
+	int ret = put_field(strdup(vm->name), true);
+
+	ret |= put_field(number_text(vm->pid), false);
+	ret |= put_field(strdup(c->nic), false);
+	ret |= put_field(strdup(vnx_backend_name(f ? f->backend : VNX_BACKEND_NONE)), false);
+	ret |= put_field(number_text(c->queues), false);
+	ret |= put_field(strdup(c->name), false);
+	ret |= put_field(strdup(c->kind), false);
+	ret |= put_field(number_text(c->ifindex), false);
+	ret |= put_field(strdup(c->mac), false);
+	ret |= put_field(strdup(c->sw), false);
+	ret |= put_field(strdup(c->switch_kind), false);
+	ret |= put_field(strdup(c->uplink), false);
+	ret |= put_field(number_text(c->uplink_ifindex), false);
+	ret |= put_field(c->uplink_bps < 0 ? strdup("") : vnx_asprintf("%" PRId64, c->uplink_bps),
+			 false);
+	ret |= put_field(tids_text(&vm->workers), false);
+	ret |= put_field(tids_text(&vm->vcpus), false);
+	putchar('\n');
+	return ret ? -ENOMEM : 0;
+}
+
+static int print_csv(const struct vnx_vms *vms, struct vnx_err *err)
+{
+	int ret = 0;
+
+	puts("vm,pid,nic,backend,queues,interface,kind,ifindex,mac,switch,switch_kind,uplink,"
+	     "uplink_ifindex,uplink_bps,workers,vcpus");
+	for (size_t i = 0; i < vms->n && !ret; i++) {
+		const struct vnx_vm *vm = &vms->v[i];
+
+		for (size_t j = 0; (!j || j < vm->ifaces.n) && !ret; j++)
+			ret = put_csv_row(vm, vm->ifaces.n ? &vm->ifaces.v[j] : NULL);
+	}
+	if (ret)
+		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory");
+	return 0;
 }
 
 /* ---- Graphviz ---- */
@@ -433,10 +566,12 @@ static int show(const struct opts *o, struct vnx_err *err)
 		partial = vnx_host_partial(host);
 		if (o->json)
 			ret = print_json(vnx_host_vms(host), partial, err);
+		else if (o->csv)
+			ret = print_csv(vnx_host_vms(host), err);
 		else if (o->dot)
 			print_dot(vnx_host_vms(host));
 		else
-			print_text(vnx_host_vms(host));
+			print_text(vnx_host_vms(host), o);
 		if (partial && !o->json)
 			fprintf(stderr, "vnetdx: incomplete: %s. %s\n", partial->message,
 				partial->hint);
@@ -459,10 +594,13 @@ static int run(int argc, char **argv)
 	if (ret >= 0 && ret < argc)
 		ret = vnx_err_set(&err, -EINVAL, VNX_EXIT_USAGE, "usage",
 				  "topology takes no operand: \"%s\"", argv[ret]);
-	if (ret >= 0 && o.json && o.dot)
-		ret = vnx_err_set(&err, -EINVAL, VNX_EXIT_USAGE, "usage",
-				  "--json and --dot exclude each other");
 	if (ret >= 0)
+		ret = vnx_one_format(o.json, "--json", o.dot, "--dot", &err);
+	if (!ret)
+		ret = vnx_one_format(o.json, "--json", o.csv, "--csv", &err);
+	if (!ret)
+		ret = vnx_one_format(o.csv, "--csv", o.dot, "--dot", &err);
+	if (!ret)
 		ret = show(&o, &err);
 	return ret < 0 ? vnx_fail(&err, o.json || vnx_wants_json(argc, argv)) : VNX_EXIT_OK;
 }
@@ -470,7 +608,7 @@ static int run(int argc, char **argv)
 const struct vnx_command vnx_command_topology = {
 	.name = "topology",
 	.summary = "the VMs of this host: cards, back ends, workers, vCPUs, switches, uplinks",
-	.synopsis = "[--json | --dot] [--proc DIR]",
+	.synopsis = "[--json | --csv | --dot] [--proc DIR] [-q | -v]",
 	.text = "Q is the number of queue pairs. Run as root: without, back ends are what QEMU's\n"
 		"arguments promise.",
 	.opts = options,

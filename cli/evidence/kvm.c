@@ -160,7 +160,7 @@ static int probe(struct kvm *k, const char *debugfs, struct vnx_err *err)
 				   "this kernel has no debugfs: KVM's counters are there");
 	}
 	if (dir < 0 && is_empty(debugfs)) {
-		vnx_err_hint(err, "mount -t debugfs none %s", debugfs);
+		vnx_err_hint(err, "Mount it: mount -t debugfs none %s", debugfs);
 		return vnx_err_set(err, -ENOENT, VNX_EXIT_UNSUPPORTED, "no-debugfs",
 				   "debugfs is not mounted: KVM's counters are there");
 	}

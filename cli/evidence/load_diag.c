@@ -250,7 +250,7 @@ int vnx_tcp_diag_open(struct vnx_tcp_diag **out, const char *netns, struct vnx_e
 		return 0;
 	}
 	vnx_tcp_diag_close(diag);
-	vnx_err_hint(err, ret == -ENOENT ? "modprobe tcp_diag may help."
+	vnx_err_hint(err, ret == -ENOENT ? "`modprobe tcp_diag` may help."
 					 : "Without root only our own namespace can be seen.");
 	return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-sock-diag",
 			   "the load's sockets cannot be seen: %s: %s", o.where, strerror(-ret));

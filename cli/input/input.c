@@ -7,6 +7,13 @@
 
 static int cannot_read(const char *path, int error, struct vnx_err *err)
 {
+	if (error == ENOENT || error == ENOTDIR)
+		vnx_err_hint(err,
+			     "Look at the path; INPUT is a .vdx of `vnetdx record`, a trace.dat, a "
+			     "perf.data, or text of ftrace or perf script.");
+	else if (error == EACCES)
+		vnx_err_hint(err, "Run as its owner or root, or have it copied to you: ls -l %s",
+			     path);
 	return vnx_err_set(err, -error, VNX_EXIT_FAILED, "cannot-read", "cannot read %s: %s", path,
 			   strerror(error));
 }
@@ -30,6 +37,14 @@ static ssize_t read_full(int fd, void *buf, size_t len)
 	return (ssize_t)got;
 }
 
+static int is_folder(const char *path, struct vnx_err *err)
+{
+	vnx_err_hint(err,
+		     "Give the file in it: a .vdx, a trace.dat, a perf.data, or a trace's text.");
+	return vnx_err_set(err, -EISDIR, VNX_EXIT_FAILED, "not-a-file",
+			   "%s is a folder, not a recording", path);
+}
+
 static int check_kind(struct vnx_input *in, struct vnx_err *err)
 {
 	struct stat sb;
@@ -37,13 +52,12 @@ static int check_kind(struct vnx_input *in, struct vnx_err *err)
 	if (fstat(in->fd, &sb))
 		return cannot_read(in->path, errno, err);
 	if (S_ISDIR(sb.st_mode))
-		return vnx_err_set(err, -EISDIR, VNX_EXIT_FAILED, "not-a-file",
-				   "%s is a folder, not a recording", in->path);
+		return is_folder(in->path, err);
 	in->seekable = S_ISREG(sb.st_mode);
 	in->size = in->seekable ? (uint64_t)sb.st_size : 0;
 	if (in->seekable || !strcmp(in->path, "-"))
 		return 0;
-	vnx_err_hint(err, "'-' reads a trace from standard input.");
+	vnx_err_hint(err, "Give - to read a trace from standard input.");
 	return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "not-a-file",
 			   "%s is a device or a pipe, not a recording", in->path);
 }

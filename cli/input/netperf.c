@@ -231,7 +231,7 @@ static int not_throughput(const struct results *list, size_t bad_line, struct vn
 
 		if (unit_bytes(r->unit) > 0)
 			continue;
-		vnx_err_hint(err, "netperf -t TCP_STREAM -D 0.5 -H HOST measures throughput");
+		vnx_err_hint(err, "`netperf -t TCP_STREAM -D 0.5 -H HOST` measures throughput");
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "not-throughput",
 				   "line %zu: netperf counts in \"%.20s\" there, which is no "
 				   "amount of data",
@@ -239,7 +239,7 @@ static int not_throughput(const struct results *list, size_t bad_line, struct vn
 	}
 	if (list->n)
 		return 0;
-	vnx_err_hint(err, "netperf -t TCP_STREAM -D 0.5 -H HOST prints interim results");
+	vnx_err_hint(err, "`netperf -t TCP_STREAM -D 0.5 -H HOST` prints interim results");
 	if (bad_line)
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "damaged",
 				   "line %zu: netperf's interim result is cut short", bad_line);

@@ -55,6 +55,7 @@ struct vnx_reader;
 
 struct vnx_reader_ops {
 	const char *name; /* source.kind of the JSON */
+	bool fixed_hooks; /* chosen when it was recorded: --hook comes too late */
 	/* 0: not mine ... 100: certain; by magic first, by name second. */
 	int (*probe)(const char *path, const unsigned char *head, size_t len);
 	/* @in is open, stays the caller's and must outlive the reader; @conf too. */
@@ -70,6 +71,9 @@ struct vnx_reader_ops {
 extern const struct vnx_reader_ops *const vnx_readers[]; /* NULL-terminated */
 /* Chooses by content; NULL with @err ("empty", "no format known"). */
 const struct vnx_reader_ops *vnx_reader_find(const struct vnx_input *in, struct vnx_err *err);
+/* -EINVAL where --hook is given to a reader that cannot take it. */
+int vnx_reader_check_hooks(const struct vnx_reader_ops *ops, const char *path, size_t n_hooks,
+			   struct vnx_err *err) VNX_MUST_CHECK;
 /* The .vdx reader over a recording that is open already (a live run); borrows @rec. */
 int vnx_reader_vdx_borrow(struct vnx_reader **out, struct vnx_recording *rec, struct vnx_err *err);
 extern const struct vnx_reader_ops vnx_reader_vdx;

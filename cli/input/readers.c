@@ -85,9 +85,21 @@ const struct vnx_reader_ops *vnx_reader_find(const struct vnx_input *in, struct 
 
 	if (!best && in->head_len == 0) {
 		vnx_err_set(err, 0, VNX_EXIT_FAILED, "empty-file", "%s is empty", in->path);
-		vnx_err_hint(err, "nothing was recorded into it; record again");
+		vnx_err_hint(err, "Nothing was recorded into it; record again");
 	} else if (!best) {
 		unknown_format(in, err);
 	}
 	return best;
+}
+
+int vnx_reader_check_hooks(const struct vnx_reader_ops *ops, const char *path, size_t n_hooks,
+			   struct vnx_err *err)
+{
+	if (!n_hooks || !ops->fixed_hooks)
+		return 0;
+	vnx_err_hint(err, "Leave --hook out, or give it to `vnetdx record` and record again; "
+			  "`vnetdx check --hook METRIC=HOOK` tries it.");
+	return vnx_err_set(
+		err, -EINVAL, VNX_EXIT_USAGE, "usage",
+		"--hook comes too late for %s: its hooks were chosen when it was recorded", path);
 }

@@ -143,7 +143,7 @@ static int sockperf_parse(const struct vnx_load_lines *lines, struct vnx_through
 	int ret;
 
 	if (titles == lines->n) {
-		vnx_err_hint(err, "sockperf ping-pong -i HOST --full-log FILE writes one");
+		vnx_err_hint(err, "`sockperf ping-pong -i HOST --full-log FILE` writes one");
 		return vnx_err_set(err, -ENODATA, VNX_EXIT_FAILED, "no-intervals",
 				   "sockperf's summary alone is no series: --full-log is needed");
 	}

@@ -308,14 +308,25 @@ static int read_lines(FILE *f, struct vnx_load_lines *lines)
 	return ret;
 }
 
+static int cannot_read(const char *path, int error, struct vnx_err *err)
+{
+	if (error == ENOENT || error == ENOTDIR)
+		vnx_err_hint(err, "Look at the path; FILE is the output of iperf3, netperf -D or "
+				  "sockperf, or a CSV.");
+	else if (error == EACCES)
+		vnx_err_hint(err, "Run as its owner or root, or have it copied to you: ls -l %s",
+			     path);
+	return vnx_err_set(err, -error, VNX_EXIT_FAILED, "cannot-read", "cannot read %s: %s", path,
+			   strerror(error));
+}
+
 static int open_text(const char *path, FILE **out, struct vnx_err *err)
 {
 	struct stat sb;
 
 	*out = NULL;
 	if (stat(path, &sb))
-		return vnx_err_set(err, -errno, VNX_EXIT_FAILED, "cannot-read",
-				   "cannot read %s: %s", path, strerror(errno));
+		return cannot_read(path, errno, err);
 	/* A pipe is welcome: --throughput <(ssh ...). */
 	if (S_ISDIR(sb.st_mode) || S_ISCHR(sb.st_mode) || S_ISBLK(sb.st_mode))
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "not-a-file",
@@ -323,8 +334,7 @@ static int open_text(const char *path, FILE **out, struct vnx_err *err)
 				   S_ISDIR(sb.st_mode) ? "a folder" : "a device");
 	*out = fopen(path, "re");
 	if (!*out)
-		return vnx_err_set(err, -errno, VNX_EXIT_FAILED, "cannot-read",
-				   "cannot read %s: %s", path, strerror(errno));
+		return cannot_read(path, errno, err);
 	return 0;
 }
 
@@ -336,7 +346,7 @@ static int unknown_output(const char *path, bool empty, struct vnx_err *err)
 	for (size_t i = 0; vnx_load_formats[i] && at < sizeof(names); i++)
 		at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s", i ? ", " : "",
 				       vnx_load_formats[i]->name);
-	vnx_err_hint(err, "iperf3 -c HOST -i 0.5 -J > FILE makes one");
+	vnx_err_hint(err, "`iperf3 -c HOST -i 0.5 -J > FILE` makes one");
 	if (empty)
 		return vnx_err_set(err, -ENODATA, VNX_EXIT_FAILED, "empty-file", "%s is empty",
 				   path);

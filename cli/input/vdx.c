@@ -101,6 +101,7 @@ static void vdx_close(struct vnx_reader *r)
 
 const struct vnx_reader_ops vnx_reader_vdx = {
 	.name = "vdx",
+	.fixed_hooks = true,
 	.probe = vdx_probe,
 	.open = vdx_open,
 	.run = vdx_run,

@@ -171,7 +171,7 @@ int vnx_live_compare(struct vnx_live_model *m, const struct vnx_seen *seen)
 		ret = vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "the host's wall clock was stepped");
 	if (!ret && seen->partial && !m->partial_told) {
 		m->partial_told = true;
-		ret = vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "%s %s", seen->partial->message,
+		ret = vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "%s. %s", seen->partial->message,
 				    seen->partial->hint);
 	}
 	return ret;

@@ -36,20 +36,24 @@ char *vnx_csv_text(const char *s)
 	return out;
 }
 
-static char *csv_name(const struct vnx_diagnosis *dg, size_t i)
+/* "vm1", or "run.vdx,vm1" where there are several inputs. To be freed. */
+static char *row_start(const struct vnx_diagnosis *dg, size_t i, const char *input)
 {
 	VNX_CLEANUP_FREE char *label = vnx_pick_label(dg, i);
+	VNX_CLEANUP_FREE char *vm = label ? vnx_csv_text(label) : NULL;
+	VNX_CLEANUP_FREE char *field = input ? vnx_csv_text(input) : strdup("");
 
-	return label ? vnx_csv_text(label) : NULL;
+	return vm && field ? vnx_asprintf("%s%s%s", field, input ? "," : "", vm) : NULL;
 }
 
-static void put_series(FILE *out, const struct vnx_grid *grid, const char *name, const char *metric,
+/* @row begins each row: the VM, with the input before it where there are several. */
+static void put_series(FILE *out, const struct vnx_grid *grid, const char *row, const char *metric,
 		       const double *x)
 {
 	char start[VNX_NUMBER_LEN], value[VNX_NUMBER_LEN];
 
 	for (size_t i = 0; i < grid->n; i++)
-		fprintf(out, "%s,%zu,%s,%s,%s\n", name, i,
+		fprintf(out, "%s,%zu,%s,%s,%s\n", row, i,
 			vnx_number_format(vnx_bin_start_s(grid, i), start), metric,
 			vnx_number_format(x[i], value));
 }
@@ -57,16 +61,17 @@ static void put_series(FILE *out, const struct vnx_grid *grid, const char *name,
 static int report_csv(const struct vnx_finding *f, const struct vnx_report_conf *conf, FILE *out,
 		      struct vnx_err *err)
 {
-	fputs("vm,bin,start_s,metric,value\n", out);
+	if (!conf->go_on)
+		fprintf(out, "%svm,bin,start_s,metric,value\n", conf->input ? "input," : "");
 	for (size_t i = 0; i < f->dg->vms.n; i++) {
-		VNX_CLEANUP_FREE char *name = csv_name(f->dg, i);
+		VNX_CLEANUP_FREE char *row = row_start(f->dg, i, conf->input);
 
-		if (!name)
+		if (!row)
 			return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory",
 					   "out of memory");
 		for (int m = 0; m < VNX_METRIC_MAX; m++)
 			if (f->dg->vms.v[i].series[m])
-				put_series(out, &f->dg->grid, name,
+				put_series(out, &f->dg->grid, row,
 					   vnx_metric_name((enum vnx_metric)m),
 					   f->dg->vms.v[i].series[m]);
 	}

@@ -76,7 +76,7 @@ static int write_file(const char *dir, const char *folder, const char *name, wri
 		ret = vnx_err_set(err, -errno, VNX_EXIT_FAILED, "output", "cannot write %s: %s",
 				  path, strerror(errno));
 	if (ret)
-		vnx_err_hint(err, "while %s was written; is there room?", path);
+		vnx_err_hint(err, "Is there room? It was while %s was written.", path);
 	return ret;
 }
 
@@ -91,7 +91,7 @@ static int make_folder(const char *dir, struct vnx_err *err)
 	vnx_err_set(err, ret, VNX_EXIT_FAILED, "output", "cannot make the folder %s: %s", dir,
 		    strerror(-ret));
 	if (ret == -ENOENT)
-		vnx_err_hint(err, "the folder above it does not exist: mkdir -p it first");
+		vnx_err_hint(err, "The folder above it does not exist: mkdir -p it first");
 	return ret;
 }
 

@@ -52,7 +52,7 @@ static int complain(int fd, struct vnx_err *err)
 	line[strcspn(line, "\n")] = '\0';
 	vnx_err_set(err, -EIO, VNX_EXIT_FAILED, "gnuplot", "gnuplot could not draw the figure: %s",
 		    *line ? line : "it gave no reason");
-	vnx_err_hint(err, "is there room in the folder, and does `gnuplot -e 'set terminal "
+	vnx_err_hint(err, "Is there room in the folder, and does `gnuplot -e 'set terminal "
 			  "pngcairo'` work?");
 	return -EIO;
 }
@@ -103,7 +103,7 @@ int vnx_gnuplot_draw(vnx_script_fn write, const struct vnx_finding *f, size_t i,
 	if (ret == -ENOENT) {
 		vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-gnuplot",
 			    "the figures were not drawn: gnuplot is not installed");
-		vnx_err_hint(err, "apt-get install gnuplot-nox, then write the report again");
+		vnx_err_hint(err, "`apt-get install gnuplot-nox`, then write the report again");
 		return ret;
 	}
 	if (ret)

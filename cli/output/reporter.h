@@ -22,6 +22,8 @@ struct vnx_report_conf {
 	unsigned columns; /* of the terminal, 80 if not known */
 	bool verbose, quiet;
 	bool utf8;
+	const char *input; /* of several: headline of text, column of CSV; NULL: the only one */
+	bool go_on;        /* ... and others of them stand before it */
 };
 
 struct vnx_reporter_ops {

@@ -333,6 +333,9 @@ static int report_text(const struct vnx_finding *f, const struct vnx_report_conf
 	int ret;
 
 	vnx_layout_init(&l, conf, out);
+	if (conf->input)
+		vnx_layout_para(&l, 0, 2, "%s" VNX_BOLD "%s" VNX_PLAIN ":", conf->go_on ? "\n" : "",
+				vnx_layout_safe(&l, conf->input));
 	put_headlines(&l, f->dg);
 	put_warnings(&l, f);
 	if (!conf->quiet) {

@@ -101,9 +101,9 @@ static int check_remains(const char *path, bool force, struct vnx_err *err)
 static int create_failed(const char *path, int err_no, struct vnx_err *err)
 {
 	if (err_no == EEXIST)
-		vnx_err_hint(err, "give another name, or --force to overwrite it");
+		vnx_err_hint(err, "Give another name, or --force to overwrite it");
 	else if (err_no == ENOENT)
-		vnx_err_hint(err, "the folder does not exist: mkdir -p it first");
+		vnx_err_hint(err, "The folder does not exist: mkdir -p it first");
 	return vnx_err_set(err, -err_no, VNX_EXIT_FAILED,
 			   err_no == EEXIST ? "file-exists" : "output", "cannot write %s: %s", path,
 			   err_no == EEXIST ? "it exists" : strerror(err_no));
@@ -194,7 +194,7 @@ static int open_piece(struct vnx_trace_dat *d, unsigned cpu, const char *path, s
 	if (d->piece[cpu].fd >= 0)
 		return 0;
 	if (errno == EMFILE)
-		vnx_err_hint(err, "each CPU needs two open files: ulimit -n 8192");
+		vnx_err_hint(err, "Each CPU needs two open files: ulimit -n 8192");
 	return create_failed(path, errno, err);
 }
 
@@ -486,7 +486,7 @@ int vnx_trace_dat_finish(struct vnx_trace_dat *d, const struct vnx_events_meta *
 
 	if (ret) {
 		vnx_err_hint(err,
-			     "the events are in %s.cpu*: with room, `trace-cmd restore -i %s -o "
+			     "The events are in %s.cpu*: with room, `trace-cmd restore -i %s -o "
 			     "OUT.dat %s.cpu*` makes a trace of them",
 			     d->path, d->path, d->path);
 		/* Gives the room back, too. */

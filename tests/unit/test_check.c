@@ -78,7 +78,9 @@ static void fill(struct vnx_check *check)
 }
 
 /* What is printed to standard output; to be freed. */
-static char *printed(const struct vnx_check *check, bool json)
+enum form { TEXT, QUIET, JSON, CSV };
+
+static char *printed(const struct vnx_check *check, enum form form)
 {
 	int fd = memfd_create("out", MFD_CLOEXEC), was = dup(STDOUT_FILENO);
 	char *text = calloc(1, 1 << 16);
@@ -87,10 +89,12 @@ static char *printed(const struct vnx_check *check, bool json)
 	assert_true(fd >= 0 && was >= 0 && text);
 	fflush(stdout);
 	dup2(fd, STDOUT_FILENO);
-	if (json)
+	if (form == JSON)
 		ret = vnx_check_print_json(check);
+	else if (form == CSV)
+		ret = vnx_check_print_csv(check);
 	else
-		vnx_check_print_text(check, true, false);
+		vnx_check_print_text(check, true, false, form == QUIET);
 	fflush(stdout);
 	dup2(was, STDOUT_FILENO);
 	close(was);
@@ -122,7 +126,7 @@ static void told_in_json(void **state)
 	char *text;
 
 	fill(&check);
-	text = printed(&check, true);
+	text = printed(&check, JSON);
 	root = json_loads(text, 0, NULL);
 	assert_non_null(root);
 	list = json_object_get(root, "evidence");
@@ -141,7 +145,7 @@ static void told_in_text(void **state)
 	char *text;
 
 	fill(&check);
-	text = printed(&check, false);
+	text = printed(&check, TEXT);
 	assert_non_null(strstr(text, "all of it\n"));
 	assert_non_null(strstr(text, "some of it; this kernel counts no exit_irq, halt_sleep\n"));
 	assert_non_null(strstr(text, "no: not \"here\"\n"));
@@ -151,12 +155,85 @@ static void told_in_text(void **state)
 	free(text);
 }
 
+static void told_in_csv(void **state)
+{
+	struct vnx_check check;
+	char *text;
+
+	fill(&check);
+	text = printed(&check, CSV);
+	assert_string_equal(text, "kind,name,backend,state,text,remedy\n"
+				  "verdict,,,can,s,\n"
+				  "evidence,well,,ok,\"all of it\",\n"
+				  "evidence,partly,,partly,"
+				  "\"this kernel counts no exit_irq, halt_sleep\",\n"
+				  "evidence,refused,,no,\"not \"\"here\"\"\",\"mount it\"\n");
+	free(text);
+}
+
+/* A back end that counts entries, refuses a hook of --hook, and waits for a module. */
+static void fill_hooks(struct vnx_check *check, const struct vnx_hook_override *asked)
+{
+	static const struct vnx_capture_ops ops = { .name = "bpf", .summary = "counts" };
+	static struct vnx_refusal no = { .hook = "kprobe:mine", .why = "no such function" };
+	static struct vnx_refusal later = { .hook = "kprobe:theirs",
+					    .why = "no module",
+					    .later = true };
+	static struct vnx_hook hooks[] = {
+		{ .metric = VNX_HANDLE_TX, .refused = { &no, 1, 1 } },
+		{ .metric = VNX_HANDLE_RX, .refused = { &later, 1, 1 } },
+		{ .metric = VNX_VCPU_ENTER, .hook = "tp:kvm:kvm_entry", .note = "a note" },
+	};
+
+	*check = (struct vnx_check){ .conf = { .overrides = asked, .n_overrides = 1 },
+				     .n_backends = 1 };
+	check->backends[0] = (struct vnx_check_backend){ .ops = &ops, .usable = true };
+	check->backends[0].hooks = (struct vnx_hooks){ hooks, VNX_ARRAY_SIZE(hooks), 0 };
+	vnx_check_judge(check);
+}
+
+static bool is_refused(enum vnx_metric metric)
+{
+	struct vnx_hook_override asked = { .metric = metric, .hook = "kprobe:mine" };
+	struct vnx_check check;
+
+	fill_hooks(&check, &asked);
+	assert_int_equal(check.verdict, VNX_CHECK_PARTLY);
+	return vnx_check_override_refused(&check);
+}
+
+/* What comes with its module is not refused. */
+static void overrides(void **state)
+{
+	struct vnx_hook_override asked = { .metric = VNX_HANDLE_TX, .hook = "kprobe:mine" };
+	struct vnx_check check;
+	char *text;
+
+	assert_true(is_refused(VNX_HANDLE_TX));
+	assert_false(is_refused(VNX_HANDLE_RX));
+	assert_false(is_refused(VNX_VCPU_ENTER));
+	fill_hooks(&check, &asked);
+	text = printed(&check, QUIET);
+	assert_non_null(strstr(text, "This host can be diagnosed partly"));
+	assert_non_null(strstr(text, "not kprobe:mine: no such function\n"));
+	assert_null(strstr(text, "kprobe:theirs"));
+	assert_null(strstr(text, "Hooks"));
+	free(text);
+	text = printed(&check, CSV);
+	assert_non_null(strstr(text, "\nbackend,bpf,bpf,ok,counts,\nhook,handle_tx,bpf,none,,\n"
+				     "refused,handle_tx,bpf,no,\"kprobe:mine: no such function\",\n"
+				     "hook,handle_rx,bpf,later,,\n"
+				     "refused,handle_rx,bpf,later,\"kprobe:theirs: no module\",\n"
+				     "hook,vcpu_enter,bpf,ok,\"tp:kvm:kvm_entry; a note\",\n"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(asked),
-		cmocka_unit_test(told_in_json),
-		cmocka_unit_test(told_in_text),
+		cmocka_unit_test(asked),        cmocka_unit_test(told_in_json),
+		cmocka_unit_test(told_in_text), cmocka_unit_test(told_in_csv),
+		cmocka_unit_test(overrides),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
