@@ -90,12 +90,12 @@ static int write_results(const struct opts *o, const struct vnx_report_set *set,
 		*err = results[0].err;
 		return results[0].ret;
 	}
-	ret = o->view.json ? print_json(set, err) : 0;
-	if (!ret)
-		ret = vnx_report_write(set, o->view.report_dir, err);
-	/* Under --json the document stands on stdout already. */
+	/* Printed last: where something fails the one document on stdout is the error. */
+	ret = vnx_report_write(set, o->view.report_dir, err);
+	if (!ret && o->view.json)
+		ret = print_json(set, err);
 	if (ret)
-		return vnx_fail(err, false);
+		return ret;
 	if (!o->view.json)
 		printf("%s/index.html\n", o->view.report_dir);
 	if (failed)

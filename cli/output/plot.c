@@ -81,5 +81,5 @@ const struct vnx_plot_ops *const vnx_plots[] = {
 int vnx_plot_draw(const struct vnx_plot_ops *plot, const struct vnx_finding *f, size_t i,
 		  const char *stem, const char *dir, struct vnx_err *err)
 {
-	return vnx_gnuplot_draw(plot->script, f, i, stem, dir, err);
+	return vnx_gnuplot_draw_vm(plot->script, f, i, stem, dir, err);
 }
