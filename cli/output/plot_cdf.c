@@ -145,7 +145,7 @@ static void put_script(const struct vnx_finding *f, size_t i, const struct curve
 		top > 0 ? top / unit.factor * 1.05 : 1);
 	snprintf(title, sizeof(title), "throughput (%sbit/s)", unit.prefix);
 	vnx_plot_x_title(out, title);
-	vnx_plot_y_title(out, "bins below (%)");
+	vnx_plot_y_title(out, "bins that are slower (%)");
 	vnx_plot_open(out, stem, 1);
 	put_plot(out, c);
 	vnx_plot_close(out, stem, 1);
@@ -193,8 +193,8 @@ static void cdf_caption(const struct vnx_finding *f, size_t i, FILE *out)
 			fprintf(out, "; during %s: ", vm->degradations.n == 1 ? "it" : "them");
 			put_words(out, &c.v[1]);
 		}
-		fputs(". The steeper the curve, the steadier the throughput; marked on it: p05, "
-		      "median, p95.",
+		fputs(". The steeper the curve, the steadier the throughput; marked on it: "
+		      "p05, median and p95, which 5, 50 and 95 % of the bins are slower than.",
 		      out);
 	}
 	curves_fini(&c);

@@ -113,7 +113,7 @@ double vnx_plot_step(double top)
 	return 10 * ten;
 }
 
-/* A legend in one line takes two where it must: the frame has room for these. */
+/* The frame has room for two rows of a legend. */
 static unsigned height_of(unsigned rows)
 {
 	return HEIGHT + (rows > 2 ? (rows - 2) * KEY_ROW : 0);
@@ -130,10 +130,11 @@ void vnx_plot_begin_rows(FILE *out, unsigned rows)
 		"set tics nomirror out scale 0.6\nset border 3 lc rgb '#" VNX_RGB_AXIS "'\n"
 		"set tics textcolor rgb '#" VNX_RGB_INK "'\n"
 		"set grid ytics lt 1 lw 0.8 lc rgb '#" VNX_RGB_GRID "'\n"
-		"set key at screen %g, screen 0.99 top right %s Left reverse noenhanced "
+		"set key at screen %g, screen 0.99 top %s Left reverse noenhanced "
 		"samplen %g width -1 font ',13' textcolor rgb '#" VNX_RGB_INK "'\n",
-		LEFT, RIGHT, 1 - (1 - TOP) * grown - (1 - grown), BOTTOM * grown, RIGHT,
-		rows > 1 ? "vertical maxrows 99" : "horizontal", rows > 1 ? 3.2 : 1.6);
+		LEFT, RIGHT, 1 - (1 - TOP) * grown - (1 - grown), BOTTOM * grown,
+		rows > 1 ? LEFT : RIGHT, rows > 1 ? "left vertical maxrows 99" : "right horizontal",
+		rows > 1 ? 3.2 : 1.6);
 }
 
 void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i)
@@ -178,11 +179,14 @@ void vnx_plot_open(FILE *out, const char *stem, unsigned rows)
 		WIDTH, height_of(rows), stem);
 }
 
-/* Cairo counts letters in points of 96 dpi, 3/4 of the SVG's units: twice that is 1.5. */
+/*
+ * Cairo counts letters in points of 96 dpi, 3/4 of the SVG's units: twice that is 1.5. Rows of a
+ * legend stand closer there than in the SVG.
+ */
 void vnx_plot_close(FILE *out, const char *stem, unsigned rows)
 {
 	fprintf(out,
-		"set output\nset terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,15' "
+		"set output\nset key spacing 1.6\nset terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,15' "
 		"fontscale 1.5 linewidth 2 pointscale 3 background rgb 'white'\n"
 		"set output '%s.png'\nreplot\nset output\n",
 		2 * WIDTH, 2 * height_of(rows), stem);

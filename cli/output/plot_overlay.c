@@ -43,7 +43,9 @@ struct lines {
 
 static bool is_load(const struct vnx_vm_finding *vm)
 {
-	return *vm->throughput.source && strcmp(vm->throughput.source, "tap") != 0;
+	const char *source = vm->throughput.source;
+
+	return source && *source && strcmp(source, "tap") != 0;
 }
 
 static bool any_load(const struct vnx_diagnosis *dg)
@@ -160,10 +162,10 @@ static void put_tag(FILE *out, const struct lines *l, size_t k, double unit)
 	double share = 0.88 - 0.76 * (double)k / (double)(l->n - 1);
 
 	fprintf(out,
-		"set label '%s' at first %g, first %g left offset 0.7,-0.35 point pt 7 ps 0.7 front "
+		"set label '%s' at first %g, first %g left offset 0.7,-0.35 point pt 7 ps 0.7 lc rgb '#%s' front "
 		"noenhanced font 'DejaVu Sans:Bold,15' tc rgb '#%s'\n",
 		l->v[k].tag, vnx_quantile(dist->v, dist->n, share) / unit, share * 100,
-		looks[k].color);
+		looks[k].color, looks[k].color);
 }
 
 static void put_axes(FILE *out, const struct lines *l)
@@ -180,7 +182,7 @@ static void put_axes(FILE *out, const struct lines *l)
 	fputs("set yrange [0:104]\nset ytics 25\n", out);
 	snprintf(title, sizeof(title), "throughput of a bin (%sbit/s)", unit.prefix);
 	vnx_plot_x_title(out, title);
-	vnx_plot_y_title(out, "bins below (%)");
+	vnx_plot_y_title(out, "bins that are slower (%)");
 }
 
 /* "1  stepped-6.1/stepped.vdx, vm1" */
@@ -248,7 +250,7 @@ int vnx_overlay_draw(const struct vnx_report_parts *parts, const char *stem, con
 	return vnx_gnuplot_draw(write_script, parts, stem, dir, err);
 }
 
-/* "; 2 (good/run.vdx, vm1) 97 Mbit/s (p05 80 Mbit/s, n = 39 bins of 500 ms)" */
+/* ", line 2 (good/run.vdx, vm1) 97 Mbit/s (p05 80 Mbit/s, p95 99 Mbit/s; n = 39 bins of 0.5 s)" */
 static int put_words(FILE *out, const struct line *line, bool first)
 {
 	const struct vnx_finding *f = line->part->in->f;
@@ -282,12 +284,13 @@ static void put_left_out(FILE *out, const struct lines *l, const struct vnx_repo
 static int put_caption(FILE *out, const struct lines *l, const struct vnx_report_parts *parts)
 {
 	fputs("The further right a curve lies, the faster was the VM; the steeper it is, the "
-	      "steadier; two steps are two levels, before a fall and in it. Median throughput:",
+	      "steadier; a flat piece parts two levels, as those before a fall and in it. Median "
+	      "throughput:",
 	      out);
 	for (size_t k = 0; k < l->n; k++)
 		if (put_words(out, &l->v[k], !k))
 			return -ENOMEM;
-	fputc('.', out);
+	fputs(". 5 and 95 % of the bins are slower than p05 and p95.", out);
 	put_left_out(out, l, parts);
 	return 0;
 }

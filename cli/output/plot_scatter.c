@@ -185,7 +185,8 @@ static void scatter_caption(const struct vnx_finding *f, size_t i, FILE *out)
 		fprintf(out, "; %s. Pearson's r = %.2f", meaning(&c->c), c->c.r);
 		if (isfinite(c->c.ci_lo) && isfinite(c->c.ci_hi))
 			fprintf(out, ", 95 %% interval [%.2f, %.2f]", c->c.ci_lo, c->c.ci_hi);
-		fprintf(out, ", n = %zu, n_eff = %.0f.", c->c.n, c->c.n_eff);
+		fprintf(out, ", n = %zu bins, worth n_eff = %.0f independent ones.", c->c.n,
+			c->c.n_eff);
 	}
 	if (cloud.n_levels > 1)
 		fprintf(out, " Shapes and colours: the stages of the run, in order of time%s.",

@@ -301,7 +301,7 @@ static void put_vms(struct vnx_doc *d, const struct vnx_finding *f)
 	struct vnx_doc_table t = {
 		.caption =
 			"Every VM that was seen: its throughput, mean and median of that many bins; r is Pearson's, "
-			"of calls of the busier handle_* and throughput, bin by bin",
+			"of throughput and the calls of vhost's handle_tx or handle_rx, whichever is busier, bin by bin",
 		.cols = summary_cols + 1,
 		.n_cols = VNX_ARRAY_SIZE(summary_cols) - 1
 	};
@@ -442,7 +442,7 @@ static void put_comparison(struct vnx_doc *d, const struct vnx_report_parts *par
 	struct vnx_doc_table t = {
 		.caption =
 			"The recordings side by side: throughput, mean and median of that many bins; "
-			"r is Pearson's, of calls of the busier handle_* and throughput, bin by bin",
+			"r is Pearson's, of throughput and the calls of vhost's handle_tx or handle_rx, whichever is busier, bin by bin",
 		.cols = summary_cols,
 		.n_cols = VNX_ARRAY_SIZE(summary_cols)
 	};
