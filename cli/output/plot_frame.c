@@ -132,9 +132,8 @@ void vnx_plot_begin_rows(FILE *out, unsigned rows)
 		"set grid ytics lt 1 lw 0.8 lc rgb '#" VNX_RGB_GRID "'\n"
 		"set key at screen %g, screen 0.99 top %s Left reverse noenhanced "
 		"samplen %g width -1 font ',13' textcolor rgb '#" VNX_RGB_INK "'\n",
-		LEFT, RIGHT, 1 - (1 - TOP) * grown - (1 - grown), BOTTOM * grown,
-		rows > 1 ? LEFT : RIGHT, rows > 1 ? "left vertical maxrows 99" : "right horizontal",
-		rows > 1 ? 3.2 : 1.6);
+		LEFT, RIGHT, 1 - (1 - TOP) * grown - (1 - grown), BOTTOM, rows > 1 ? LEFT : RIGHT,
+		rows > 1 ? "left vertical maxrows 99" : "right horizontal", rows > 1 ? 3.2 : 1.6);
 }
 
 void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i)
@@ -186,7 +185,7 @@ void vnx_plot_open(FILE *out, const char *stem, unsigned rows)
 void vnx_plot_close(FILE *out, const char *stem, unsigned rows)
 {
 	fprintf(out,
-		"set output\nset key spacing 1.6\nset terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,15' "
+		"set output\nset key spacing 1.3\nset terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,15' "
 		"fontscale 1.5 linewidth 2 pointscale 3 background rgb 'white'\n"
 		"set output '%s.png'\nreplot\nset output\n",
 		2 * WIDTH, 2 * height_of(rows), stem);

@@ -71,6 +71,14 @@ bool vnx_part_has(const struct vnx_finding *f, size_t i, enum vnx_part part, siz
 /* Mean of @x over the part; NaN where nothing of it was measured. @n: bins, may be NULL. */
 double vnx_part_mean(const struct vnx_finding *f, size_t i, enum vnx_part part, const double *x,
 		     size_t *n);
+/* The mean of @x, divided by @unit, over each part. */
+struct vnx_part_means {
+	double all, before, during;
+	size_t n, n_before, n_during;
+};
+struct vnx_part_means vnx_part_means(const struct vnx_finding *f, size_t i, const double *x,
+				     double unit);
+
 /*
  * Throughput of VM @i over the part, sorted, and its quantiles: p05, median, p95. -ENOMEM; the
  * caller frees v. Written as data blocks $cdf@k and $mark@k, divided by @unit.
