@@ -10,7 +10,7 @@
 #define LINES_MAX 8
 /* Medians that lie further apart leave nothing to see of the lower one on a linear axis. */
 #define FAR_APART 20
-#define BELOW_ALL 0.01 /* of the lowest median: a logarithmic axis shows no less */
+#define BELOW_ALL 0.05 /* of the lowest median: a logarithmic axis shows no less */
 
 /* No two dashes are the same: the lines are told apart without colour too. */
 static const struct {
@@ -146,6 +146,12 @@ static bool is_log(const struct lines *l)
 	return l->low_median > 0 && l->high_median > FAR_APART * l->low_median;
 }
 
+/* Where the x axis begins: on a logarithmic one 0 has no place. */
+static double left_edge(const struct lines *l)
+{
+	return is_log(l) ? l->low_median * BELOW_ALL : 0;
+}
+
 bool vnx_overlay_has(const struct vnx_report_parts *parts)
 {
 	struct lines l;
@@ -162,10 +168,10 @@ static void put_tag(FILE *out, const struct lines *l, size_t k, double unit)
 	double share = 0.88 - 0.76 * (double)k / (double)(l->n - 1);
 
 	fprintf(out,
-		"set label '%s' at first %g, first %g left offset 0.7,-0.35 point pt 7 ps 0.7 lc rgb '#%s' front "
+		"set label '%s' at first %g, first %g left offset 0.7,-0.7 point pt 7 ps 0.7 lc rgb '#%s' front "
 		"noenhanced font 'DejaVu Sans:Bold,15' tc rgb '#%s'\n",
-		l->v[k].tag, vnx_quantile(dist->v, dist->n, share) / unit, share * 100,
-		looks[k].color, looks[k].color);
+		l->v[k].tag, fmax(vnx_quantile(dist->v, dist->n, share), left_edge(l)) / unit,
+		share * 100, looks[k].color, looks[k].color);
 }
 
 static void put_axes(FILE *out, const struct lines *l)
@@ -176,7 +182,7 @@ static void put_axes(FILE *out, const struct lines *l)
 
 	if (is_log(l))
 		fprintf(out, "set logscale x\nset grid xtics\nset xrange [%g:%g]\n",
-			l->low_median / unit.factor * BELOW_ALL, top * 1.3);
+			left_edge(l) / unit.factor, top * 1.3);
 	else
 		fprintf(out, "set xrange [0:%g]\n", top * 1.05);
 	fputs("set yrange [0:104]\nset ytics 25\n", out);
