@@ -37,13 +37,12 @@ static int write_set(const struct opts *o, const struct vnx_recorded_set *all, s
 
 	if (ret)
 		return ret;
-	if (o->view.json)
+	/* Printed last: where something fails the one document on stdout is the error. */
+	ret = vnx_report_write(set, o->view.report_dir, err);
+	if (!ret && o->view.json)
 		ret = vnx_view_print_set(set, err);
-	if (!ret)
-		ret = vnx_report_write(set, o->view.report_dir, err);
-	/* Under --json the document stands on stdout already. */
 	if (ret)
-		return vnx_fail(err, false);
+		return ret;
 	if (!o->view.json)
 		printf("%s/index.html\n", o->view.report_dir);
 	return vnx_recorded_set_exit(all, &o->view);

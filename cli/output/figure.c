@@ -270,5 +270,5 @@ int vnx_figure_script_page(const struct vnx_finding *f, size_t i, const char *st
 int vnx_figure_draw(const struct vnx_finding *f, size_t i, const char *stem, const char *dir,
 		    struct vnx_err *err)
 {
-	return vnx_gnuplot_draw(vnx_figure_script, f, i, stem, dir, err);
+	return vnx_gnuplot_draw_vm(vnx_figure_script, f, i, stem, dir, err);
 }

@@ -206,7 +206,32 @@ static int write_data(const struct vnx_report_part *part, const char *dir, struc
 	return ret;
 }
 
-/* One figure that fails does not take the others along; a missing gnuplot does. */
+/*
+ * One figure that fails does not take the others along, its reason stands in its place; where
+ * gnuplot is missing there is no place.
+ */
+static int drawn_keep(struct vnx_drawn *drawn, const char *folder, const char *stem, int ret,
+		      const struct vnx_err *why, struct vnx_err *err)
+{
+	if (ret)
+		vnx_err_set(err, ret, why->exit, why->code, "%s", why->message);
+	if (ret && why->hint[0])
+		vnx_err_hint(err, "%s", why->hint);
+	if (ret == -ENOENT || ret == -ENOMEM)
+		return ret;
+	if (ret)
+		drawn->why = strdup(why->message);
+	else
+		drawn->file = vnx_asprintf("%s%s", folder, stem);
+	return drawn->why || drawn->file ? ret : no_memory(err);
+}
+
+static void drawn_fini(struct vnx_drawn *drawn)
+{
+	free(drawn->why);
+	free(drawn->file);
+}
+
 static int draw_one(struct vnx_report_part *part, const struct vnx_plot_ops *plot, size_t i,
 		    const char *dir, struct vnx_err *err)
 {
@@ -218,22 +243,21 @@ static int draw_one(struct vnx_report_part *part, const struct vnx_plot_ops *plo
 
 	ret = folder && stem ? vnx_plot_draw(plot, part->in->f, i, stem, folder, &why)
 			     : no_memory(&why);
-	if (ret)
-		vnx_err_set(err, ret, why.exit, why.code, "%s", why.message);
-	if (ret && why.hint[0])
-		vnx_err_hint(err, "%s", why.hint);
 	part->no_gnuplot |= ret == -ENOENT;
-	if (ret == -ENOENT || ret == -ENOMEM)
+	ret = drawn_keep(&drawn, part->folder, stem, ret, &why, err);
+	if ((!drawn.why && !drawn.file) || !vnx_vec_push(&part->drawings, drawn))
 		return ret;
-	if (ret)
-		drawn.why = strdup(why.message);
-	else
-		drawn.file = vnx_asprintf("%s%s", part->folder, stem);
-	if ((drawn.why || drawn.file) && !vnx_vec_push(&part->drawings, drawn))
-		return ret;
-	free(drawn.why);
-	free(drawn.file);
+	drawn_fini(&drawn);
 	return no_memory(err);
+}
+
+static int draw_overlay(struct vnx_report_parts *parts, const char *dir, struct vnx_err *err)
+{
+	const char *stem = "comparison-cdf";
+	struct vnx_err why = { 0 };
+	int ret = vnx_overlay_draw(parts, stem, dir, &why);
+
+	return drawn_keep(&parts->overlay, "", stem, ret, &why, err);
 }
 
 static bool is_drawn(const struct vnx_finding *f, const struct vnx_plot_ops *plot, size_t i)
@@ -298,16 +322,15 @@ static void parts_fini(struct vnx_report_parts *parts)
 	for (size_t i = 0; parts->v && i < parts->n; i++) {
 		struct vnx_drawings *list = &parts->v[i].drawings;
 
-		for (size_t k = 0; k < list->n; k++) {
-			free(list->v[k].file);
-			free(list->v[k].why);
-		}
+		for (size_t k = 0; k < list->n; k++)
+			drawn_fini(&list->v[k]);
 		free(list->v);
 		free(parts->v[i].name);
 		free(parts->v[i].folder);
 		free(parts->v[i].stems);
 	}
 	free(parts->v);
+	drawn_fini(&parts->overlay);
 }
 
 /* Data first: nothing of it hangs on gnuplot. */
@@ -332,10 +355,16 @@ static int draw_parts(struct vnx_report_parts *parts, const char *dir, struct vn
 	struct progress progress = { .quiet = parts->set->quiet,
 				     .terminal = isatty(STDERR_FILENO),
 				     .said_s = now_s() };
+	bool overlay = vnx_overlay_has(parts);
 	int ret = 0, one;
 
+	progress.all = overlay;
 	for (size_t i = 0; i < parts->n; i++)
 		progress.all += count_figures(&parts->v[i]);
+	if (overlay) {
+		ret = draw_overlay(parts, dir, err);
+		progress_step(&progress);
+	}
 	for (size_t i = 0; i < parts->n; i++) {
 		if (!parts->v[i].in->f)
 			continue;

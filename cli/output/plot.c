@@ -22,23 +22,20 @@ static void put_calls_words(const struct vnx_finding *f, size_t i, FILE *out)
 	double bin_s = vnx_bin_start_s(&f->dg->grid, 1);
 	enum vnx_metric m = vnx_pick_shown_calls(vm);
 	const double *calls = isnan(vm->totals[m]) ? NULL : vm->series[m];
-	size_t n, n_before, n_during;
-	double before = vnx_part_mean(f, i, VNX_PART_BEFORE, calls, &n_before) / bin_s;
-	double during = vnx_part_mean(f, i, VNX_PART_DURING, calls, &n_during) / bin_s;
-	double all = vnx_part_mean(f, i, VNX_PART_ALL, calls, &n) / bin_s;
+	struct vnx_part_means mean = vnx_part_means(f, i, calls, bin_s);
 	char a[VNX_UNIT_LEN], b[VNX_UNIT_LEN], change[VNX_UNIT_LEN];
 
-	if (isnan(all))
+	if (isnan(mean.all))
 		fputs(". Calls were not measured.", out);
-	else if (before > 0 && !isnan(during))
+	else if (mean.before > 0 && !isnan(mean.during))
 		fprintf(out,
 			"; %s had %s calls/s before (n = %zu bins) and %s during it (n = %zu): %s.",
-			vnx_metric_name(m), vnx_count_format(before, a), n_before,
-			vnx_count_format(during, b), n_during,
-			vnx_change_format(during / before - 1, change));
+			vnx_metric_name(m), vnx_count_format(mean.before, a), mean.n_before,
+			vnx_count_format(mean.during, b), mean.n_during,
+			vnx_change_format(mean.during / mean.before - 1, change));
 	else
 		fprintf(out, "; %s had %s calls/s in the mean (n = %zu bins).", vnx_metric_name(m),
-			vnx_count_format(all, a), n);
+			vnx_count_format(mean.all, a), mean.n);
 }
 
 static void timeline_caption(const struct vnx_finding *f, size_t i, FILE *out)
@@ -81,5 +78,5 @@ const struct vnx_plot_ops *const vnx_plots[] = {
 int vnx_plot_draw(const struct vnx_plot_ops *plot, const struct vnx_finding *f, size_t i,
 		  const char *stem, const char *dir, struct vnx_err *err)
 {
-	return vnx_gnuplot_draw(plot->script, f, i, stem, dir, err);
+	return vnx_gnuplot_draw_vm(plot->script, f, i, stem, dir, err);
 }

@@ -52,16 +52,14 @@ static int bytes_script(const struct vnx_finding *f, size_t i, const char *stem,
 	ret = panel ? 0 : vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "output", "nothing to draw");
 	if (!ret) {
 		put_settings(out, f, i, panel);
-		ret = vnx_plot_open(out, stem, err);
-	}
-	if (!ret) {
+		vnx_plot_open(out, stem, 1);
 		fprintf(out,
 			"plot $percall_raw w l lw 1.2 lc rgb '#70" VNX_RGB_GREEN
 			"' t 'bins of %s', $percall_sma w l lw 3 lc rgb '#" VNX_RGB_GREEN
 			"' t '%s average'\n",
 			vnx_seconds_format(vnx_bin_start_s(&f->dg->grid, 1), bin),
 			vnx_seconds_format(vnx_bin_start_s(&dg.grid, dg.sma_bins), window));
-		vnx_plot_close(out, stem);
+		vnx_plot_close(out, stem, 1);
 	}
 	vnx_panels_fini(&panels);
 	return ret;

@@ -11,13 +11,6 @@
 
 static const double marks[] = { 0.05, 0.5, 0.95 };
 
-/* Sorted throughput of a part of the run. */
-struct dist {
-	double *v; /* owned, n */
-	size_t n;
-	double mark[3]; /* at marks[] */
-};
-
 static int compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -25,7 +18,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int dist_init(struct dist *d, const struct vnx_finding *f, size_t i, enum vnx_part part)
+int vnx_dist_init(struct vnx_dist *d, const struct vnx_finding *f, size_t i, enum vnx_part part)
 {
 	const double *x = f->dg->vms.v[i].series[VNX_THROUGHPUT];
 
@@ -45,7 +38,7 @@ static int dist_init(struct dist *d, const struct vnx_finding *f, size_t i, enum
 
 /* One curve of all bins, or two where both parts have enough to be a distribution. */
 struct curves {
-	struct dist v[2];
+	struct vnx_dist v[2];
 	bool split;
 };
 
@@ -58,14 +51,14 @@ static void curves_fini(struct curves *c)
 static int curves_init(struct curves *c, const struct vnx_finding *f, size_t i)
 {
 	memset(c, 0, sizeof(*c));
-	if (dist_init(&c->v[0], f, i, VNX_PART_BEFORE) ||
-	    dist_init(&c->v[1], f, i, VNX_PART_DURING))
+	if (vnx_dist_init(&c->v[0], f, i, VNX_PART_BEFORE) ||
+	    vnx_dist_init(&c->v[1], f, i, VNX_PART_DURING))
 		return -ENOMEM;
 	c->split = c->v[0].n >= 2 && c->v[1].n >= 2;
 	if (c->split)
 		return 0;
 	free(c->v[0].v);
-	return dist_init(&c->v[0], f, i, VNX_PART_ALL);
+	return vnx_dist_init(&c->v[0], f, i, VNX_PART_ALL);
 }
 
 static bool cdf_has(const struct vnx_finding *f, size_t i)
@@ -87,7 +80,7 @@ static void put_point(FILE *out, double x, double share)
  * Through the sorted values with (k - 1) / (n - 1) of the others below the k-th: on that line
  * the quantiles of type 7, which all of vnetdx states, lie.
  */
-static void put_dist(FILE *out, const struct dist *d, size_t k, double unit)
+void vnx_dist_write(FILE *out, const struct vnx_dist *d, size_t k, double unit)
 {
 	size_t step = (d->n - 1) / STEPS_MAX + 1, last = d->n - 1;
 
@@ -103,7 +96,7 @@ static void put_dist(FILE *out, const struct dist *d, size_t k, double unit)
 }
 
 /* The median's number, on the side where there is room: a curve leaves two corners free. */
-static void put_median(FILE *out, const struct dist *d, double top)
+static void put_median(FILE *out, const struct vnx_dist *d, double top)
 {
 	bool left = d->mark[1] > top * 0.6;
 	char number[VNX_UNIT_LEN];
@@ -132,20 +125,19 @@ static void put_plot(FILE *out, const struct curves *c)
 	fputc('\n', out);
 }
 
-static int put_script(const struct vnx_finding *f, size_t i, const struct curves *c,
-		      const char *stem, FILE *out, struct vnx_err *err)
+static void put_script(const struct vnx_finding *f, size_t i, const struct curves *c,
+		       const char *stem, FILE *out)
 {
 	double top = c->v[0].v[c->v[0].n - 1];
 	struct vnx_scale unit;
 	char title[64];
-	int ret;
 
 	if (c->split)
 		top = fmax(top, c->v[1].v[c->v[1].n - 1]);
 	unit = vnx_scale_for(top);
 	vnx_plot_begin(out, f, i);
 	for (size_t k = 0; k < (c->split ? 2 : 1); k++)
-		put_dist(out, &c->v[k], k, unit.factor);
+		vnx_dist_write(out, &c->v[k], k, unit.factor);
 	put_median(out, &c->v[0], top);
 	if (c->split)
 		put_median(out, &c->v[1], top);
@@ -153,13 +145,10 @@ static int put_script(const struct vnx_finding *f, size_t i, const struct curves
 		top > 0 ? top / unit.factor * 1.05 : 1);
 	snprintf(title, sizeof(title), "throughput (%sbit/s)", unit.prefix);
 	vnx_plot_x_title(out, title);
-	vnx_plot_y_title(out, "bins below (%)");
-	ret = vnx_plot_open(out, stem, err);
-	if (ret)
-		return ret;
+	vnx_plot_y_title(out, "bins that are slower (%)");
+	vnx_plot_open(out, stem, 1);
 	put_plot(out, c);
-	vnx_plot_close(out, stem);
-	return 0;
+	vnx_plot_close(out, stem, 1);
 }
 
 static int cdf_script(const struct vnx_finding *f, size_t i, const char *stem, FILE *out,
@@ -173,13 +162,13 @@ static int cdf_script(const struct vnx_finding *f, size_t i, const char *stem, F
 	else if (!c.v[0].n)
 		ret = vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "output", "nothing to draw");
 	else
-		ret = put_script(f, i, &c, stem, out, err);
+		put_script(f, i, &c, stem, out);
 	curves_fini(&c);
 	return ret;
 }
 
 /* "118 Mbit/s (p05 80.1 Mbit/s, p95 140 Mbit/s; n = 39)" */
-static void put_words(FILE *out, const struct dist *d)
+static void put_words(FILE *out, const struct vnx_dist *d)
 {
 	char mid[VNX_UNIT_LEN], low[VNX_UNIT_LEN], high[VNX_UNIT_LEN];
 
@@ -204,8 +193,8 @@ static void cdf_caption(const struct vnx_finding *f, size_t i, FILE *out)
 			fprintf(out, "; during %s: ", vm->degradations.n == 1 ? "it" : "them");
 			put_words(out, &c.v[1]);
 		}
-		fputs(". The steeper the curve, the steadier the throughput; marked on it: p05, "
-		      "median, p95.",
+		fputs(". The steeper the curve, the steadier the throughput; marked on it: "
+		      "p05, median and p95, which 5, 50 and 95 % of the bins are slower than.",
 		      out);
 	}
 	curves_fini(&c);

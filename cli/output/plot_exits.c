@@ -141,7 +141,6 @@ static int exits_script(const struct vnx_finding *f, size_t i, const char *stem,
 			struct vnx_err *err)
 {
 	struct reasons r;
-	int ret;
 
 	reasons_init(&r, f, i);
 	if (!r.all && !r.n)
@@ -150,11 +149,9 @@ static int exits_script(const struct vnx_finding *f, size_t i, const char *stem,
 	if (put_data(out, f, i, &r))
 		return vnx_plot_no_memory(err);
 	vnx_plot_time_axis(out, f, i);
-	ret = vnx_plot_open(out, stem, err);
-	if (ret)
-		return ret;
+	vnx_plot_open(out, stem, 1);
 	put_plot(out, &r);
-	vnx_plot_close(out, stem);
+	vnx_plot_close(out, stem, 1);
 	return 0;
 }
 
@@ -162,22 +159,19 @@ static void put_all_words(const struct vnx_finding *f, size_t i, const double *x
 {
 	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
 	double bin_s = vnx_bin_start_s(&f->dg->grid, 1);
-	size_t n, n_before, n_during;
-	double before = vnx_part_mean(f, i, VNX_PART_BEFORE, x, &n_before) / bin_s;
-	double during = vnx_part_mean(f, i, VNX_PART_DURING, x, &n_during) / bin_s;
-	double all = vnx_part_mean(f, i, VNX_PART_ALL, x, &n) / bin_s;
+	struct vnx_part_means mean = vnx_part_means(f, i, x, bin_s);
 	char a[VNX_UNIT_LEN], b[VNX_UNIT_LEN], falls[32];
 
-	if (isnan(before) || isnan(during))
+	if (isnan(mean.before) || isnan(mean.during))
 		fprintf(out, "The guest left for the host %s times a second (n = %zu bins)",
-			vnx_count_format(all, a), n);
+			vnx_count_format(mean.all, a), mean.n);
 	else
 		fprintf(out,
 			"The guest left for the host %s times a second before %s (n = %zu bins), "
 			"%s during %s (n = %zu)",
-			vnx_count_format(before, a), vnx_falls_words(vm, falls), n_before,
-			vnx_count_format(during, b), vm->degradations.n == 1 ? "it" : "them",
-			n_during);
+			vnx_count_format(mean.before, a), vnx_falls_words(vm, falls), mean.n_before,
+			vnx_count_format(mean.during, b), vm->degradations.n == 1 ? "it" : "them",
+			mean.n_during);
 }
 
 /* Of the whole run, whatever fell in it. */

@@ -14,6 +14,7 @@
 #define RIGHT 0.972
 #define TOP 0.858
 #define BOTTOM 0.16
+#define KEY_ROW 20
 
 /*
  * Letters that the fonts of a bare system have. Of others cairo draws a box with the code,
@@ -112,8 +113,16 @@ double vnx_plot_step(double top)
 	return 10 * ten;
 }
 
-void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i)
+/* The frame has room for two rows of a legend. */
+static unsigned height_of(unsigned rows)
 {
+	return HEIGHT + (rows > 2 ? (rows - 2) * KEY_ROW : 0);
+}
+
+void vnx_plot_begin_rows(FILE *out, unsigned rows)
+{
+	double grown = (double)HEIGHT / height_of(rows);
+
 	fprintf(out,
 		"set encoding utf8\n"
 		"set lmargin at screen %g\nset rmargin at screen %g\n"
@@ -121,9 +130,15 @@ void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i)
 		"set tics nomirror out scale 0.6\nset border 3 lc rgb '#" VNX_RGB_AXIS "'\n"
 		"set tics textcolor rgb '#" VNX_RGB_INK "'\n"
 		"set grid ytics lt 1 lw 0.8 lc rgb '#" VNX_RGB_GRID "'\n"
-		"set key at screen %g, screen 0.99 top right horizontal Left reverse noenhanced "
-		"samplen 1.6 width -1 font ',13' textcolor rgb '#" VNX_RGB_INK "'\n",
-		LEFT, RIGHT, TOP, BOTTOM, RIGHT);
+		"set key at screen %g, screen 0.99 top %s Left reverse noenhanced "
+		"samplen %g width -1 font ',13' textcolor rgb '#" VNX_RGB_INK "'\n",
+		LEFT, RIGHT, 1 - (1 - TOP) * grown - (1 - grown), BOTTOM, rows > 1 ? LEFT : RIGHT,
+		rows > 1 ? "left vertical maxrows 99" : "right horizontal", rows > 1 ? 3.2 : 1.6);
+}
+
+void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i)
+{
+	vnx_plot_begin_rows(out, 1);
 	vnx_plot_name(out, f, i, 0.032);
 }
 
@@ -131,18 +146,18 @@ void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i)
 void vnx_plot_x_title(FILE *out, const char *text)
 {
 	fprintf(out,
-		"set label '%s' at screen %g, screen 0.04 center noenhanced tc rgb '#" VNX_RGB_INK
+		"set label '%s' at graph 0.5, screen 0.04 center noenhanced tc rgb '#" VNX_RGB_INK
 		"'\n",
-		text, (LEFT + RIGHT) / 2);
+		text);
 }
 
 /* Not ylabel: that one moves with the width of the numbers beside it. */
 void vnx_plot_y_title(FILE *out, const char *text)
 {
 	fprintf(out,
-		"set label '%s' at screen 0.027, screen %g center rotate noenhanced "
+		"set label '%s' at screen 0.027, graph 0.5 center rotate noenhanced "
 		"tc rgb '#" VNX_RGB_INK "'\n",
-		text, (TOP + BOTTOM) / 2);
+		text);
 }
 
 void vnx_plot_time_axis(FILE *out, const struct vnx_finding *f, size_t i)
@@ -155,34 +170,25 @@ void vnx_plot_time_axis(FILE *out, const struct vnx_finding *f, size_t i)
 	vnx_plot_falls(out, grid, &f->dg->vms.v[i], false);
 }
 
-/* A stem stands in quotes and is part of a path: only letters that mean nothing to either. */
-static bool is_stem(const char *stem)
+void vnx_plot_open(FILE *out, const char *stem, unsigned rows)
 {
-	const char *letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-
-	return *stem && stem[strspn(stem, letters)] == '\0';
-}
-
-int vnx_plot_open(FILE *out, const char *stem, struct vnx_err *err)
-{
-	if (!is_stem(stem))
-		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "output",
-				   "not a name for a figure's file");
 	fprintf(out,
 		"set terminal svg size %d,%d dynamic noenhanced font 'DejaVu Sans,15' background "
 		"rgb 'white'\nset output '%s.svg'\n",
-		WIDTH, HEIGHT, stem);
-	return 0;
+		WIDTH, height_of(rows), stem);
 }
 
-/* Cairo counts letters in points of 96 dpi, 3/4 of the SVG's units: twice that is 1.5. */
-void vnx_plot_close(FILE *out, const char *stem)
+/*
+ * Cairo counts letters in points of 96 dpi, 3/4 of the SVG's units: twice that is 1.5. Rows of a
+ * legend stand closer there than in the SVG.
+ */
+void vnx_plot_close(FILE *out, const char *stem, unsigned rows)
 {
 	fprintf(out,
-		"set output\nset terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,15' "
+		"set output\nset key spacing 1.3\nset terminal pngcairo size %d,%d noenhanced font 'DejaVu Sans,15' "
 		"fontscale 1.5 linewidth 2 pointscale 3 background rgb 'white'\n"
 		"set output '%s.png'\nreplot\nset output\n",
-		2 * WIDTH, 2 * HEIGHT, stem);
+		2 * WIDTH, 2 * height_of(rows), stem);
 }
 
 int vnx_plot_no_memory(struct vnx_err *err)

@@ -77,13 +77,24 @@ static int check_pictures(const char *dir, const char *stem, int complaints, str
 	return vnx_figure_fonts(svg, err);
 }
 
-int vnx_gnuplot_draw(vnx_script_fn write, const struct vnx_finding *f, size_t i, const char *stem,
-		     const char *dir, struct vnx_err *err)
+/* A stem stands in quotes and is part of a path: only letters that mean nothing to either. */
+static bool is_stem(const char *stem)
+{
+	const char *letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	return *stem && stem[strspn(stem, letters)] == '\0';
+}
+
+int vnx_gnuplot_draw(vnx_script_fn write, const void *what, const char *stem, const char *dir,
+		     struct vnx_err *err)
 {
 	VNX_CLEANUP_CLOSE int complaints = memfd_create("vnetdx-gnuplot", MFD_CLOEXEC);
 	VNX_CLEANUP_FCLOSE FILE *script = tmpfile();
 	int ret, status = 0;
 
+	if (!is_stem(stem))
+		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "output",
+				   "not a name for a figure's file");
 	/* Asked first: the starting of a process says of a missing folder what it says of gnuplot.
 	 */
 	if (access(dir, W_OK | X_OK))
@@ -93,7 +104,7 @@ int vnx_gnuplot_draw(vnx_script_fn write, const struct vnx_finding *f, size_t i,
 	if (!script || complaints < 0)
 		return vnx_err_set(err, -EIO, VNX_EXIT_FAILED, "gnuplot",
 				   "no temporary file for gnuplot's script: %s", strerror(errno));
-	ret = write(f, i, stem, script, err);
+	ret = write(what, stem, script, err);
 	if (!ret)
 		ret = vnx_output_check(script, err);
 	if (ret)
@@ -112,4 +123,23 @@ int vnx_gnuplot_draw(vnx_script_fn write, const struct vnx_finding *f, size_t i,
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return complain(complaints, err);
 	return check_pictures(dir, stem, complaints, err);
+}
+
+struct vm_script {
+	vnx_vm_script_fn write;
+	const struct vnx_finding *f;
+	size_t i;
+};
+
+static int write_vm(const void *what, const char *stem, FILE *out, struct vnx_err *err)
+{
+	const struct vm_script *s = what;
+
+	return s->write(s->f, s->i, stem, out, err);
+}
+
+int vnx_gnuplot_draw_vm(vnx_vm_script_fn write, const struct vnx_finding *f, size_t i,
+			const char *stem, const char *dir, struct vnx_err *err)
+{
+	return vnx_gnuplot_draw(write_vm, &(struct vm_script){ write, f, i }, stem, dir, err);
 }

@@ -27,11 +27,15 @@
 /* What the name of a colour becomes on a page: "var(--ink, #202020)"; false: no colour. */
 bool vnx_plot_color(const char *value, size_t len, char *buf, size_t room);
 
-typedef int (*vnx_script_fn)(const struct vnx_finding *f, size_t i, const char *stem, FILE *out,
-			     struct vnx_err *err);
-/* Runs gnuplot in @dir over what @script writes; as vnx_plot_draw(). */
-int vnx_gnuplot_draw(vnx_script_fn script, const struct vnx_finding *f, size_t i, const char *stem,
-		     const char *dir, struct vnx_err *err) VNX_MUST_CHECK;
+/* Writes the script that draws @what as @stem.svg and .png. */
+typedef int (*vnx_script_fn)(const void *what, const char *stem, FILE *out, struct vnx_err *err);
+/* Runs gnuplot in @dir over what @write writes; as vnx_plot_draw(). -EINVAL: no such @stem. */
+int vnx_gnuplot_draw(vnx_script_fn write, const void *what, const char *stem, const char *dir,
+		     struct vnx_err *err) VNX_MUST_CHECK;
+typedef int (*vnx_vm_script_fn)(const struct vnx_finding *f, size_t i, const char *stem, FILE *out,
+				struct vnx_err *err);
+int vnx_gnuplot_draw_vm(vnx_vm_script_fn write, const struct vnx_finding *f, size_t i,
+			const char *stem, const char *dir, struct vnx_err *err) VNX_MUST_CHECK;
 
 /* Text from outside in gnuplot's single quotes, cut to @width columns (0: not cut). */
 void vnx_plot_quote(FILE *out, const char *s, unsigned width);
@@ -43,9 +47,11 @@ void vnx_plot_falls(FILE *out, const struct vnx_grid *grid, const struct vnx_vm_
 
 /*
  * A figure of one plot: begin, data blocks and settings, open, the plot command, close. The
- * second picture is a replot of the first.
+ * second picture is a replot of the first. The paper is higher for a legend of several rows.
  */
 void vnx_plot_begin(FILE *out, const struct vnx_finding *f, size_t i);
+/* ... of no VM in particular; the legend has @rows, a line each. */
+void vnx_plot_begin_rows(FILE *out, unsigned rows);
 /* The VM's name in the lower right corner, for a picture that lost its page. */
 void vnx_plot_name(FILE *out, const struct vnx_finding *f, size_t i, double y);
 /* A tic every so much, so that up to @top there are few. */
@@ -55,8 +61,8 @@ void vnx_plot_x_title(FILE *out, const char *text);
 void vnx_plot_y_title(FILE *out, const char *text);
 /* x is time, with stages and falls. */
 void vnx_plot_time_axis(FILE *out, const struct vnx_finding *f, size_t i);
-int vnx_plot_open(FILE *out, const char *stem, struct vnx_err *err) VNX_MUST_CHECK;
-void vnx_plot_close(FILE *out, const char *stem);
+void vnx_plot_open(FILE *out, const char *stem, unsigned rows);
+void vnx_plot_close(FILE *out, const char *stem, unsigned rows);
 int vnx_plot_no_memory(struct vnx_err *err);
 
 /* Bins of a run, as a caption compares them. Those around an uncertain start are in neither. */
@@ -65,6 +71,27 @@ bool vnx_part_has(const struct vnx_finding *f, size_t i, enum vnx_part part, siz
 /* Mean of @x over the part; NaN where nothing of it was measured. @n: bins, may be NULL. */
 double vnx_part_mean(const struct vnx_finding *f, size_t i, enum vnx_part part, const double *x,
 		     size_t *n);
+/* The mean of @x, divided by @unit, over each part. */
+struct vnx_part_means {
+	double all, before, during;
+	size_t n, n_before, n_during;
+};
+struct vnx_part_means vnx_part_means(const struct vnx_finding *f, size_t i, const double *x,
+				     double unit);
+
+/*
+ * Throughput of VM @i over the part, sorted, and its quantiles: p05, median, p95. -ENOMEM; the
+ * caller frees v. Written as data blocks $cdf@k and $mark@k, divided by @unit.
+ */
+struct vnx_dist {
+	double *v;
+	size_t n;
+	double mark[3];
+};
+int vnx_dist_init(struct vnx_dist *d, const struct vnx_finding *f, size_t i,
+		  enum vnx_part part) VNX_MUST_CHECK;
+void vnx_dist_write(FILE *out, const struct vnx_dist *d, size_t k, double unit);
+
 /* "the fall", "the 3 falls" */
 const char *vnx_falls_words(const struct vnx_vm_finding *vm, char buf[32]);
 /* "+97 %", "-51 %" */

@@ -41,6 +41,17 @@ double vnx_part_mean(const struct vnx_finding *f, size_t i, enum vnx_part part, 
 	return count ? vnx_mean(in, count) : NAN;
 }
 
+struct vnx_part_means vnx_part_means(const struct vnx_finding *f, size_t i, const double *x,
+				     double unit)
+{
+	struct vnx_part_means m;
+
+	m.all = vnx_part_mean(f, i, VNX_PART_ALL, x, &m.n) / unit;
+	m.before = vnx_part_mean(f, i, VNX_PART_BEFORE, x, &m.n_before) / unit;
+	m.during = vnx_part_mean(f, i, VNX_PART_DURING, x, &m.n_during) / unit;
+	return m;
+}
+
 const char *vnx_falls_words(const struct vnx_vm_finding *vm, char buf[32])
 {
 	if (vm->degradations.n == 1)

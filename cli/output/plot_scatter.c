@@ -127,7 +127,6 @@ static int scatter_script(const struct vnx_finding *f, size_t i, const char *ste
 	struct vnx_scale x, y;
 	char title[64];
 	struct cloud c;
-	int ret;
 
 	if (!cloud_init(&c, f, i))
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "output", "nothing to draw");
@@ -145,11 +144,9 @@ static int scatter_script(const struct vnx_finding *f, size_t i, const char *ste
 	snprintf(title, sizeof(title), "%s (%s%scalls/s)", vnx_metric_name(m), y.prefix,
 		 *y.prefix ? " " : "");
 	vnx_plot_y_title(out, title);
-	ret = vnx_plot_open(out, stem, err);
-	if (ret)
-		return ret;
+	vnx_plot_open(out, stem, 1);
 	put_plot(out, &c, &f->dg->grid);
-	vnx_plot_close(out, stem);
+	vnx_plot_close(out, stem, 1);
 	return 0;
 }
 
@@ -188,7 +185,8 @@ static void scatter_caption(const struct vnx_finding *f, size_t i, FILE *out)
 		fprintf(out, "; %s. Pearson's r = %.2f", meaning(&c->c), c->c.r);
 		if (isfinite(c->c.ci_lo) && isfinite(c->c.ci_hi))
 			fprintf(out, ", 95 %% interval [%.2f, %.2f]", c->c.ci_lo, c->c.ci_hi);
-		fprintf(out, ", n = %zu, n_eff = %.0f.", c->c.n, c->c.n_eff);
+		fprintf(out, ", n = %zu bins, worth n_eff = %.0f independent ones.", c->c.n,
+			c->c.n_eff);
 	}
 	if (cloud.n_levels > 1)
 		fprintf(out, " Shapes and colours: the stages of the run, in order of time%s.",

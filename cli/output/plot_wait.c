@@ -80,11 +80,9 @@ static int wait_script(const struct vnx_finding *f, size_t i, const char *stem, 
 	vnx_plot_time_axis(out, f, i);
 	fputs("set yrange [0:104]\nset ytics 25\n", out);
 	vnx_plot_y_title(out, "share of the time (%)");
-	ret = vnx_plot_open(out, stem, err);
-	if (ret)
-		return ret;
+	vnx_plot_open(out, stem, 1);
 	put_plot(out, f, i);
-	vnx_plot_close(out, stem);
+	vnx_plot_close(out, stem, 1);
 	return 0;
 }
 
@@ -96,25 +94,22 @@ static void put_words(const struct vnx_finding *f, size_t i, const struct share 
 		      FILE *out)
 {
 	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
-	const double *x = vm->series[s->metric];
-	size_t n, n_before, n_during;
-	double before = vnx_part_mean(f, i, VNX_PART_BEFORE, x, &n_before);
-	double during = vnx_part_mean(f, i, VNX_PART_DURING, x, &n_during);
+	struct vnx_part_means mean = vnx_part_means(f, i, vm->series[s->metric], 1);
 	char a[VNX_UNIT_LEN], b[VNX_UNIT_LEN], falls[32];
-	double all = vnx_part_mean(f, i, VNX_PART_ALL, x, &n);
 
 	fprintf(out, "%s%s", first ? "" : "; ", first ? "T" : "t");
 	fputs(s->words + 1, out);
-	if (isnan(before) || isnan(during))
-		fprintf(out, " %s of the time (n = %zu bins)", vnx_percent_format(all, a), n);
+	if (isnan(mean.before) || isnan(mean.during))
+		fprintf(out, " %s of the time (n = %zu bins)", vnx_percent_format(mean.all, a),
+			mean.n);
 	else if (first)
 		fprintf(out, " %s of the time before %s (n = %zu bins), %s during %s (n = %zu)",
-			vnx_percent_format(before, a), vnx_falls_words(vm, falls), n_before,
-			vnx_percent_format(during, b), vm->degradations.n == 1 ? "it" : "them",
-			n_during);
+			vnx_percent_format(mean.before, a), vnx_falls_words(vm, falls),
+			mean.n_before, vnx_percent_format(mean.during, b),
+			vm->degradations.n == 1 ? "it" : "them", mean.n_during);
 	else
-		fprintf(out, " %s (n = %zu), then %s (n = %zu)", vnx_percent_format(before, a),
-			n_before, vnx_percent_format(during, b), n_during);
+		fprintf(out, " %s (n = %zu), then %s (n = %zu)", vnx_percent_format(mean.before, a),
+			mean.n_before, vnx_percent_format(mean.during, b), mean.n_during);
 }
 
 static void wait_caption(const struct vnx_finding *f, size_t i, FILE *out)

@@ -301,7 +301,7 @@ static void put_vms(struct vnx_doc *d, const struct vnx_finding *f)
 	struct vnx_doc_table t = {
 		.caption =
 			"Every VM that was seen: its throughput, mean and median of that many bins; r is Pearson's, "
-			"of calls of the busier handle_* and throughput, bin by bin",
+			"of throughput and the calls of vhost's handle_tx or handle_rx, whichever is busier, bin by bin",
 		.cols = summary_cols + 1,
 		.n_cols = VNX_ARRAY_SIZE(summary_cols) - 1
 	};
@@ -419,12 +419,30 @@ static const char *error_words(struct vnx_doc *d, const struct vnx_err *err)
 				 *hint ? ". " : "", hint);
 }
 
+static void put_overlay(struct vnx_doc *d, const struct vnx_report_parts *parts)
+{
+	const struct vnx_drawn *drawn = &parts->overlay;
+	struct vnx_doc_figure fig = { .id = "fig-comparison",
+				      .title = "Distributions of throughput over each other",
+				      .file = drawn->file };
+	VNX_CLEANUP_FREE char *caption = NULL;
+
+	if (!drawn->file && !drawn->why)
+		return;
+	caption = vnx_overlay_caption(parts);
+	if (!caption)
+		d->l.failed = true;
+	fig.caption = vnx_doc_safe(d, caption, 0);
+	fig.why = drawn->why ? vnx_doc_safe(d, drawn->why, 0) : NULL;
+	d->ops->figure(d, &fig);
+}
+
 static void put_comparison(struct vnx_doc *d, const struct vnx_report_parts *parts)
 {
 	struct vnx_doc_table t = {
 		.caption =
 			"The recordings side by side: throughput, mean and median of that many bins; "
-			"r is Pearson's, of calls of the busier handle_* and throughput, bin by bin",
+			"r is Pearson's, of throughput and the calls of vhost's handle_tx or handle_rx, whichever is busier, bin by bin",
 		.cols = summary_cols,
 		.n_cols = VNX_ARRAY_SIZE(summary_cols)
 	};
@@ -456,6 +474,7 @@ static void put_comparison(struct vnx_doc *d, const struct vnx_report_parts *par
 	if (untold)
 		vnx_doc_para(d, "%zu VM%s left out here: not degraded, and " UNTOLD_WHY ".", untold,
 			     untold == 1 ? " is" : "s are", TELLS_MAX);
+	put_overlay(d, parts);
 }
 
 static void put_many(struct vnx_doc *d, const struct vnx_report_parts *parts)

@@ -105,7 +105,7 @@ void vnx_report_correlations(struct vnx_doc *d, const struct vnx_finding *f)
 		"raw: bins of %s as counted. sma: moving averages over %s. within-stage: what is "
 		"left when each stage's own mean is taken away. n_eff is the number of "
 		"independent bins that n dependent ones are worth; the interval and p rest on "
-		"it. An interval that holds 0 is no link.",
+		"it. Where the interval holds 0 no link is shown.",
 		vnx_layout_glue(&d->l, bin), vnx_layout_glue(&d->l, window));
 	for (size_t i = 0; i < f->dg->vms.n; i++) {
 		if (!vnx_report_tells(f->dg, i))

@@ -35,6 +35,7 @@ struct vnx_report_part {
 struct vnx_report_parts {
 	struct vnx_report_part *v;
 	size_t n;
+	struct vnx_drawn overlay; /* of several runs: plot_overlay.c */
 	const struct vnx_report_set *set;
 };
 
@@ -67,6 +68,17 @@ const char *vnx_doc_value(struct vnx_doc *d, enum vnx_metric m, double x);
  * servers, no two the same. Caller frees *out; -ENOMEM.
  */
 int vnx_report_stems(const struct vnx_diagnosis *dg, char (**out)[VNX_STEM_MAX]) VNX_MUST_CHECK;
+
+/*
+ * plot_overlay.c: the throughput of several runs over each other. Whether two of them have
+ * any; gnuplot's script and the pictures as in plot.h; the caption, NULL without memory.
+ */
+bool vnx_overlay_has(const struct vnx_report_parts *parts);
+int vnx_overlay_script(const struct vnx_report_parts *parts, const char *stem, FILE *out,
+		       struct vnx_err *err) VNX_MUST_CHECK;
+int vnx_overlay_draw(const struct vnx_report_parts *parts, const char *stem, const char *dir,
+		     struct vnx_err *err) VNX_MUST_CHECK;
+char *vnx_overlay_caption(const struct vnx_report_parts *parts);
 
 /* report_data.c */
 int vnx_report_wide(const struct vnx_finding *f, FILE *out, struct vnx_err *err) VNX_MUST_CHECK;

@@ -232,20 +232,27 @@ static void losses_are_missing(void **state)
 
 /* ---- several buffers, many parts ---- */
 
-/* Calls in one buffer, switches in another, or in both of them: once each. */
+/* Calls in one buffer, switches in another of @clock, or in both of them. */
+static struct got read_two(const char *clock, bool both)
+{
+	struct gen g;
+
+	make(&g, 1, false, 8);
+	g.n_buffers = 2;
+	snprintf(g.buffers[1].name, sizeof(g.buffers[1].name), "switches");
+	g.buffers[1].clock = clock;
+	put_cases(&g, &(struct how){ .no_switches = !both, .no_wakeups = !both });
+	for (size_t i = 0; i < N_CASES; i++)
+		put_case(&g, &(struct how){ .buffer = 1 }, &sched_cases[i]);
+	return read_gen(&g);
+}
+
+/* Once each. */
 static void other_buffers(void **state)
 {
 	for (unsigned both = 0; both < 2; both++) {
-		struct gen g;
-		struct got got;
+		struct got got = read_two("mono", both);
 
-		make(&g, 1, false, 8);
-		g.n_buffers = 2;
-		snprintf(g.buffers[1].name, sizeof(g.buffers[1].name), "switches");
-		put_cases(&g, &(struct how){ .no_switches = !both, .no_wakeups = !both });
-		for (size_t i = 0; i < N_CASES; i++)
-			put_case(&g, &(struct how){ .buffer = 1 }, &sched_cases[i]);
-		got = read_gen(&g);
 		assert_int_equal(got.ret, 0);
 		assert_worker(&got.calls, GEN_START);
 		assert_int_equal(got.total[VNX_HANDLE_TX], 4);
@@ -255,17 +262,8 @@ static void other_buffers(void **state)
 
 static void another_clock(void **state)
 {
-	struct gen g;
-	struct got got;
+	struct got got = read_two("boot", false);
 
-	make(&g, 1, false, 8);
-	g.n_buffers = 2;
-	snprintf(g.buffers[1].name, sizeof(g.buffers[1].name), "switches");
-	g.buffers[1].clock = "boot";
-	put_cases(&g, &(struct how){ .no_switches = true, .no_wakeups = true });
-	for (size_t i = 0; i < N_CASES; i++)
-		put_case(&g, &(struct how){ .buffer = 1 }, &sched_cases[i]);
-	got = read_gen(&g);
 	assert_int_equal(got.ret, 0);
 	assert_int_equal(got.total[VNX_VHOST_RUN], 0);
 	assert_true(*vnx_evidence_why(&got.run.sources, VNX_VHOST_RUN));
