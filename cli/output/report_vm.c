@@ -79,24 +79,26 @@ static const char *means(struct vnx_doc *d, const struct vnx_degradation *dg)
 				 dg->bins_before, dg->bins_after);
 }
 
-/* No cause was named: nothing speaks for it, all that was measured is told by put_levels(). */
+/* No cause was named: nothing decided, all that was measured is told by put_levels(). */
 static void put_reasons(struct vnx_doc *d, const struct vnx_degradation *dg)
 {
 	static const struct vnx_doc_column cols[] = {
-		{ "Measured", VNX_COL_WORD }, { "Speaks", VNX_COL_WORD },
+		{ "Measured", VNX_COL_WORD }, { "Role", VNX_COL_WORD },
 		{ "Before", VNX_COL_NUMBER }, { "After", VNX_COL_NUMBER },
 		{ "It is", VNX_COL_TEXT },
 	};
-	struct vnx_doc_table t = { vnx_layout_format(
-					   &d->l, "What speaks for this cause and against it; %s",
-					   means(d, dg)),
-				   cols,
-				   VNX_ARRAY_SIZE(cols),
-				   { 0 } };
+	struct vnx_doc_table t = {
+		vnx_layout_format(&d->l,
+				  "What decided on this cause, and what speaks against it; %s",
+				  means(d, dg)),
+		cols,
+		VNX_ARRAY_SIZE(cols),
+		{ 0 }
+	};
 
 	if (dg->cause == VNX_CAUSE_UNKNOWN)
 		return;
-	put_evidence(d, &t, dg->evidence.v, dg->evidence.n, "for");
+	put_evidence(d, &t, dg->evidence.v, dg->evidence.n, "decided");
 	put_evidence(d, &t, dg->against.v, dg->against.n, "against");
 	vnx_doc_table(d, &t);
 	if (dg->evidence.n && !dg->against.n)
