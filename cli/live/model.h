@@ -50,7 +50,8 @@ struct vnx_live_vm {
 	float *ring[VNX_METRIC_MAX]; /* VNX_LIVE_BINS values as of vnx_series_get() */
 	struct vnx_cusum *cusum;
 	size_t first, cusum_next;    /* bins */
-	unsigned looks;              /* analyses still due since the detector flagged it */
+	unsigned looks;              /* analyses still due since the detector flagged it ... */
+	size_t flag_bin;             /* ... for a fall that it placed there */
 	bool undetermined;           /* by the last analysis */
 	size_t busy_from, idle_bins; /* bin from which on its present traffic runs; idle so far */
 	bool was_busy;
@@ -112,6 +113,7 @@ struct vnx_live_model {
 	double tokens_s;    /* CPU time that the analysis may take now */
 	uint64_t budget_ns; /* ... as of then */
 	uint64_t urgent_ns; /* a flagged VM is analysed from then on even without */
+	unsigned urgent_n;  /* so many were */
 	uint64_t next_take_ns;
 	const struct vnx_vms *others; /* while it is fed */
 	uint32_t next_id;

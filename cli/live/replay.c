@@ -68,19 +68,21 @@ static int check_vm_names(const struct player *p, struct vnx_err *err)
 			   "no VM of the recording answers to --vm %s", p->play->vms[0]);
 }
 
-/* Those that were there by then, as they were seen then. */
-static int list_vms(const struct player *p, struct vnx_vms *out)
+/* Of @from those that were there by then, as they were seen then, into one of the two lists. */
+static int list_vms(const struct player *p, const struct vnx_vms *from, struct vnx_vms *wanted,
+		    struct vnx_vms *others)
 {
 	int ret = 0;
 
-	for (size_t i = 0; i < p->run.vms.n && !ret; i++) {
-		struct vnx_vm vm = p->run.vms.v[i];
+	for (size_t i = 0; i < from->n && !ret; i++) {
+		struct vnx_vm vm = from->v[i];
 
-		if (!is_wanted(p, &vm) || vm.first_ns > p->edge_ns)
+		if (vm.first_ns > p->edge_ns)
 			continue;
 		if (vm.last_ns > p->edge_ns)
 			vm.last_ns = UINT64_MAX;
-		ret = vnx_vec_push(out, vm);
+		ret = from == &p->run.vms && is_wanted(p, &vm) ? vnx_vec_push(wanted, vm)
+							       : vnx_vec_push(others, vm);
 	}
 	return ret;
 }
@@ -102,9 +104,10 @@ static int cut_part(struct player *p)
 static int feed_bin(struct player *p, struct vnx_err *err)
 {
 	struct vnx_run_facts facts = p->run.facts;
-	struct vnx_vms vms = { 0 };
+	struct vnx_vms vms = { 0 }, others = { 0 };
 	struct vnx_seen seen = { .facts = &facts,
 				 .vms = &vms,
+				 .others = &others,
 				 .hooks = &p->run.hooks,
 				 .sources = &p->run.sources,
 				 .samples = &p->part,
@@ -116,10 +119,13 @@ static int feed_bin(struct player *p, struct vnx_err *err)
 	facts.finished = p->edge_ns + facts.bin_ns > p->end_ns;
 	ret = cut_part(p);
 	if (!ret)
-		ret = list_vms(p, &vms);
+		ret = list_vms(p, &p->run.vms, &vms, &others);
+	if (!ret)
+		ret = list_vms(p, &p->run.others, &vms, &others);
 	if (!ret)
 		ret = vnx_live_app_bin(p->a, &seen, err);
 	free(vms.v);
+	free(others.v);
 	return ret;
 }
 

@@ -28,6 +28,7 @@
 #define SETTLE_BINS 2  /* at the start of a flow, which say nothing of its level */
 #define RECOVERED 0.25 /* of the loss may still lack */
 #define BACK_S 3
+#define BACK_NS (3 * VNX_NSEC_PER_SEC)
 /* Saved up for VMs that were flagged; those whose turn it merely is leave half of it. */
 #define TOKENS_MAX_S 0.050
 /* Analyses of a flagged VM: a fall that has just begun may not stand out in the first of them. */
@@ -35,6 +36,7 @@
 /* Without budget one of a flagged VM so often, and never more than a twentieth of a core. */
 #define URGENT_NS (3 * VNX_NSEC_PER_SEC / 2)
 #define URGENT_COSTS 20
+#define URGENT_OTHERS 4 /* each fourth of these is of a VM that merely waits for its turn */
 
 static const char *const words[VNX_CAUSE_MAX] = {
 	[VNX_CAUSE_CPU_CONTENTION] = "contention",
@@ -94,8 +96,8 @@ static size_t oldest_bin(const struct vnx_live_model *m)
 /* ---- the analysis ---- */
 
 /* What vnx_diagnose() reads of one VM: its rings from bin @from on, as plain series. */
-static int fill_input(const struct vnx_live_model *m, const struct vnx_live_vm *vm, size_t from,
-		      double *room, struct vnx_vm_input *in)
+static void fill_input(const struct vnx_live_model *m, const struct vnx_live_vm *vm, size_t from,
+		       double *room, struct vnx_vm_input *in)
 {
 	size_t n = m->bins - from;
 
@@ -114,17 +116,29 @@ static int fill_input(const struct vnx_live_model *m, const struct vnx_live_vm *
 	}
 	if (!in->series[VNX_THROUGHPUT])
 		in->throughput_source = "";
-	return 0;
 }
 
-/* The other VMs stand beside it without numbers, so that who held the CPU can be named. */
+/* All VMs but @vm that may have held its CPU, of which only the name is wanted; shallow copies. */
+static int list_others(const struct vnx_live_model *m, const struct vnx_live_vm *vm,
+		       struct vnx_vms *out)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < m->vms.n && !ret; i++)
+		if (m->vms.v[i] != vm && vnx_live_is_shown(m, m->vms.v[i]))
+			ret = vnx_vec_push(out, m->vms.v[i]->vm);
+	for (size_t i = 0; m->others && i < m->others->n && !ret; i++)
+		ret = vnx_vec_push(out, m->others->v[i]);
+	return ret;
+}
+
 static int run_diagnosis(struct vnx_live_model *m, struct vnx_live_vm *vm, size_t from,
 			 struct vnx_diagnosis **out)
 {
-	size_t n = m->bins - from, n_vms = 0;
+	size_t n = m->bins - from;
 	VNX_CLEANUP_FREE double *room = malloc(VNX_METRIC_MAX * n * sizeof(*room));
-	VNX_CLEANUP_FREE struct vnx_vm_input *in = calloc(m->vms.n + 1, sizeof(*in));
 	VNX_CLEANUP_FREE bool *lost = calloc(n + 1, sizeof(*lost));
+	struct vnx_vms others = { 0 };
 	struct vnx_grid grid = { m->facts.start_ns + from * m->facts.bin_ns, m->facts.bin_ns, n };
 	struct vnx_diagnose_conf dc = { .sma_bins = 1,
 					.min_effect = 0.05,
@@ -133,23 +147,24 @@ static int run_diagnosis(struct vnx_live_model *m, struct vnx_live_vm *vm, size_
 					.lost = lost,
 					.clock_stepped = m->facts.clock_stepped,
 					.holds = m->holds.n ? &m->holds : NULL,
-					.others = m->others };
+					.others = &others };
+	struct vnx_vm_input in;
+	int ret;
 
 	*out = NULL;
-	if (!room || !in || !lost)
+	if (!room || !lost)
 		return -ENOMEM;
 	for (size_t b = 0; b < n; b++)
 		lost[b] = m->lost[(from + b) % VNX_LIVE_BINS];
 	for (int k = 0; k < VNX_METRIC_MAX; k++)
 		dc.not_measured[k] = vnx_evidence_why(&m->sources, k);
-	if (fill_input(m, vm, from, room, &in[n_vms++]))
-		return -ENOMEM;
-	for (size_t i = 0; i < m->vms.n; i++)
-		if (m->vms.v[i] != vm && vnx_live_is_shown(m, m->vms.v[i]))
-			in[n_vms++] = (struct vnx_vm_input){ .vm = &m->vms.v[i]->vm,
-							     .throughput_source = "" };
+	fill_input(m, vm, from, room, &in);
+	ret = list_others(m, vm, &others);
+	if (!ret)
+		ret = vnx_diagnose(&grid, &in, 1, &dc, out);
+	free(others.v);
 	m->analyses++;
-	return vnx_diagnose(&grid, in, n_vms, &dc, out);
+	return ret;
 }
 
 /* ---- what is made of it ---- */
@@ -230,7 +245,10 @@ static int take_fall(struct vnx_live_model *m, struct vnx_live_vm *vm, struct vn
 	int ret = 0;
 
 	if (!s || (!old && ++vm->sighted < SIGHTS)) {
-		vm->looks = vm->looks ? vm->looks : 1; /* it is looked at again soon */
+		if (!vm->looks) { /* it is looked at again soon */
+			vm->looks = 1;
+			vm->flag_bin = vnx_live_bin_at(m, time_of(dg, ep->start_s));
+		}
 		vnx_diagnosis_free(dg);
 		free(s);
 		return s ? 0 : -ENOMEM;
@@ -346,17 +364,17 @@ static enum vnx_live_state state_of(const struct vnx_live_model *m, struct vnx_l
  */
 static bool window_of(const struct vnx_live_model *m, const struct vnx_live_vm *vm, size_t *from)
 {
-	size_t want = bins_of(m, WINDOW_S), oldest = oldest_bin(m), at, before;
+	size_t want = bins_of(m, WINDOW_S), before = bins_of(m, BEFORE_S), oldest = oldest_bin(m);
+	size_t at = vm->looks ? vm->flag_bin : SIZE_MAX;
 
 	*from = m->bins > want ? m->bins - want : 0;
 	if (vm->fall) {
 		at = vnx_live_bin_at(m, vm->fall->start_ns);
-		before = bins_of(m, BEFORE_S);
 		if (oldest && at < oldest + JUDGE_BINS)
 			return false;
-		at = at > before ? at - before : 0;
-		*from = at < *from ? at : *from;
 	}
+	at = at > before ? at - before : 0;
+	*from = at < *from ? at : *from;
 	*from = *from < oldest ? oldest : *from;
 	if (*from < vm->busy_from &&
 	    (!vm->fall || vm->busy_from < vnx_live_bin_at(m, vm->fall->start_ns)))
@@ -376,11 +394,13 @@ static int judge(struct vnx_live_model *m, struct vnx_live_vm *vm)
 {
 	struct vnx_diagnosis *dg;
 	size_t from;
+	bool known;
 	int ret;
 
 	vm->judged_ns = m->now_ns;
+	known = window_of(m, vm, &from);
 	vm->looks -= vm->looks > 0;
-	if (!window_of(m, vm, &from))
+	if (!known)
 		return is_back(m, vm, RECENT_S) ? end_fall(m, vm, m->now_ns, "throughput is back")
 						: 0;
 	if (from + JUDGE_BINS > m->bins)
@@ -409,8 +429,10 @@ static int rank(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
 		return 0;
 	if (vm->state == VNX_LIVE_IDLE || vm->state == VNX_LIVE_WAITING)
 		return 0;
-	if (vm->looks)
-		return RANK_FLAGGED;
+	if (!vm->fall && !vm->ring[VNX_THROUGHPUT])
+		return 0;
+	if (vm->looks) /* what was seen once is to be told before others are looked at */
+		return RANK_FLAGGED + (vm->sighted > 0);
 	if (vm->fall && vm->id == m->selected)
 		return 3;
 	if (vm->fall || vm->id == m->selected)
@@ -418,7 +440,8 @@ static int rank(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
 	return RANK_IN_TURN;
 }
 
-static struct vnx_live_vm *next_one(const struct vnx_live_model *m, int *best_rank)
+/* @in_turn: the one that waited longest of those that are not flagged. */
+static struct vnx_live_vm *next_one(const struct vnx_live_model *m, bool in_turn, int *best_rank)
 {
 	struct vnx_live_vm *best = NULL;
 
@@ -427,6 +450,8 @@ static struct vnx_live_vm *next_one(const struct vnx_live_model *m, int *best_ra
 		struct vnx_live_vm *vm = m->vms.v[i];
 		int r = rank(m, vm);
 
+		if (in_turn)
+			r = r && r < RANK_FLAGGED ? RANK_IN_TURN : 0;
 		if (r > *best_rank || (r && r == *best_rank && vm->judged_ns < best->judged_ns)) {
 			best = vm;
 			*best_rank = r;
@@ -435,33 +460,45 @@ static struct vnx_live_vm *next_one(const struct vnx_live_model *m, int *best_ra
 	return best;
 }
 
-static bool may_judge(const struct vnx_live_model *m, int r)
+/* Whom the budget allows for; without any, a flagged one, and now and then one in its turn. */
+static struct vnx_live_vm *next_allowed(struct vnx_live_model *m)
 {
-	if (m->tokens_s > (r == RANK_IN_TURN ? TOKENS_MAX_S / 2 : 0))
-		return true;
-	return r == RANK_FLAGGED && m->now_ns >= m->urgent_ns;
+	struct vnx_live_vm *other, *vm;
+	int r;
+
+	vm = next_one(m, false, &r);
+	if (!vm || !isfinite(m->conf.share) ||
+	    m->tokens_s > (r == RANK_IN_TURN ? TOKENS_MAX_S / 2 : 0))
+		return vm;
+	if (r < RANK_FLAGGED || m->now_ns < m->urgent_ns)
+		return NULL;
+	if (++m->urgent_n % URGENT_OTHERS)
+		return vm;
+	other = next_one(m, true, &r);
+	return other ? other : vm;
 }
 
 static void charge(struct vnx_live_model *m, double cost_s)
 {
 	uint64_t gap_ns = (uint64_t)(cost_s * URGENT_COSTS * 1e9);
 
-	m->tokens_s = fmax(m->tokens_s - cost_s, -TOKENS_MAX_S);
+	if (isfinite(m->conf.share))
+		m->tokens_s = fmax(m->tokens_s - cost_s, -fmax(TOKENS_MAX_S, cost_s));
 	m->urgent_ns = m->now_ns + (gap_ns > URGENT_NS ? gap_ns : URGENT_NS);
 }
 
 static int judge_some(struct vnx_live_model *m)
 {
-	bool limited = isfinite(m->conf.share);
 	struct vnx_live_vm *vm;
-	int r, ret = 0;
+	int ret = 0;
 
-	while (!ret && (vm = next_one(m, &r)) && (!limited || may_judge(m, r))) {
+	while (!ret && (vm = next_allowed(m))) {
+		uint64_t analyses = m->analyses;
 		double begun_s = cpu_s();
 
 		ret = judge(m, vm);
 		vm->state = state_of(m, vm);
-		if (limited)
+		if (m->analyses > analyses)
 			charge(m, cpu_s() - begun_s);
 	}
 	return ret;
@@ -489,15 +526,19 @@ static void watch_bins(struct vnx_live_model *m, struct vnx_live_vm *vm)
 	struct vnx_change change;
 
 	/* Soon after an alarm the detector still learns the new level: it sees no end. */
-	if (vm->fall && !vm->looks && is_back(m, vm, BACK_S))
+	if (vm->fall && !vm->looks && m->now_ns - vm->judged_ns >= BACK_NS &&
+	    is_back(m, vm, BACK_S))
 		vm->looks = 1;
 	for (; vm->cusum_next < m->bins; vm->cusum_next++) {
 		size_t b = vm->cusum_next;
 		double bps = vnx_live_value(m, vm->ring[VNX_THROUGHPUT], b);
 
 		watch_flow(m, vm, b, bps);
-		if (vnx_cusum_push(vm->cusum, bps, &change) == 1)
-			vm->looks = FLAGGED_LOOKS;
+		if (vnx_cusum_push(vm->cusum, bps, &change) != 1 ||
+		    (!vm->fall && change.after > change.before))
+			continue;
+		vm->looks = FLAGGED_LOOKS;
+		vm->flag_bin = vm->first + change.at;
 	}
 }
 

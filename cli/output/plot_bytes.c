@@ -94,7 +94,7 @@ static void put_odd(FILE *out, const struct vnx_vm_finding *vm)
 	for (size_t k = 1; k < vm->stages.n; k++) {
 		const struct vnx_stage *s = &vm->stages.v[k];
 
-		if (!s->odd || n++ == 3)
+		if (!s->odd || n++ >= 3)
 			continue;
 		fprintf(out, "%s%s (%s to %s a call)", before,
 			vnx_seconds_format(s->start_s, start),

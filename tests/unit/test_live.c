@@ -525,6 +525,32 @@ static void test_fall_is_told_without_budget(void **state)
 	assert_int_equal(only_row(b)->state, VNX_LIVE_OK);
 }
 
+/* One analysis in 1.5 s is all there is: each VM is told in its turn, the last after minutes. */
+static void test_many_falls_are_told_without_budget(void **state)
+{
+	enum { VMS = 50, BINS = 2 * VMS * 3 * 4 / 3 + 40 };
+	struct bed *b = *state;
+	char name[16];
+
+	for (int i = 0; i < VMS; i++) {
+		snprintf(name, sizeof(name), "vm%d", i);
+		feed_add_vm(&b->f, name);
+	}
+	b->m->conf.share = 0;
+	for (int n = 0; n < 60 + BINS; n++) {
+		for (uint32_t i = 0; i < VMS; i++)
+			feed_vm(&b->f, i, n < 60 ? 60 * MBIT : 20 * MBIT, n < 60 ? 0 : 0.6);
+		end_bin(b);
+	}
+	assert_int_equal(count_of(b, VNX_EVENT_FELL), VMS);
+	for (size_t i = 0; i < VMS; i++) {
+		const struct vnx_live_vm *vm = b->m->vms.v[i];
+
+		assert_non_null(vm->fall);
+		assert_true(fabs((double)vm->fall->start_ns - FEED_START_NS - 30e9) <= 1e9);
+	}
+}
+
 static void test_clock_of_another_day(void **state)
 {
 	struct bed *b = *state;
@@ -780,6 +806,7 @@ int main(void)
 		LIVE_TEST(test_message_stays),
 		LIVE_TEST(test_why_is_of_the_state),
 		LIVE_TEST(test_fall_is_told_without_budget),
+		LIVE_TEST(test_many_falls_are_told_without_budget),
 		LIVE_TEST(test_clock_of_another_day),
 		LIVE_TEST(test_help_fits),
 		LIVE_TEST(test_lines_tell_each_event_once),
