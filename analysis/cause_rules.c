@@ -232,8 +232,10 @@ static double path_score(const struct vnx_judge *j)
 	double taps =
 		fmax(or0(rise_per_packet(j, VNX_TX_DROPS)), or0(rise_per_packet(j, VNX_RX_DROPS)));
 
+	/* Loss closes the sender's window; where the receiver's is what holds it, that is no loss.
+	 */
 	double s = ramp(loss_share(j), 1e-4, 1e-3) * (1 - link_score(j)) *
-		   (1 - ramp(taps, 1e-5, 1e-4)) *
+		   (1 - ramp(or0(j->a[VNX_LOAD_RWND]), 0.3, 0.7)) * (1 - ramp(taps, 1e-5, 1e-4)) *
 		   (1 - ramp(rise_per_packet(j, VNX_SOFTNET_DROPS), 1e-5, 1e-4));
 
 	/* Lost beyond the host is what no queue of this host dropped. */
@@ -260,8 +262,10 @@ static bool receives_here(const struct vnx_judge *j)
 
 static double receiver_score(const struct vnx_judge *j)
 {
-	double window = ramp(rise(j, VNX_LOAD_RWND), 0.05, 0.2) * (1 - slow_path(j));
-	double queue = 0, stopped = 0;
+	double more = rise(j, VNX_LOAD_RWND), queue = 0, stopped = 0;
+	/* Where it often was the limit before, little is left to rise by. */
+	double all = ramp(more, 0.03, 0.08) * ramp(more / (1 - j->b[VNX_LOAD_RWND]), 0.6, 0.9);
+	double window = fmax(ramp(more, 0.05, 0.2), or0(all)) * (1 - slow_path(j));
 
 	if (receives_here(j)) {
 		double was = fmax(or0(j->b[VNX_LOAD_RECVQ]), 64e3);
@@ -389,7 +393,8 @@ static char *vcpu_finding(const struct vnx_judge *j)
 	return vnx_asprintf(
 		"%s for %.0f %% of the time, %.0f %% before%s.",
 		quota ? "A CPU quota held the vCPUs back" : "The vCPUs could run but had no CPU",
-		percent(j->a[m]), percent(j->b[m]), isnan(j->a[VNX_VHOST_RUNQ_WAIT] + j->b[VNX_VHOST_RUNQ_WAIT]) ? "" : worker);
+		percent(j->a[m]), percent(j->b[m]),
+		isnan(j->a[VNX_VHOST_RUNQ_WAIT] + j->b[VNX_VHOST_RUNQ_WAIT]) ? "" : worker);
 }
 
 static char *vcpu_advice(const struct vnx_judge *j)
@@ -621,7 +626,7 @@ const struct vnx_cause_rule vnx_cause_rules[] = {
 	  path_score,
 	  { VNX_LOAD_OOO, VNX_LOAD_RETRANS, VNX_LOAD_LOST, VNX_QDISC_DROPS, VNX_TX_DROPS,
 	    VNX_RX_DROPS, END },
-	  { VNX_QDISC_DROPS, END },
+	  { VNX_QDISC_DROPS, VNX_LOAD_RWND, END },
 	  path_finding,
 	  path_advice },
 	/* Last: it asks what became of the others. */

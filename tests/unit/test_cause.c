@@ -172,6 +172,11 @@ static void ends_are_told_apart(void **state)
 	CASE(RECEIVER_LIMITED, { VNX_LOAD_STOPPED, 0, 0.6 }, { VNX_VHOST_RUN, 0.4, 0.2 });
 	CASE(RECEIVER_LIMITED, { VNX_LOAD_BUSY, 1, 0.9 }, { VNX_LOAD_RWND, 0, 0.6 },
 	     { VNX_VHOST_RUN, 0.4, 0.2 });
+	/* a stopped receiver makes the sender repeat itself, but its window says what holds it */
+	CASE(RECEIVER_LIMITED, { VNX_LOAD_BUSY, 1, 1 }, { VNX_LOAD_RWND, 0.9, 0.994 },
+	     { VNX_LOAD_RETRANS, 0.5, 7.5 }, { VNX_VHOST_RUN, 0.4, 0.2 });
+	CASE(PATH_LOSS, { VNX_LOAD_BUSY, 1, 1 }, { VNX_LOAD_RWND, 0.8, 0 },
+	     { VNX_LOAD_RETRANS, 0.5, 7.5 }, { VNX_VHOST_RUN, 0.4, 0.2 });
 	CASE(SENDER_LIMITED, { VNX_VHOST_RUN, 0.4, 0.2 });
 	CASE(SENDER_LIMITED, { VNX_LOAD_BUSY, 1, 0.4 }, { VNX_LOAD_RWND, 0, 0 },
 	     { VNX_VHOST_RUN, 0.4, 0.2 });
