@@ -31,6 +31,9 @@ void vnx_sched_add(struct vnx_sched_batch *b, enum vnx_sched_kind kind, uint64_t
 {
 	struct vnx_sched_rec rec = { .t_ns = t_ns, .tid = tid };
 
+	/* Later is damage, and bins near 2^64 cannot be counted through. */
+	if (t_ns > INT64_MAX)
+		return;
 	/* Thread 0 is every CPU's idle one. */
 	if ((!tid && kind != VNX_SCHED_GAP) || (tid | other) >> VNX_SCHED_TID_BITS)
 		return;
@@ -136,7 +139,7 @@ static void add_stretch(struct vnx_sched *s, struct sched_thread *th, enum sched
 {
 	from += s->shift_ns;
 	to += s->shift_ns;
-	while (from < to) {
+	while (from < to && !s->error) {
 		uint64_t bin = from / s->bin_ns, end = (bin + 1) * s->bin_ns;
 		uint64_t whole = from % s->bin_ns ? 0 : (to - from) / s->bin_ns;
 
@@ -203,7 +206,7 @@ static void add_hold(struct vnx_sched *s, struct sched_thread *th, uint32_t hold
 {
 	from += s->shift_ns;
 	to += s->shift_ns;
-	while (from < to) {
+	while (from < to && !s->error) {
 		uint64_t bin = from / s->bin_ns, end = (bin + 1) * s->bin_ns;
 
 		if (th->hold_bin != bin)
@@ -446,7 +449,7 @@ void vnx_sched_finish(struct vnx_sched *s, uint64_t last_ns)
 
 		if (!th)
 			continue;
-		settle(s, th, th->state, last_ns);
+		settle(s, th, th->state, last_ns > INT64_MAX ? INT64_MAX : last_ns);
 		flush_row(s, th);
 		flush_holds(s, th);
 	}

@@ -14,6 +14,7 @@ static struct {
 	bool rounds; /* one after each sample */
 	bool no_switches;
 	uint64_t lost_ns; /* CPU 0 lost events before this, 0: none */
+	uint64_t told_ns; /* as the record says, 0: the same */
 } how;
 
 static struct vnx_err err;
@@ -71,7 +72,7 @@ static void put_wakeup(struct bytes *b, const struct sched_case *c)
 static void put_case(struct bytes *b, const struct sched_case *c)
 {
 	if (how.lost_ns == c->t_ns && how.lost_ns) {
-		put_lost(b, T0 + c->t_ns, 0, 5);
+		put_lost(b, how.told_ns ? how.told_ns : T0 + c->t_ns, 0, 5);
 		return;
 	}
 	if (c->wakeup)
@@ -228,6 +229,24 @@ static void losses_are_missing(void **state)
 	assert_int_equal(case_sum(&samples, VNX_VHOST_RUNQ_WAIT, WORKER, T0, 3, &known), 500 * MS);
 }
 
+/* A damaged record: what follows is lost, and the end of the bins is not looked for for ever. */
+static void loss_at_the_end_of_time(void **state)
+{
+	uint64_t known;
+
+	how.lost_ns = 3500 * MS;
+	how.told_ns = UINT64_MAX - 1;
+	make((struct shape){ 0 }, put_cases);
+	alarm(60);
+	read_file();
+	alarm(0);
+	for (unsigned b = 0; b < 10; b++) {
+		assert_int_equal(case_sum(&samples, VNX_VHOST_RUN, WORKER, T0, b, &known),
+				 b < 6 ? worker_wants[b].run_ns : 0);
+		assert_int_equal(known, b < 6 ? CASE_BIN : 0);
+	}
+}
+
 static void without_switches(void **state)
 {
 	how.no_switches = true;
@@ -254,6 +273,7 @@ int main(void)
 		cmocka_unit_test_teardown(known_schedule, teardown),
 		cmocka_unit_test_teardown(many_blocks, teardown),
 		cmocka_unit_test_teardown(losses_are_missing, teardown),
+		cmocka_unit_test_teardown(loss_at_the_end_of_time, teardown),
 		cmocka_unit_test_teardown(without_switches, teardown),
 		cmocka_unit_test_teardown(estimates_are_refused, teardown),
 	};
