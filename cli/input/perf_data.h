@@ -209,7 +209,8 @@ struct perf_worker {
 	uint64_t near_ns;       /* the last time believed */
 	bool near_known;
 	struct perf_suspect suspect;
-	uint64_t last_id; /* a memory of one */
+	struct vnx_sched_batch far, suspected; /* switches of the far sample at hand, of suspect */
+	uint64_t last_id;                      /* a memory of one */
 	struct perf_attr *last_attr;
 	uint64_t cpu_ns[PERF_CPUS];
 };

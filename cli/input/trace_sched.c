@@ -43,6 +43,20 @@ void vnx_sched_add(struct vnx_sched_batch *b, enum vnx_sched_kind kind, uint64_t
 		b->error = -ENOMEM;
 }
 
+void vnx_sched_move(struct vnx_sched_batch *to, struct vnx_sched_batch *from)
+{
+	for (size_t i = 0; i < from->recs.n; i++)
+		if (vnx_vec_push(&to->recs, from->recs.v[i]))
+			to->error = -ENOMEM;
+	if (from->first_ns)
+		vnx_sched_seen(to, from->first_ns);
+	to->switched |= from->switched;
+	to->woken |= from->woken;
+	to->error = to->error ? to->error : from->error;
+	free(from->recs.v);
+	*from = (struct vnx_sched_batch){ 0 };
+}
+
 /* ---- threads ---- */
 
 /* Knuth, TAOCP 6.4: multiplicative hashing. */

@@ -48,6 +48,9 @@ struct vnx_sched_batch {
 /* A name that a vhost worker, a vCPU or a thread of a VMM has. Others' waiting does not matter. */
 bool vnx_sched_name(const char *comm);
 
+/* Appends all of @from to @to, and empties it. */
+void vnx_sched_move(struct vnx_sched_batch *to, struct vnx_sched_batch *from);
+
 void vnx_sched_add(struct vnx_sched_batch *b, enum vnx_sched_kind kind, uint64_t t_ns, uint32_t tid,
 		   uint32_t other);
 

@@ -16,7 +16,9 @@
 #include "cli/input/reader.h"
 
 #define MS VNX_NSEC_PER_MSEC
+#ifndef T0
 #define T0 (1000 * VNX_NSEC_PER_SEC)
+#endif
 #define SPAN VNX_NSEC_PER_SEC
 #define TX 23
 #define RX 29
@@ -41,7 +43,7 @@ struct shape {
 	uint64_t read_format;
 	uint64_t period;        /* 0: 1 */
 	uint64_t sample_period; /* in each sample; 0: 1 */
-	bool freq, no_clockid, twin, early_names, wrapped;
+	bool freq, no_clockid, twin, early_names, wrapped, no_calls_first;
 };
 
 struct event {
@@ -492,7 +494,8 @@ static void put_data(struct bytes *b, void (*more)(struct bytes *b))
 	put_threads(b);
 	if (shape.early_names)
 		put_names(b);
-	put_samples(shape.pack ? &plain : b);
+	if (!shape.no_calls_first)
+		put_samples(shape.pack ? &plain : b);
 	if (more)
 		more(shape.pack ? &plain : b);
 	if (shape.pack && shape.wrapped)

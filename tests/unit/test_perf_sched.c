@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Who ran, who waited and for whom, from the switches and wakeups of a perf.data. */
 #define WITH_SCHED
+#define T0 (10000 * VNX_NSEC_PER_SEC) /* hours after what is hours before it */
 #include "tests/unit/perf_data.h"
 
 #include <sys/mman.h>
@@ -15,6 +16,7 @@ static struct {
 	bool no_switches;
 	uint64_t lost_ns; /* CPU 0 lost events before this, 0: none */
 	uint64_t told_ns; /* as the record says, 0: the same */
+	bool far;         /* first the worker gets a CPU two hours before */
 } how;
 
 static struct vnx_err err;
@@ -87,6 +89,8 @@ static void put_cases(struct bytes *b)
 {
 	put_comm(b, HOG, HOG, "stress");
 	put_comm(b, HOG, HOG_THREAD, "stress");
+	if (how.far)
+		put_switch(b, &(struct sched_case){ -7200000 * MS, 0, HOG, 0, WORKER, false });
 	for (unsigned cpu = 2; cpu-- > 0;)
 		for (size_t i = 0; i < VNX_ARRAY_SIZE(sched_cases); i++)
 			if (how.by_cpu ? sched_cases[i].cpu == cpu : cpu)
@@ -247,6 +251,28 @@ static void loss_at_the_end_of_time(void **state)
 	}
 }
 
+/* What is told to be left out is left out. */
+static void switch_from_nowhere(void **state)
+{
+	how.far = true;
+	make((struct shape){ 0 }, put_cases);
+	read_file();
+	assert_non_null(strstr(run.warning, "far from all others"));
+	assert_worker(&samples, T0);
+}
+
+/* Nothing is near the first sample; the second bears it out. */
+static void begins_with_a_switch(void **state)
+{
+	uint64_t known;
+
+	how.by_cpu = true; /* a vCPU gets one */
+	make((struct shape){ .no_calls_first = true }, put_cases);
+	read_file();
+	case_sum(&samples, VNX_VCPU_RUN, VCPU, T0, 0, &known);
+	assert_int_equal(known, CASE_BIN);
+}
+
 static void without_switches(void **state)
 {
 	how.no_switches = true;
@@ -274,6 +300,8 @@ int main(void)
 		cmocka_unit_test_teardown(many_blocks, teardown),
 		cmocka_unit_test_teardown(losses_are_missing, teardown),
 		cmocka_unit_test_teardown(loss_at_the_end_of_time, teardown),
+		cmocka_unit_test_teardown(switch_from_nowhere, teardown),
+		cmocka_unit_test_teardown(begins_with_a_switch, teardown),
 		cmocka_unit_test_teardown(without_switches, teardown),
 		cmocka_unit_test_teardown(estimates_are_refused, teardown),
 	};
