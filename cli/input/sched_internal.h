@@ -15,12 +15,13 @@ enum sched_state {
 	SCHED_WAITS, /* could run and has no CPU */
 	SCHED_RUNS,
 	SCHED_GONE, /* the number may come again */
+	SCHED_OFF,  /* no wakeup tells when it ceased to sleep and began to wait */
 };
 
 /* @n bins from @bin on, each the same. Not all of a bin need be known. */
 struct sched_row {
-	uint64_t bin, known_ns, run_ns, wait_ns;
-	uint32_t tid, n, turns; /* turns: times that it got a CPU */
+	uint64_t bin, known_ns, run_ns, wait_ns, off_ns; /* off_ns is not known_ns */
+	uint32_t tid, n, turns;                          /* turns: times that it got a CPU */
 };
 
 struct sched_hold {

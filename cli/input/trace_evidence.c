@@ -185,16 +185,20 @@ static void emit(struct evidence *ev, enum vnx_metric metric, uint32_t tid, uint
 		ev->error = -ENOMEM;
 }
 
-/* @known of @n bins each, as of which @run and @wait. */
+/*
+ * @row's times are of each of @n bins. Where no wakeup is in the trace at all, what a thread did
+ * between two turns is not known, but it did not run; where others are, one was lost.
+ */
 static void emit_row(struct evidence *ev, const struct member *m, const struct sched_row *row,
 		     uint64_t bin, uint64_t n)
 {
-	uint64_t known_ns = n * row->known_ns;
+	bool woken = ev->t->sched->woken;
+	uint64_t known_ns = n * (row->known_ns + (woken ? 0 : row->off_ns));
 
 	if (!known_ns)
 		return;
 	emit(ev, m->worker ? VNX_VHOST_RUN : VNX_VCPU_RUN, m->tid, bin, known_ns, n * row->run_ns);
-	if (!ev->t->sched->woken)
+	if (!woken)
 		return;
 	emit(ev, m->worker ? VNX_VHOST_RUNQ_WAIT : VNX_VCPU_RUNQ_WAIT, m->tid, bin, known_ns,
 	     n * row->wait_ns);

@@ -124,7 +124,7 @@ static void push_row(struct vnx_sched *s, const struct sched_row *row)
 
 static void flush_row(struct vnx_sched *s, struct sched_thread *th)
 {
-	if (th->row.known_ns || th->row.turns)
+	if (th->row.known_ns || th->row.off_ns || th->row.turns)
 		push_row(s, &th->row);
 	th->row = (struct sched_row){ .tid = th->tid, .n = 1 };
 }
@@ -140,7 +140,10 @@ static struct sched_row *row_of(struct vnx_sched *s, struct sched_thread *th, ui
 
 static void add_time(struct sched_row *row, enum sched_state state, uint64_t ns)
 {
-	row->known_ns += ns;
+	if (state == SCHED_OFF)
+		row->off_ns += ns;
+	else
+		row->known_ns += ns;
 	if (state == SCHED_RUNS)
 		row->run_ns += ns;
 	else if (state == SCHED_WAITS)
@@ -258,7 +261,11 @@ static void run(struct vnx_sched *s, struct sched_thread *th, const struct vnx_s
 
 	if (waited && rec->t_ns > th->since_ns)
 		add_hold(s, th, rec->other, th->since_ns, rec->t_ns);
-	settle(s, th, waited ? SCHED_WAITS : SCHED_UNKNOWN, rec->t_ns);
+	settle(s, th,
+	       waited                      ? SCHED_WAITS
+	       : th->state == SCHED_SLEEPS ? SCHED_OFF
+					   : SCHED_UNKNOWN,
+	       rec->t_ns);
 	row_of(s, th, (rec->t_ns + s->shift_ns) / s->bin_ns)->turns++;
 	th->state = SCHED_RUNS;
 }
