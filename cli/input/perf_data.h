@@ -56,7 +56,8 @@ enum perf_use {
 	PERF_USE_PROBE, /* which function is told by __probe_ip */
 	PERF_USE_MARKER,
 	PERF_USE_SWITCH, /* sched_switch */
-	PERF_USE_WAKEUP, /* sched_wakeup, sched_wakeup_new */
+	PERF_USE_WAKEUP, /* sched_wakeup */
+	PERF_USE_NEW,    /* sched_wakeup_new */
 };
 
 /* Fields of sched_switch, and the first two of wakeups: the thread that it is about. */
@@ -271,6 +272,11 @@ struct perf_data {
 	uint64_t lost_timed, lost_untimed;
 	bool switches; /* of threads are read */
 };
+
+static inline bool vnx_perf_is_sched(const struct perf_attr *a)
+{
+	return a->use == PERF_USE_SWITCH || a->use == PERF_USE_WAKEUP || a->use == PERF_USE_NEW;
+}
 
 static inline uint16_t perf_u16(const struct perf_data *pd, const void *p)
 {

@@ -205,7 +205,7 @@ static int odd_source(struct perf_worker *w, struct perf_attr *attr, const uint8
 
 	if (attr->use == PERF_USE_MARKER)
 		*error = take_marker(pd, attr, rec, size);
-	if (attr->use == PERF_USE_SWITCH || attr->use == PERF_USE_WAKEUP)
+	if (vnx_perf_is_sched(attr))
 		take_sched(w, attr, rec, size);
 	if (attr->use != PERF_USE_COUNT && attr->use != PERF_USE_PROBE)
 		return -1;

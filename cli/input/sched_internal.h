@@ -39,6 +39,14 @@ struct sched_thread {
 	enum sched_state state;
 	uint64_t since_ns;    /* what it did before is settled */
 	struct sched_row row; /* of the bin at work */
+	/*
+	 * What its first event says of the time before is kept until the end: a kernel thread gets
+	 * its name only after it is made, so whether it was there at all its VM has to tell.
+	 */
+	enum sched_state early;
+	uint64_t early_ns, first_ns; /* from, to; first_ns 0: no event yet */
+	uint64_t born_ns;            /* the first event of its VM */
+	size_t first_row;            /* in rows, from 1; 0: none yet */
 	uint64_t hold_bin;
 	struct sched_hold holds[SCHED_HOLDERS];
 	unsigned n_holds;

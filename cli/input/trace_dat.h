@@ -56,7 +56,8 @@ enum dat_kind {
 	DAT_PROBE,   /* a kprobe event */
 	DAT_PRINT,   /* text written to trace_marker */
 	DAT_SWITCH,  /* sched_switch: names, and who had a CPU */
-	DAT_WAKEUP,  /* sched_wakeup, sched_wakeup_new */
+	DAT_WAKEUP,  /* sched_wakeup */
+	DAT_NEW,     /* sched_wakeup_new */
 	DAT_NEWTASK, /* task_newtask: a name and whose thread it is */
 };
 

@@ -156,8 +156,11 @@ static __attribute__((noinline)) void take_other(struct dat_worker *w, const str
 				  t_ns);
 		break;
 	case DAT_WAKEUP:
+	case DAT_NEW:
 		if (!w->no_sched)
-			vnx_sched_wakeup(&w->sched, t_ns, dat_u32(data + ev->tid[0], swap),
+			vnx_sched_wakeup(&w->sched,
+					 ev->kind == DAT_NEW ? VNX_SCHED_NEW : VNX_SCHED_WAKE, t_ns,
+					 dat_u32(data + ev->tid[0], swap),
 					 (const char *)data + ev->comm[0]);
 		break;
 	case DAT_SWITCH:

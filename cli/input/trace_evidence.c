@@ -74,6 +74,53 @@ static int list_members(struct evidence *ev, const struct vnx_vms *vms)
 	return 0;
 }
 
+/* ---- when VMs were there ---- */
+
+struct birth {
+	uint32_t vm_pid;
+	uint64_t ns; /* of its threads' first event */
+};
+
+static int by_vm(const void *a, const void *b)
+{
+	const struct birth *x = a, *y = b;
+
+	return x->vm_pid < y->vm_pid ? -1 : x->vm_pid > y->vm_pid;
+}
+
+/* The row of the VM that @tid belongs to, or NULL. */
+static struct birth *birth_of(const struct evidence *ev, uint32_t tid, struct birth *v, size_t n)
+{
+	const struct vnx_trace_thread *row = vnx_trace_threads_find(&ev->t->threads, tid);
+	const struct member *m = member_of(ev, tid);
+	struct birth key = { .vm_pid = m ? m->vm_pid : row && row->tgid ? row->tgid : tid };
+
+	return n ? bsearch(&key, v, n, sizeof(*v), by_vm) : NULL;
+}
+
+/* No member was there before anything of its VM was seen. */
+static int date_members(struct evidence *ev, struct vnx_sched *s, const struct vnx_vms *vms)
+{
+	VNX_CLEANUP_FREE struct birth *v = calloc(vms->n + 1, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < vms->n; i++)
+		v[i] = (struct birth){ vms->v[i].pid, UINT64_MAX };
+	qsort(v, vms->n, sizeof(*v), by_vm);
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < s->table_size; i++) {
+			struct sched_thread *th = s->table[i];
+			struct birth *b = th ? birth_of(ev, th->tid, v, vms->n) : NULL;
+
+			if (b && pass)
+				th->born_ns = b->ns;
+			else if (b && th->first_ns && th->first_ns < b->ns)
+				b->ns = th->first_ns;
+		}
+	return 0;
+}
+
 /* ---- losses ---- */
 
 static uint64_t bin_of(const struct evidence *ev, uint64_t t_ns)
@@ -386,8 +433,9 @@ static void emit_all(struct evidence *ev, struct vnx_sched *s, uint64_t last_ns,
 	size_t before = ev->t->samples.n;
 
 	if (!s->error && !s->why[0] && s->switched) {
+		ev->error = date_members(ev, s, &run->vms);
 		vnx_sched_finish(s, last_ns);
-		if (!s->error)
+		if (!s->error && !ev->error)
 			emit_rows(ev, s);
 		if (!s->error && !ev->error && s->woken)
 			ev->error = emit_holds(ev, s, &run->holds);

@@ -124,8 +124,10 @@ static void push_row(struct vnx_sched *s, const struct sched_row *row)
 
 static void flush_row(struct vnx_sched *s, struct sched_thread *th)
 {
-	if (th->row.known_ns || th->row.off_ns || th->row.turns)
+	if (th->row.known_ns || th->row.off_ns || th->row.turns) {
 		push_row(s, &th->row);
+		th->first_row = th->first_row ? th->first_row : s->rows.n;
+	}
 	th->row = (struct sched_row){ .tid = th->tid, .n = 1 };
 }
 
@@ -240,18 +242,25 @@ static void add_hold(struct vnx_sched *s, struct sched_thread *th, uint32_t hold
 static void settle(struct vnx_sched *s, struct sched_thread *th, enum sched_state state,
 		   uint64_t t_ns)
 {
-	if (state != SCHED_UNKNOWN && state != SCHED_GONE && t_ns > th->since_ns)
+	if (!th->first_ns) {
+		th->early = state;
+		th->early_ns = th->since_ns;
+		th->first_ns = t_ns ? t_ns : 1;
+	} else if (state != SCHED_UNKNOWN && state != SCHED_GONE && t_ns > th->since_ns) {
 		add_stretch(s, th, state, th->since_ns, t_ns);
+	}
 	if (t_ns > th->since_ns)
 		th->since_ns = t_ns;
 }
 
 /* It was woken, so it slept; a thread that is awake may be woken too, which says nothing. */
-static void wake(struct vnx_sched *s, struct sched_thread *th, uint64_t t_ns)
+static void wake(struct vnx_sched *s, struct sched_thread *th, const struct vnx_sched_rec *rec)
 {
+	bool gone = th->state == SCHED_GONE || rec->kind == VNX_SCHED_NEW;
+
 	if (th->state == SCHED_RUNS || th->state == SCHED_WAITS)
 		return;
-	settle(s, th, th->state == SCHED_GONE ? SCHED_GONE : SCHED_SLEEPS, t_ns);
+	settle(s, th, gone ? SCHED_GONE : SCHED_SLEEPS, rec->t_ns);
 	th->state = SCHED_WAITS;
 }
 
@@ -309,8 +318,8 @@ static void apply(struct vnx_sched *s, const struct vnx_sched_rec *rec)
 		forget_all(s, rec->t_ns);
 	else if (th && rec->t_ns < s->folded_ns) /* later than the reader had promised */
 		forget(th, s->folded_ns);
-	else if (th && rec->kind == VNX_SCHED_WAKE)
-		wake(s, th, rec->t_ns);
+	else if (th && (rec->kind == VNX_SCHED_WAKE || rec->kind == VNX_SCHED_NEW))
+		wake(s, th, rec);
 	else if (th && rec->kind == VNX_SCHED_RUN)
 		run(s, th, rec);
 	else if (th)
@@ -463,6 +472,24 @@ void vnx_trace_sched_refuse(struct vnx_trace *t, const char *why)
 	pthread_mutex_unlock(&t->sched->lock);
 }
 
+/* The bin of its first event has a row already, unless nothing more is known of it. */
+static void settle_early(struct vnx_sched *s, struct sched_thread *th)
+{
+	uint64_t from = th->early_ns > th->born_ns ? th->early_ns : th->born_ns;
+	uint64_t first = th->first_ns + s->shift_ns, begin = first - first % s->bin_ns;
+	struct sched_row *row = th->first_row ? &s->rows.v[th->first_row - 1] : NULL;
+
+	if ((th->early != SCHED_SLEEPS && th->early != SCHED_RUNS) || from >= th->first_ns)
+		return;
+	begin = begin > from + s->shift_ns ? begin : from + s->shift_ns;
+	if (row && row->bin == first / s->bin_ns && row->n == 1)
+		add_time(row, th->early, first - begin);
+	else
+		begin = first;
+	add_stretch(s, th, th->early, from, begin - s->shift_ns);
+	flush_row(s, th);
+}
+
 void vnx_sched_finish(struct vnx_sched *s, uint64_t last_ns)
 {
 	for (size_t i = 0; i < s->table_size; i++) {
@@ -472,6 +499,7 @@ void vnx_sched_finish(struct vnx_sched *s, uint64_t last_ns)
 			continue;
 		settle(s, th, th->state, last_ns > INT64_MAX ? INT64_MAX : last_ns);
 		flush_row(s, th);
+		settle_early(s, th);
 		flush_holds(s, th);
 	}
 }

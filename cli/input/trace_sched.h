@@ -21,6 +21,7 @@ enum vnx_sched_kind {
 	VNX_SCHED_EXIT,
 	VNX_SCHED_WAKE,
 	VNX_SCHED_RUN, /* got a CPU, which the thread @other had before */
+	VNX_SCHED_NEW, /* woken for the first time: it was not there before */
 };
 
 #define VNX_SCHED_TID_BITS 29 /* of the kernel's 22; a larger number is damage */
@@ -91,13 +92,14 @@ static inline void vnx_sched_switch(struct vnx_sched_batch *b, uint64_t t_ns, ui
 		vnx_sched_add(b, VNX_SCHED_RUN, t_ns, next, prev);
 }
 
-static inline void vnx_sched_wakeup(struct vnx_sched_batch *b, uint64_t t_ns, uint32_t tid,
-				    const char *comm)
+/* @kind: VNX_SCHED_WAKE, VNX_SCHED_NEW */
+static inline void vnx_sched_wakeup(struct vnx_sched_batch *b, enum vnx_sched_kind kind,
+				    uint64_t t_ns, uint32_t tid, const char *comm)
 {
 	vnx_sched_seen(b, t_ns);
-	b->woken = true;
+	b->woken |= kind == VNX_SCHED_WAKE;
 	if (vnx_sched_may_be(comm) && vnx_sched_name(comm))
-		vnx_sched_add(b, VNX_SCHED_WAKE, t_ns, tid, 0);
+		vnx_sched_add(b, kind, t_ns, tid, 0);
 }
 
 /* ---- the trace's own; these lock ---- */

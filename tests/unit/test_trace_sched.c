@@ -21,6 +21,7 @@ struct how {
 	size_t skip;        /* a case that is not in the trace, from 1 */
 	uint64_t preempted; /* how the kernel says so, 0: as sched_cases[] does */
 	bool lost_after;    /* cpu 0 lost events after the case skip */
+	bool born;          /* the worker's first wakeup is the first of all */
 };
 
 static void put_case(struct gen *g, const struct how *how, const struct sched_case *c)
@@ -30,8 +31,8 @@ static void put_case(struct gen *g, const struct how *how, const struct sched_ca
 
 	if (c->wakeup && !how->no_wakeups)
 		gen_woken(g, how->buffer, c->cpu, t,
-			  c->t_ns == 50 * MS ? GEN_SCHED_WAKEUP_NEW : GEN_SCHED_WAKEUP, c->next,
-			  case_name(c->next));
+			  how->born && c->t_ns == 50 * MS ? GEN_SCHED_WAKEUP_NEW : GEN_SCHED_WAKEUP,
+			  c->next, case_name(c->next));
 	else if (!c->wakeup && !how->no_switches)
 		gen_switch_state(g, how->buffer, c->cpu, t, c->prev, case_name(c->prev), state,
 				 c->next, case_name(c->next));
@@ -164,6 +165,67 @@ static void preempted_on_any_kernel(void **state)
 }
 
 /* ---- what is not there ---- */
+
+static void not_yet_born(void **state)
+{
+	struct got got = read_how(0, false, &(struct how){ .born = true });
+	uint64_t known;
+
+	assert_int_equal(case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, 0, &known),
+			 200 * MS);
+	assert_int_equal(known, 450 * MS);
+	case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, 1, &known);
+	assert_int_equal(known, CASE_BIN);
+	got_fini(&got);
+}
+
+/* Nobody's from the start on, the VM's process from @since_ms on, its worker at 2000 and 2100. */
+static struct got read_late(unsigned since_ms, bool woken)
+{
+	struct gen g;
+
+	make(&g, 0, false, 8);
+	g.kallsyms = GEN_KALLSYMS;
+	g.cmdlines = GEN_CMDLINES;
+	gen_switch_state(&g, 0, 0, GEN_START, 0, case_name(0), ST_READY, HOG, case_name(HOG));
+	gen_switch_state(&g, 0, 1, GEN_START + since_ms * MS, 144, "qemu-system-x86", ST_SLEEPS, 0,
+			 case_name(0));
+	if (woken) {
+		gen_woken(&g, 0, 1, GEN_START + 2000 * MS, GEN_SCHED_WAKEUP, WORKER, "vhost-144");
+		gen_switch_state(&g, 0, 0, GEN_START + 2000 * MS + 1, HOG, case_name(HOG),
+				 ST_PREEMPTED, WORKER, "vhost-144");
+	}
+	gen_switch_state(&g, 0, 0, GEN_START + 2100 * MS, WORKER, "vhost-144", ST_SLEEPS, HOG,
+			 case_name(HOG));
+	put_calls(&g, GEN_START + 2200 * MS);
+	put_calls(&g, GEN_START + 5000 * MS);
+	return read_gen(&g);
+}
+
+/* A worker that got its name when it was made already: what did it before its first event? */
+static void known_since_its_vm_is(void **state)
+{
+	for (unsigned i = 0; i < 6; i++) {
+		unsigned since_ms = i % 3 * 700;
+		bool woken = i / 3;
+		struct got got = read_late(since_ms, woken);
+		uint64_t known;
+
+		assert_int_equal(got.ret, 0);
+		for (unsigned b = 0; b < 10; b++) {
+			uint64_t run =
+				case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, b, &known);
+			uint64_t want = (b + 1) * 500 < since_ms ? 0
+					: b * 500 < since_ms     ? (b + 1) * 500 - since_ms
+								 : 500;
+
+			assert_int_equal(known, want * MS);
+			if (woken)
+				assert_int_equal(run, b == 4 ? 100 * MS - 1 : 0);
+		}
+		got_fini(&got);
+	}
+}
 
 static void without_wakeups(void **state)
 {
@@ -530,6 +592,8 @@ int main(void)
 		cmocka_unit_test(lost_switch_is_missing),
 		cmocka_unit_test(states),
 		cmocka_unit_test(preempted_on_any_kernel),
+		cmocka_unit_test(not_yet_born),
+		cmocka_unit_test(known_since_its_vm_is),
 		cmocka_unit_test(without_wakeups),
 		cmocka_unit_test(without_switches),
 		cmocka_unit_test(losses_are_missing),
