@@ -119,6 +119,8 @@ static void take_switch(struct dat_worker *w, const struct dat_event *ev, const 
 {
 	uint64_t state;
 
+	w->passed_sched |= w->no_sched;
+	w->took_sched |= !w->no_sched;
 	if (!ev->state_size || w->no_sched)
 		return;
 	state = ev->state_size == 8 ? dat_u64(data + ev->state, swap)

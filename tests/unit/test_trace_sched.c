@@ -16,7 +16,7 @@
 
 /* Which of it is written, and where. */
 struct how {
-	unsigned buffer;
+	unsigned buffer, calls; /* of switches, of calls */
 	bool no_switches, no_wakeups;
 	size_t skip;        /* a case that is not in the trace, from 1 */
 	uint64_t preempted; /* how the kernel says so, 0: as sched_cases[] does */
@@ -38,12 +38,17 @@ static void put_case(struct gen *g, const struct how *how, const struct sched_ca
 				 c->next, case_name(c->next));
 }
 
-static void put_calls(struct gen *g, uint64_t t)
+static void put_calls_in(struct gen *g, unsigned buffer, uint64_t t)
 {
 	for (unsigned cpu = 0; cpu < 2; cpu++) {
-		gen_call(g, 0, cpu, t, GEN_FUNCTION, WORKER, GEN_TX + 4);
-		gen_call(g, 0, cpu, t, GEN_ENTRY, VCPU, 7);
+		gen_call(g, buffer, cpu, t, GEN_FUNCTION, WORKER, GEN_TX + 4);
+		gen_call(g, buffer, cpu, t, GEN_ENTRY, VCPU, 7);
 	}
+}
+
+static void put_calls(struct gen *g, uint64_t t)
+{
+	put_calls_in(g, 0, t);
 }
 
 static void put_cases(struct gen *g, const struct how *how)
@@ -56,11 +61,13 @@ static void put_cases(struct gen *g, const struct how *how)
 		else if (how->lost_after)
 			gen_page_end(g, &g->buffers[how->buffer].cpus[0], 0, 0);
 		if (i == 1) {
-			gen_newtask(g, 1, GEN_START + 9 * MS, HOG, HOG_THREAD, "stress", true);
-			put_calls(g, GEN_START + 10 * MS);
+			if (!how->calls)
+				gen_newtask(g, 1, GEN_START + 9 * MS, HOG, HOG_THREAD, "stress",
+					    true);
+			put_calls_in(g, how->calls, GEN_START + 10 * MS);
 		}
 	}
-	put_calls(g, GEN_START + 5000 * MS);
+	put_calls_in(g, how->calls, GEN_START + 5000 * MS);
 }
 
 static struct got read_how(unsigned kind, bool big, const struct how *how)
@@ -298,20 +305,27 @@ static void losses_are_missing(void **state)
 
 /* ---- several buffers, many parts ---- */
 
-/* Calls in one buffer, switches in another, or in both of them: once each. */
+/* Calls in the top buffer, with switches where @both; in another buffer of @clock switches. */
+static struct got read_two(bool both, const char *clock)
+{
+	struct gen g;
+
+	make(&g, 1, false, 8);
+	g.n_buffers = 2;
+	snprintf(g.buffers[1].name, sizeof(g.buffers[1].name), "switches");
+	g.buffers[1].clock = clock;
+	put_cases(&g, &(struct how){ .no_switches = !both, .no_wakeups = !both });
+	for (size_t i = 0; i < N_CASES; i++)
+		put_case(&g, &(struct how){ .buffer = 1 }, &sched_cases[i]);
+	return read_gen(&g);
+}
+
+/* Once each. */
 static void other_buffers(void **state)
 {
 	for (unsigned both = 0; both < 2; both++) {
-		struct gen g;
-		struct got got;
+		struct got got = read_two(both, "mono");
 
-		make(&g, 1, false, 8);
-		g.n_buffers = 2;
-		snprintf(g.buffers[1].name, sizeof(g.buffers[1].name), "switches");
-		put_cases(&g, &(struct how){ .no_switches = !both, .no_wakeups = !both });
-		for (size_t i = 0; i < N_CASES; i++)
-			put_case(&g, &(struct how){ .buffer = 1 }, &sched_cases[i]);
-		got = read_gen(&g);
 		assert_int_equal(got.ret, 0);
 		assert_worker(&got.calls, GEN_START);
 		assert_int_equal(got.total[VNX_HANDLE_TX], 4);
@@ -321,21 +335,33 @@ static void other_buffers(void **state)
 
 static void another_clock(void **state)
 {
-	struct gen g;
-	struct got got;
+	struct got got = read_two(false, "boot");
 
-	make(&g, 1, false, 8);
-	g.n_buffers = 2;
-	snprintf(g.buffers[1].name, sizeof(g.buffers[1].name), "switches");
-	g.buffers[1].clock = "boot";
-	put_cases(&g, &(struct how){ .no_switches = true, .no_wakeups = true });
-	for (size_t i = 0; i < N_CASES; i++)
-		put_case(&g, &(struct how){ .buffer = 1 }, &sched_cases[i]);
-	got = read_gen(&g);
 	assert_int_equal(got.ret, 0);
 	assert_int_equal(got.total[VNX_VHOST_RUN], 0);
-	assert_true(*vnx_evidence_why(&got.run.sources, VNX_VHOST_RUN));
+	assert_non_null(strstr(vnx_evidence_why(&got.run.sources, VNX_VHOST_RUN),
+			       "record all buffers with the same -C"));
 	got_fini(&got);
+}
+
+/* All of it in an instance; the top buffer, whose clock is another, has nothing. */
+static void all_in_an_instance(void **state)
+{
+	for (unsigned kind = 0; kind < VNX_ARRAY_SIZE(kinds); kind++) {
+		struct gen g;
+		struct got got;
+
+		make(&g, kind, false, 8);
+		g.n_buffers = 2;
+		g.buffers[0].clock = "local";
+		snprintf(g.buffers[1].name, sizeof(g.buffers[1].name), "all");
+		put_cases(&g, &(struct how){ .buffer = 1, .calls = 1 });
+		got = read_gen(&g);
+		assert_int_equal(got.ret, 0);
+		assert_worker(&got.calls, GEN_START);
+		assert_string_equal(got.run.sources.v[0].why, "");
+		got_fini(&got);
+	}
 }
 
 /*
@@ -599,6 +625,7 @@ int main(void)
 		cmocka_unit_test(losses_are_missing),
 		cmocka_unit_test(other_buffers),
 		cmocka_unit_test(another_clock),
+		cmocka_unit_test(all_in_an_instance),
 		cmocka_unit_test(many_parts),
 		cmocka_unit_test(damaged),
 		cmocka_unit_test(exits),
