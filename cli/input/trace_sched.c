@@ -275,7 +275,9 @@ static void run(struct vnx_sched *s, struct sched_thread *th, const struct vnx_s
 	       : th->state == SCHED_SLEEPS ? SCHED_OFF
 					   : SCHED_UNKNOWN,
 	       rec->t_ns);
-	row_of(s, th, (rec->t_ns + s->shift_ns) / s->bin_ns)->turns++;
+	/* Two buffers of a trace.dat may have the same switch. */
+	if (th->state != SCHED_RUNS)
+		row_of(s, th, (rec->t_ns + s->shift_ns) / s->bin_ns)->turns++;
 	th->state = SCHED_RUNS;
 }
 

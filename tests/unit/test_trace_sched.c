@@ -329,6 +329,8 @@ static void other_buffers(void **state)
 		assert_int_equal(got.ret, 0);
 		assert_worker(&got.calls, GEN_START);
 		assert_int_equal(got.total[VNX_HANDLE_TX], 4);
+		/* one turn in bin 0 that took 250 ms with its wait, one in bin 2, one in 6 */
+		assert_int_equal(got.total[VNX_VHOST_TURN], 250000 + 500000 + 500000);
 		got_fini(&got);
 	}
 }
