@@ -9,6 +9,10 @@
 #define SAMPLES_MAX (32u << 20)
 #define HOW "record with -e sched_switch -e sched_wakeup -e sched_wakeup_new beside the calls"
 
+#define ALL_LOST                                                                          \
+	"events of switches were lost throughout, no bin is whole: record with a larger " \
+	"buffer (trace-cmd record -b KB, perf record -m PAGES)"
+
 /* A thread of a VM. */
 struct member {
 	uint32_t tid, vm_pid;
@@ -255,16 +259,24 @@ static void emit_row(struct evidence *ev, const struct member *m, const struct s
 		     (row->run_ns + row->wait_ns) / 1000 / row->turns);
 }
 
+/* Nothing comes out of rows of the VMs' threads where no bin of them is whole. */
 static void emit_rows(struct evidence *ev, const struct vnx_sched *s)
 {
+	bool any = false, whole_any = false;
+
 	for (size_t i = 0; i < s->rows.n && !ev->error; i++) {
 		const struct sched_row *row = &s->rows.v[i];
 		const struct member *m = member_of(ev, row->tid);
 		struct range bins = { row->bin, row->bin + row->n - 1 }, whole;
 
-		while (m && !ev->error && next_whole(ev, &bins, &whole))
+		any |= m != NULL;
+		while (m && !ev->error && next_whole(ev, &bins, &whole)) {
 			emit_row(ev, m, row, whole.from, whole.to - whole.from + 1);
+			whole_any = true;
+		}
 	}
+	if (any && !whole_any && ev->lost.n)
+		vnx_trace_sched_refuse(ev->t, ALL_LOST);
 }
 
 /* ---- holders ---- */

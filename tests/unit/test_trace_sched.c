@@ -303,6 +303,38 @@ static void losses_are_missing(void **state)
 	got_fini(&got);
 }
 
+/* Calls are whole, switches have a buffer of their own that overflowed. */
+static void lost_throughout(void **state)
+{
+	struct gen g;
+	struct got got;
+	uint64_t known;
+
+	make(&g, 1, false, 8);
+	g.kallsyms = GEN_KALLSYMS;
+	g.cmdlines = GEN_CMDLINES;
+	g.n_buffers = 2;
+	snprintf(g.buffers[1].name, sizeof(g.buffers[1].name), "switches");
+	put_calls(&g, GEN_START + 10 * MS);
+	put_case(&g, &(struct how){ .buffer = 1 },
+		 &(struct sched_case){ 10 * MS, 0, HOG, ST_READY, WORKER, false });
+	gen_page_end(&g, &g.buffers[1].cpus[0], 0, 0);
+	put_case(&g, &(struct how){ .buffer = 1 },
+		 &(struct sched_case){ 4900 * MS, 0, WORKER, ST_SLEEPS, HOG, false });
+	gen_page_end(&g, &g.buffers[1].cpus[0], 1u << 31, 0);
+	put_calls(&g, GEN_START + 4950 * MS);
+	got = read_gen(&g);
+	assert_int_equal(got.ret, 0);
+	assert_int_equal(got.lost.n, 0);
+	for (unsigned b = 0; b < 10; b++) {
+		case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, b, &known);
+		assert_int_equal(known, 0);
+	}
+	assert_non_null(strstr(got.run.sources.v[0].why, "lost throughout"));
+	assert_non_null(strstr(got.run.sources.v[0].why, "trace-cmd record -b KB"));
+	got_fini(&got);
+}
+
 /* ---- several buffers, many parts ---- */
 
 /* Calls in the top buffer, with switches where @both; in another buffer of @clock switches. */
@@ -625,6 +657,7 @@ int main(void)
 		cmocka_unit_test(without_wakeups),
 		cmocka_unit_test(without_switches),
 		cmocka_unit_test(losses_are_missing),
+		cmocka_unit_test(lost_throughout),
 		cmocka_unit_test(other_buffers),
 		cmocka_unit_test(another_clock),
 		cmocka_unit_test(all_in_an_instance),
