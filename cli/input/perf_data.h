@@ -214,6 +214,7 @@ struct perf_worker {
 	uint64_t last_id;                      /* a memory of one */
 	struct perf_attr *last_attr;
 	uint64_t cpu_ns[PERF_CPUS];
+	struct vnx_sched_cpu *sched_cpus; /* PERF_CPUS, of the block; NULL: no switch yet */
 };
 
 /* The file's own losses of one CPU that fall into one bin are one. */
@@ -357,7 +358,8 @@ int vnx_perf_decode(struct perf_data *pd);
 enum perf_use vnx_perf_sched_use(const struct perf_attr *a);
 /* @raw, of @len bytes: the raw data of a sample that is used for that. */
 void vnx_perf_sched_take(const struct perf_data *pd, const struct perf_attr *a, const uint8_t *raw,
-			 uint32_t len, uint64_t t_ns, struct vnx_sched_batch *out);
+			 uint32_t len, uint64_t t_ns, struct vnx_sched_cpu *cpu,
+			 struct vnx_sched_batch *out);
 
 /* ---- perf_data_order.c ---- */
 

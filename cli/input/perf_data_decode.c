@@ -143,6 +143,19 @@ static inline __attribute__((always_inline)) bool is_far(const struct perf_worke
 	return !w->near_known || t_ns - w->near_ns + FAR_NS >= 2 * FAR_NS;
 }
 
+/* Who had the sample's CPU of late; NULL: not known. */
+static struct vnx_sched_cpu *sched_cpu_of(struct perf_worker *w, const struct perf_attr *attr,
+					  const uint8_t *rec)
+{
+	uint32_t cpu = attr->cpu_at ? perf_u32(w->pd, rec + attr->cpu_at) : PERF_NO_CPU;
+
+	if (!w->sched_cpus)
+		w->sched_cpus = calloc(PERF_CPUS, sizeof(*w->sched_cpus));
+	if (!w->sched_cpus)
+		w->done->sched.error = -ENOMEM;
+	return cpu < PERF_CPUS && w->sched_cpus ? &w->sched_cpus[cpu] : NULL;
+}
+
 /*
  * Damage in it is a switch less; the time of those around is then missing. That of a sample
  * that is far from others in time waits with it for one to bear it out.
@@ -154,9 +167,11 @@ static void take_sched(struct perf_worker *w, const struct perf_attr *attr, cons
 	const uint8_t *raw = find_raw(w->pd, attr, rec, size, &len);
 	uint64_t t_ns = perf_u64(w->pd, rec + attr->time_at);
 
-	if (raw)
-		vnx_perf_sched_take(w->pd, attr, raw, len, t_ns,
-				    is_far(w, t_ns) ? &w->far : &w->done->sched);
+	if (raw && is_far(w, t_ns))
+		vnx_perf_sched_take(w->pd, attr, raw, len, t_ns, NULL, &w->far);
+	else if (raw)
+		vnx_perf_sched_take(w->pd, attr, raw, len, t_ns, sched_cpu_of(w, attr, rec),
+				    &w->done->sched);
 }
 
 static int accept(struct perf_worker *w, const struct perf_suspect *s)
@@ -351,6 +366,8 @@ static int take_lost(struct perf_worker *w, uint32_t type, const uint8_t *rec, s
 		n.cpu = PERF_NO_CPU;
 	else
 		n.from_ns = w->cpu_ns[n.cpu];
+	if (n.cpu < PERF_CPUS && w->sched_cpus)
+		w->sched_cpus[n.cpu] = (struct vnx_sched_cpu){ 0 };
 	return add_note(w, n);
 }
 
@@ -420,6 +437,8 @@ static int decode_block(struct perf_worker *w)
 
 		last->t_ns = w->cpu_ns[last->cpu];
 		w->cpu_ns[last->cpu] = 0;
+		if (w->sched_cpus)
+			w->sched_cpus[last->cpu] = (struct vnx_sched_cpu){ 0 };
 	}
 	if (!ret)
 		return vnx_perf_done(w->pd, w->done);
@@ -503,6 +522,7 @@ void vnx_perf_workers_free(struct perf_data *pd)
 {
 	for (unsigned i = 0; i < pd->n_workers; i++) {
 		free(pd->workers[i].block.data);
+		free(pd->workers[i].sched_cpus);
 		free(pd->workers[i].far.recs.v);
 		free(pd->workers[i].suspected.recs.v);
 	}

@@ -43,7 +43,8 @@ static const char *name_at(const struct perf_attr *a, const uint8_t *raw, enum p
 }
 
 void vnx_perf_sched_take(const struct perf_data *pd, const struct perf_attr *a, const uint8_t *raw,
-			 uint32_t len, uint64_t t_ns, struct vnx_sched_batch *out)
+			 uint32_t len, uint64_t t_ns, struct vnx_sched_cpu *cpu,
+			 struct vnx_sched_batch *out)
 {
 	uint32_t tid;
 
@@ -55,7 +56,7 @@ void vnx_perf_sched_take(const struct perf_data *pd, const struct perf_attr *a, 
 		vnx_sched_wakeup(out, a->use == PERF_USE_NEW ? VNX_SCHED_NEW : VNX_SCHED_WAKE, t_ns,
 				 tid, name_at(a, raw, PERF_SCHED_COMM));
 	else
-		vnx_sched_switch(out, t_ns, tid, name_at(a, raw, PERF_SCHED_COMM),
+		vnx_sched_switch(out, cpu, t_ns, tid, name_at(a, raw, PERF_SCHED_COMM),
 				 vnx_sched_left(number_at(pd, a, raw, PERF_SCHED_STATE)),
 				 (uint32_t)number_at(pd, a, raw, PERF_SCHED_NEXT_PID),
 				 name_at(a, raw, PERF_SCHED_NEXT_COMM));

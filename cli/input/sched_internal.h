@@ -47,6 +47,9 @@ struct sched_thread {
 	uint64_t early_ns, first_ns; /* from, to; first_ns 0: no event yet */
 	uint64_t born_ns;            /* the first event of its VM */
 	size_t first_row;            /* in rows, from 1; 0: none yet */
+	/* of the wait at work: told of up to held_ns; in longest_ns of it that one had the CPU */
+	uint64_t held_ns, longest_ns;
+	uint32_t longest_by;
 	uint64_t hold_bin;
 	struct sched_hold holds[SCHED_HOLDERS];
 	unsigned n_holds;

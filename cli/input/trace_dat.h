@@ -278,9 +278,10 @@ struct dat_worker {
 	struct vnx_trace_shard **shards; /* [buffer * DAT_LAYERS + layer], made when needed */
 	struct vnx_trace_shard **now;    /* of the buffer at work */
 	struct dat_people *people;
-	struct vnx_sched_batch sched;  /* of the part at work */
-	bool no_sched;                 /* the part's clock is another */
-	bool took_sched, passed_sched; /* a switch was taken; for its clock was not */
+	struct vnx_sched_batch sched;   /* of the part at work */
+	struct vnx_sched_cpu sched_cpu; /* that of the part */
+	bool no_sched;                  /* the part's clock is another */
+	bool took_sched, passed_sched;  /* a switch was taken; for its clock was not */
 	uint64_t bin_ns;
 	uint8_t *block;
 	size_t block_len;

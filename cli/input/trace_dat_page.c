@@ -125,7 +125,7 @@ static void take_switch(struct dat_worker *w, const struct dat_event *ev, const 
 		return;
 	state = ev->state_size == 8 ? dat_u64(data + ev->state, swap)
 				    : dat_u32(data + ev->state, swap);
-	vnx_sched_switch(&w->sched, t_ns, dat_u32(data + ev->tid[0], swap),
+	vnx_sched_switch(&w->sched, &w->sched_cpu, t_ns, dat_u32(data + ev->tid[0], swap),
 			 (const char *)data + ev->comm[0], vnx_sched_left(state),
 			 dat_u32(data + ev->tid[1], swap), (const char *)data + ev->comm[1]);
 }

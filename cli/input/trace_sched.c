@@ -3,6 +3,10 @@
  * Switches and wakeups, in order of time, to the time that threads ran and waited by bin, and to
  * who had the CPU instead. What a thread did up to an event is decided by that event: where the
  * two do not fit (a wakeup or a switch is not in the trace) the stretch between them is missing.
+ *
+ * A wait is charged to who had the CPU that ended it for longest meanwhile; what shorter stretches
+ * came before his is counted as his. The live evidence (bpf/holder.bpf.c) sees no single wait: it
+ * takes the longest stretch since a watched thread got that CPU, be it before the wait.
  */
 #include "cli/input/trace_sched.h"
 
@@ -41,6 +45,15 @@ void vnx_sched_add(struct vnx_sched_batch *b, enum vnx_sched_kind kind, uint64_t
 	rec.kind = kind & 7;
 	if (vnx_vec_push(&b->recs, rec))
 		b->error = -ENOMEM;
+}
+
+void vnx_sched_take_cpu(struct vnx_sched_batch *b, struct vnx_sched_cpu *cpu, uint64_t t_ns,
+			uint32_t next)
+{
+	for (unsigned i = 0; i < cpu->n; i++)
+		if (cpu->v[i].end_ns < t_ns && cpu->v[i].tid != next)
+			vnx_sched_add(b, VNX_SCHED_HELD, cpu->v[i].end_ns, next, cpu->v[i].tid);
+	cpu->n = 0;
 }
 
 void vnx_sched_move(struct vnx_sched_batch *to, struct vnx_sched_batch *from)
@@ -219,7 +232,7 @@ static struct sched_hold *hold_of(struct vnx_sched *s, struct sched_thread *th, 
 	return least;
 }
 
-/* @th waited in [from, to) until @holder left the CPU. */
+/* @th waited in [from, to) because of @holder. */
 static void add_hold(struct vnx_sched *s, struct sched_thread *th, uint32_t holder, uint64_t from,
 		     uint64_t to)
 {
@@ -264,12 +277,31 @@ static void wake(struct vnx_sched *s, struct sched_thread *th, const struct vnx_
 	th->state = SCHED_WAITS;
 }
 
+/* If it waits, then up to now because of who had the CPU. */
+static void held(struct sched_thread *th, const struct vnx_sched_rec *rec)
+{
+	uint64_t from = th->held_ns;
+
+	if (th->state != SCHED_WAITS || rec->t_ns <= th->since_ns || rec->t_ns <= from)
+		return;
+	if (from <= th->since_ns) { /* of an earlier wait */
+		from = th->since_ns;
+		th->longest_ns = 0;
+	}
+	th->held_ns = rec->t_ns;
+	if (rec->t_ns - from <= th->longest_ns)
+		return;
+	th->longest_ns = rec->t_ns - from;
+	th->longest_by = rec->other;
+}
+
 static void run(struct vnx_sched *s, struct sched_thread *th, const struct vnx_sched_rec *rec)
 {
 	bool waited = th->state == SCHED_WAITS;
 
+	held(th, rec);
 	if (waited && rec->t_ns > th->since_ns)
-		add_hold(s, th, rec->other, th->since_ns, rec->t_ns);
+		add_hold(s, th, th->longest_by, th->since_ns, rec->t_ns);
 	settle(s, th,
 	       waited                      ? SCHED_WAITS
 	       : th->state == SCHED_SLEEPS ? SCHED_OFF
@@ -318,6 +350,8 @@ static void apply(struct vnx_sched *s, const struct vnx_sched_rec *rec)
 
 	if (rec->kind == VNX_SCHED_GAP)
 		forget_all(s, rec->t_ns);
+	else if (th && rec->kind == VNX_SCHED_HELD)
+		held(th, rec);
 	else if (th && rec->t_ns < s->folded_ns) /* later than the reader had promised */
 		forget(th, s->folded_ns);
 	else if (th && (rec->kind == VNX_SCHED_WAKE || rec->kind == VNX_SCHED_NEW))

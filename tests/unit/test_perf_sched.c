@@ -170,6 +170,27 @@ static void known_schedule(void **state)
 	}
 }
 
+static void put_hold_cases(struct bytes *b)
+{
+	put_comm(b, HOG, HOG, "stress");
+	put_comm(b, HOG_2, HOG_2, "stress");
+	for (unsigned cpu = 2; cpu-- > 0;)
+		for (size_t i = 0; i < VNX_ARRAY_SIZE(hold_cases); i++)
+			if (how.by_cpu ? hold_cases[i].cpu == cpu : cpu)
+				put_case(b, &hold_cases[i]);
+	put_sample(b, 0, T0 + 1000 * MS);
+}
+
+static void longest_is_charged(void **state)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		how.by_cpu = i;
+		make((struct shape){ .swap = i }, put_hold_cases);
+		read_file();
+		assert_held(&run.holds, T0);
+	}
+}
+
 /*
  * 20000 rounds of 100 us from 1 s on, 8 MB in several blocks: sleeps 40 us, waits 10 for the
  * hog, runs 50. perf drains one CPU after the other.
@@ -297,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(known_schedule, teardown),
+		cmocka_unit_test_teardown(longest_is_charged, teardown),
 		cmocka_unit_test_teardown(many_blocks, teardown),
 		cmocka_unit_test_teardown(losses_are_missing, teardown),
 		cmocka_unit_test_teardown(loss_at_the_end_of_time, teardown),

@@ -104,6 +104,24 @@ static void known_schedule(void **state)
 	}
 }
 
+static void longest_is_charged(void **state)
+{
+	struct got got;
+	struct gen g;
+
+	make(&g, 0, false, 8);
+	g.kallsyms = GEN_KALLSYMS;
+	g.cmdlines = GEN_CMDLINES;
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(hold_cases); i++)
+		put_case(&g, &(struct how){ 0 }, &hold_cases[i]);
+	put_calls(&g, GEN_START + 300 * MS);
+	put_calls(&g, GEN_START + 1000 * MS);
+	got = read_gen(&g);
+	assert_int_equal(got.ret, 0);
+	assert_held(&got.run.holds, GEN_START);
+	got_fini(&got);
+}
+
 static void lost_wakeup_is_missing(void **state)
 {
 	struct got got = read_how(0, false, &(struct how){ 0 });
@@ -648,6 +666,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_schedule),
+		cmocka_unit_test(longest_is_charged),
 		cmocka_unit_test(lost_wakeup_is_missing),
 		cmocka_unit_test(lost_switch_is_missing),
 		cmocka_unit_test(states),
