@@ -62,6 +62,7 @@ static const struct event events[] = {
 #ifdef WITH_SCHED /* their samples are the test's own */
 	{ "sched", "sched_switch", 320, 0, 0, 0, false, 0 },
 	{ "sched", "sched_wakeup", 323, 0, 0, 0, false, 0 },
+	{ "sched", "sched_wakeup_new", 322, 0, 0, 0, false, 0 },
 #endif
 };
 
@@ -179,6 +180,7 @@ static void put_format(struct bytes *b, const struct event *e)
 #ifdef WITH_SCHED
 #define SCHED_SWITCH 4 /* their places in events[] */
 #define SCHED_WAKEUP 5
+#define SCHED_NEW 6
 
 static void put_sched_format(struct bytes *b, const struct event *e, const char *fields)
 {
@@ -197,7 +199,7 @@ static void put_sched_format(struct bytes *b, const struct event *e, const char 
 static void put_sched_formats(struct bytes *b)
 {
 	put(b, "sched", 6);
-	put32(b, 2);
+	put32(b, 3);
 	put_sched_format(b, &events[SCHED_SWITCH],
 			 "\tfield:char prev_comm[16];\toffset:8;\tsize:16;\tsigned:0;\n"
 			 "\tfield:pid_t prev_pid;\toffset:24;\tsize:4;\tsigned:1;\n"
@@ -206,11 +208,12 @@ static void put_sched_formats(struct bytes *b)
 			 "\tfield:char next_comm[16];\toffset:40;\tsize:16;\tsigned:0;\n"
 			 "\tfield:pid_t next_pid;\toffset:56;\tsize:4;\tsigned:1;\n"
 			 "\tfield:int next_prio;\toffset:60;\tsize:4;\tsigned:1;\n");
-	put_sched_format(b, &events[SCHED_WAKEUP],
-			 "\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n"
-			 "\tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;\n"
-			 "\tfield:int prio;\toffset:28;\tsize:4;\tsigned:1;\n"
-			 "\tfield:int target_cpu;\toffset:32;\tsize:4;\tsigned:1;\n");
+	for (unsigned i = SCHED_WAKEUP; i <= SCHED_NEW; i++)
+		put_sched_format(b, &events[i],
+				 "\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n"
+				 "\tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;\n"
+				 "\tfield:int prio;\toffset:28;\tsize:4;\tsigned:1;\n"
+				 "\tfield:int target_cpu;\toffset:32;\tsize:4;\tsigned:1;\n");
 }
 #endif
 

@@ -14,6 +14,7 @@ static struct {
 	bool by_cpu; /* CPU 1's before CPU 0's, then rounds; else in order of time */
 	bool rounds; /* one after each sample */
 	bool no_switches;
+	bool born;        /* the worker's first wakeup is the first of all */
 	uint64_t lost_ns; /* CPU 0 lost events before this, 0: none */
 	uint64_t told_ns; /* as the record says, 0: the same */
 	bool far;         /* first the worker gets a CPU two hours before */
@@ -64,7 +65,7 @@ static void put_switch(struct bytes *b, const struct sched_case *c)
 
 static void put_wakeup(struct bytes *b, const struct sched_case *c)
 {
-	put_raw_head(b, SCHED_WAKEUP, c, 36);
+	put_raw_head(b, how.born && c->t_ns == 50 * MS ? SCHED_NEW : SCHED_WAKEUP, c, 36);
 	put_name(b, case_name(c->next));
 	put32(b, c->next);
 	put32(b, 120);
@@ -294,6 +295,17 @@ static void begins_with_a_switch(void **state)
 	assert_int_equal(known, CASE_BIN);
 }
 
+static void not_yet_born(void **state)
+{
+	uint64_t known;
+
+	how.born = true;
+	make((struct shape){ 0 }, put_cases);
+	read_file();
+	assert_int_equal(case_sum(&samples, VNX_VHOST_RUN, WORKER, T0, 0, &known), 200 * MS);
+	assert_int_equal(known, 450 * MS);
+}
+
 static void without_switches(void **state)
 {
 	how.no_switches = true;
@@ -324,6 +336,7 @@ int main(void)
 		cmocka_unit_test_teardown(loss_at_the_end_of_time, teardown),
 		cmocka_unit_test_teardown(switch_from_nowhere, teardown),
 		cmocka_unit_test_teardown(begins_with_a_switch, teardown),
+		cmocka_unit_test_teardown(not_yet_born, teardown),
 		cmocka_unit_test_teardown(without_switches, teardown),
 		cmocka_unit_test_teardown(estimates_are_refused, teardown),
 	};
