@@ -56,7 +56,8 @@ enum perf_use {
 	PERF_USE_PROBE, /* which function is told by __probe_ip */
 	PERF_USE_MARKER,
 	PERF_USE_SWITCH, /* sched_switch */
-	PERF_USE_WAKEUP, /* sched_wakeup, sched_wakeup_new */
+	PERF_USE_WAKEUP, /* sched_wakeup */
+	PERF_USE_NEW,    /* sched_wakeup_new */
 };
 
 /* Fields of sched_switch, and the first two of wakeups: the thread that it is about. */
@@ -209,9 +210,11 @@ struct perf_worker {
 	uint64_t near_ns;       /* the last time believed */
 	bool near_known;
 	struct perf_suspect suspect;
-	uint64_t last_id; /* a memory of one */
+	struct vnx_sched_batch far, suspected; /* switches of the far sample at hand, of suspect */
+	uint64_t last_id;                      /* a memory of one */
 	struct perf_attr *last_attr;
 	uint64_t cpu_ns[PERF_CPUS];
+	struct vnx_sched_cpu *sched_cpus; /* PERF_CPUS, of the block; NULL: no switch yet */
 };
 
 /* The file's own losses of one CPU that fall into one bin are one. */
@@ -270,6 +273,11 @@ struct perf_data {
 	uint64_t lost_timed, lost_untimed;
 	bool switches; /* of threads are read */
 };
+
+static inline bool vnx_perf_is_sched(const struct perf_attr *a)
+{
+	return a->use == PERF_USE_SWITCH || a->use == PERF_USE_WAKEUP || a->use == PERF_USE_NEW;
+}
 
 static inline uint16_t perf_u16(const struct perf_data *pd, const void *p)
 {
@@ -350,7 +358,8 @@ int vnx_perf_decode(struct perf_data *pd);
 enum perf_use vnx_perf_sched_use(const struct perf_attr *a);
 /* @raw, of @len bytes: the raw data of a sample that is used for that. */
 void vnx_perf_sched_take(const struct perf_data *pd, const struct perf_attr *a, const uint8_t *raw,
-			 uint32_t len, uint64_t t_ns, struct vnx_sched_batch *out);
+			 uint32_t len, uint64_t t_ns, struct vnx_sched_cpu *cpu,
+			 struct vnx_sched_batch *out);
 
 /* ---- perf_data_order.c ---- */
 

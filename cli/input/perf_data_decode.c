@@ -138,15 +138,39 @@ static int take_marker(const struct perf_data *pd, const struct perf_attr *attr,
 	return vnx_trace_marker(pd->trace, text, strnlen(text, len - attr->field_at));
 }
 
-/* Damage in it is a switch less; the time of those around is then missing. */
+static inline __attribute__((always_inline)) bool is_far(const struct perf_worker *w, uint64_t t_ns)
+{
+	return !w->near_known || t_ns - w->near_ns + FAR_NS >= 2 * FAR_NS;
+}
+
+/* Who had the sample's CPU of late; NULL: not known. */
+static struct vnx_sched_cpu *sched_cpu_of(struct perf_worker *w, const struct perf_attr *attr,
+					  const uint8_t *rec)
+{
+	uint32_t cpu = attr->cpu_at ? perf_u32(w->pd, rec + attr->cpu_at) : PERF_NO_CPU;
+
+	if (!w->sched_cpus)
+		w->sched_cpus = calloc(PERF_CPUS, sizeof(*w->sched_cpus));
+	if (!w->sched_cpus)
+		w->done->sched.error = -ENOMEM;
+	return cpu < PERF_CPUS && w->sched_cpus ? &w->sched_cpus[cpu] : NULL;
+}
+
+/*
+ * Damage in it is a switch less; the time of those around is then missing. That of a sample
+ * that is far from others in time waits with it for one to bear it out.
+ */
 static void take_sched(struct perf_worker *w, const struct perf_attr *attr, const uint8_t *rec,
 		       size_t size)
 {
 	uint32_t len;
 	const uint8_t *raw = find_raw(w->pd, attr, rec, size, &len);
+	uint64_t t_ns = perf_u64(w->pd, rec + attr->time_at);
 
-	if (raw)
-		vnx_perf_sched_take(w->pd, attr, raw, len, perf_u64(w->pd, rec + attr->time_at),
+	if (raw && is_far(w, t_ns))
+		vnx_perf_sched_take(w->pd, attr, raw, len, t_ns, NULL, &w->far);
+	else if (raw)
+		vnx_perf_sched_take(w->pd, attr, raw, len, t_ns, sched_cpu_of(w, attr, rec),
 				    &w->done->sched);
 }
 
@@ -175,11 +199,16 @@ static int take_far(struct perf_worker *w, const struct perf_suspect *s)
 		w->near_ns = s->t_ns;
 		w->near_known = true;
 		w->suspect.is_set = false;
+		vnx_sched_move(&w->done->sched, &w->suspected);
+		vnx_sched_move(&w->done->sched, &w->far);
 		ret = accept(w, &old);
 		return ret ? ret : accept(w, s);
 	}
 	w->suspect = *s;
 	w->suspect.is_set = true;
+	free(w->suspected.recs.v);
+	w->suspected = w->far;
+	w->far = (struct vnx_sched_batch){ 0 };
 	return old.is_set ? note_bad(w, old.offset, "a sample's time is far from all others") : 0;
 }
 
@@ -191,7 +220,7 @@ static int odd_source(struct perf_worker *w, struct perf_attr *attr, const uint8
 
 	if (attr->use == PERF_USE_MARKER)
 		*error = take_marker(pd, attr, rec, size);
-	if (attr->use == PERF_USE_SWITCH || attr->use == PERF_USE_WAKEUP)
+	if (vnx_perf_is_sched(attr))
 		take_sched(w, attr, rec, size);
 	if (attr->use != PERF_USE_COUNT && attr->use != PERF_USE_PROBE)
 		return -1;
@@ -269,7 +298,7 @@ static inline __attribute__((always_inline)) int take_sample(struct perf_worker 
 			return note_bad(w, offset_in(&w->block, rec),
 					"a sample has no probe's address");
 	}
-	if (__builtin_expect(!w->near_known || s.t_ns - w->near_ns + FAR_NS >= 2 * FAR_NS, 0)) {
+	if (__builtin_expect(is_far(w, s.t_ns), 0)) {
 		s.packed = w->block.packed;
 		s.offset = offset_in(&w->block, rec);
 		return take_far(w, &s);
@@ -337,6 +366,8 @@ static int take_lost(struct perf_worker *w, uint32_t type, const uint8_t *rec, s
 		n.cpu = PERF_NO_CPU;
 	else
 		n.from_ns = w->cpu_ns[n.cpu];
+	if (n.cpu < PERF_CPUS && w->sched_cpus)
+		w->sched_cpus[n.cpu] = (struct vnx_sched_cpu){ 0 };
 	return add_note(w, n);
 }
 
@@ -406,6 +437,8 @@ static int decode_block(struct perf_worker *w)
 
 		last->t_ns = w->cpu_ns[last->cpu];
 		w->cpu_ns[last->cpu] = 0;
+		if (w->sched_cpus)
+			w->sched_cpus[last->cpu] = (struct vnx_sched_cpu){ 0 };
 	}
 	if (!ret)
 		return vnx_perf_done(w->pd, w->done);
@@ -445,6 +478,8 @@ static int settle_suspect(struct perf_worker *w, bool alone)
 		return -ENOMEM;
 	w->done->number = w->pd->stream.next_number++;
 	w->done->packed = w->suspect.packed;
+	if (alone)
+		vnx_sched_move(&w->done->sched, &w->suspected);
 	if (alone ? accept(w, &w->suspect)
 		  : note_bad(w, w->suspect.offset, "a sample's time is far from all others")) {
 		vnx_perf_done_free(w->done);
@@ -485,8 +520,12 @@ int vnx_perf_workers_new(struct perf_data *pd, unsigned n)
 
 void vnx_perf_workers_free(struct perf_data *pd)
 {
-	for (unsigned i = 0; i < pd->n_workers; i++)
+	for (unsigned i = 0; i < pd->n_workers; i++) {
 		free(pd->workers[i].block.data);
+		free(pd->workers[i].sched_cpus);
+		free(pd->workers[i].far.recs.v);
+		free(pd->workers[i].suspected.recs.v);
+	}
 	free(pd->workers);
 	pd->workers = NULL;
 	pd->n_workers = 0;

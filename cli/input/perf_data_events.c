@@ -249,11 +249,6 @@ static void choose_use(struct perf_data *pd, struct perf_attr *a)
 		a->use = vnx_perf_sched_use(a);
 }
 
-static bool is_of_sched(const struct perf_attr *a)
-{
-	return a->use == PERF_USE_SWITCH || a->use == PERF_USE_WAKEUP;
-}
-
 static void refuse(struct perf_data *pd, struct perf_attr *a, const char *why)
 {
 	vnx_trace_warn(pd->trace, "event %s:%s is not counted: %s", a->system, a->event, why);
@@ -290,7 +285,7 @@ static void check_attr(struct perf_data *pd, struct perf_attr *a)
 		refuse(pd, a, "one in several calls was sampled; record with -c 1");
 	else if (is_twin(pd, a))
 		refuse(pd, a, "it was recorded twice; the first is counted");
-	else if (is_of_sched(a) && !a->exact)
+	else if (vnx_perf_is_sched(a) && !a->exact)
 		refuse(pd, a, "one in several was sampled; record with -c 1");
 	pd->switches |= a->use == PERF_USE_SWITCH;
 }

@@ -19,8 +19,10 @@ enum perf_use vnx_perf_sched_use(const struct perf_attr *a)
 	if (strcmp(a->system, "sched") || !a->described || !thread ||
 	    !(a->sample_type & PERF_SAMPLE_RAW))
 		return PERF_USE_NOT;
-	if (!strcmp(a->event, "sched_wakeup") || !strcmp(a->event, "sched_wakeup_new"))
+	if (!strcmp(a->event, "sched_wakeup"))
 		return PERF_USE_WAKEUP;
+	if (!strcmp(a->event, "sched_wakeup_new"))
+		return PERF_USE_NEW;
 	if (strcmp(a->event, "sched_switch") || !has_number(a, PERF_SCHED_STATE) ||
 	    !has_name(a, PERF_SCHED_NEXT_COMM) || !has_number(a, PERF_SCHED_NEXT_PID))
 		return PERF_USE_NOT;
@@ -41,7 +43,8 @@ static const char *name_at(const struct perf_attr *a, const uint8_t *raw, enum p
 }
 
 void vnx_perf_sched_take(const struct perf_data *pd, const struct perf_attr *a, const uint8_t *raw,
-			 uint32_t len, uint64_t t_ns, struct vnx_sched_batch *out)
+			 uint32_t len, uint64_t t_ns, struct vnx_sched_cpu *cpu,
+			 struct vnx_sched_batch *out)
 {
 	uint32_t tid;
 
@@ -49,10 +52,11 @@ void vnx_perf_sched_take(const struct perf_data *pd, const struct perf_attr *a, 
 		if ((uint32_t)a->sched[f].offset + a->sched[f].size > len)
 			return;
 	tid = (uint32_t)number_at(pd, a, raw, PERF_SCHED_PID);
-	if (a->use == PERF_USE_WAKEUP)
-		vnx_sched_wakeup(out, t_ns, tid, name_at(a, raw, PERF_SCHED_COMM));
+	if (a->use == PERF_USE_WAKEUP || a->use == PERF_USE_NEW)
+		vnx_sched_wakeup(out, a->use == PERF_USE_NEW ? VNX_SCHED_NEW : VNX_SCHED_WAKE, t_ns,
+				 tid, name_at(a, raw, PERF_SCHED_COMM));
 	else
-		vnx_sched_switch(out, t_ns, tid, name_at(a, raw, PERF_SCHED_COMM),
+		vnx_sched_switch(out, cpu, t_ns, tid, name_at(a, raw, PERF_SCHED_COMM),
 				 vnx_sched_left(number_at(pd, a, raw, PERF_SCHED_STATE)),
 				 (uint32_t)number_at(pd, a, raw, PERF_SCHED_NEXT_PID),
 				 name_at(a, raw, PERF_SCHED_NEXT_COMM));

@@ -15,12 +15,13 @@ enum sched_state {
 	SCHED_WAITS, /* could run and has no CPU */
 	SCHED_RUNS,
 	SCHED_GONE, /* the number may come again */
+	SCHED_OFF,  /* no wakeup tells when it ceased to sleep and began to wait */
 };
 
 /* @n bins from @bin on, each the same. Not all of a bin need be known. */
 struct sched_row {
-	uint64_t bin, known_ns, run_ns, wait_ns;
-	uint32_t tid, n, turns; /* turns: times that it got a CPU */
+	uint64_t bin, known_ns, run_ns, wait_ns, off_ns; /* off_ns is not known_ns */
+	uint32_t tid, n, turns;                          /* turns: times that it got a CPU */
 };
 
 struct sched_hold {
@@ -38,6 +39,17 @@ struct sched_thread {
 	enum sched_state state;
 	uint64_t since_ns;    /* what it did before is settled */
 	struct sched_row row; /* of the bin at work */
+	/*
+	 * What its first event says of the time before is kept until the end: a kernel thread gets
+	 * its name only after it is made, so whether it was there at all its VM has to tell.
+	 */
+	enum sched_state early;
+	uint64_t early_ns, first_ns; /* from, to; first_ns 0: no event yet */
+	uint64_t born_ns;            /* the first event of its VM */
+	size_t first_row;            /* in rows, from 1; 0: none yet */
+	/* of the wait at work: told of up to held_ns; in longest_ns of it that one had the CPU */
+	uint64_t held_ns, longest_ns;
+	uint32_t longest_by;
 	uint64_t hold_bin;
 	struct sched_hold holds[SCHED_HOLDERS];
 	unsigned n_holds;

@@ -56,7 +56,8 @@ enum dat_kind {
 	DAT_PROBE,   /* a kprobe event */
 	DAT_PRINT,   /* text written to trace_marker */
 	DAT_SWITCH,  /* sched_switch: names, and who had a CPU */
-	DAT_WAKEUP,  /* sched_wakeup, sched_wakeup_new */
+	DAT_WAKEUP,  /* sched_wakeup */
+	DAT_NEW,     /* sched_wakeup_new */
 	DAT_NEWTASK, /* task_newtask: a name and whose thread it is */
 };
 
@@ -277,8 +278,10 @@ struct dat_worker {
 	struct vnx_trace_shard **shards; /* [buffer * DAT_LAYERS + layer], made when needed */
 	struct vnx_trace_shard **now;    /* of the buffer at work */
 	struct dat_people *people;
-	struct vnx_sched_batch sched; /* of the part at work */
-	bool no_sched;                /* the part's clock is another */
+	struct vnx_sched_batch sched;   /* of the part at work */
+	struct vnx_sched_cpu sched_cpu; /* that of the part */
+	bool no_sched;                  /* the part's clock is another */
+	bool took_sched, passed_sched;  /* a switch was taken; for its clock was not */
 	uint64_t bin_ns;
 	uint8_t *block;
 	size_t block_len;

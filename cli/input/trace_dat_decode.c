@@ -27,6 +27,7 @@ struct decoder {
 	uint64_t events[DAT_BUFFERS]; /* counted, once it is decided which */
 	bool left_out[DAT_BUFFERS];
 	struct dat_sched *sched; /* NULL: no switches are described */
+	size_t sched_buffer;     /* switches are taken of buffers that have its clock */
 };
 
 /* ---- jobs ---- */
@@ -444,6 +445,35 @@ static const char *clock_of(const struct dat *d, size_t buffer)
 	return *d->buffers.v[buffer].clock ? d->buffers.v[buffer].clock : d->clock;
 }
 
+/*
+ * Switches are put in order while they are read, before it is known which buffer has the most
+ * events. Without the top buffer's pages, as trace-cmd leaves it where all is recorded in
+ * instances, it is one of those.
+ */
+static size_t first_filled(const struct decoder *dec)
+{
+	for (size_t i = 0; i < dec->parts.n; i++)
+		if (dec->parts.v[i].bytes)
+			return dec->parts.v[i].buffer;
+	return 0;
+}
+
+/* All switches were passed over, or taken by a clock that is not the calls'. */
+static void tell_sched_clock(struct decoder *dec, size_t best)
+{
+	const struct dat *d = dec->d;
+	bool taken = false, passed = false;
+
+	for (unsigned i = 0; i < dec->n_workers; i++) {
+		passed |= dec->workers[i].passed_sched;
+		taken |= dec->workers[i].took_sched;
+	}
+	if (taken ? strcmp(clock_of(d, dec->sched_buffer), clock_of(d, best)) != 0 : passed)
+		vnx_trace_sched_refuse(d->t,
+				       "sched_switch was recorded by another clock than the calls: "
+				       "record all buffers with the same -C");
+}
+
 /* Events of several clocks cannot be put together: the clock of the most events is the one. */
 static int choose_clock(struct decoder *dec)
 {
@@ -463,10 +493,8 @@ static int choose_clock(struct decoder *dec)
 			       d->buffers.v[i].name, clock_of(d, i), d->buffers.v[best].name,
 			       clock_of(d, best));
 	}
-	/* Switches are put in order while they are read: by the first buffer's clock. */
-	if (d->buffers.n && strcmp(clock_of(d, 0), clock_of(d, best)))
-		vnx_trace_sched_refuse(d->t, "sched_switch was recorded by another clock than the "
-					     "calls");
+	if (d->buffers.n && dec->sched)
+		tell_sched_clock(dec, best);
 	if (d->buffers.n && *d->buffers.v[best].clock)
 		memcpy(d->clock, d->buffers.v[best].clock, sizeof(d->clock));
 	return each_slot(dec, drop_left_out, dec);
@@ -516,7 +544,8 @@ static int decode_job(void *arg, size_t job, unsigned worker)
 	struct dat_part *part = &dec->parts.v[i];
 	int ret;
 
-	w->no_sched = !dec->sched || strcmp(clock_of(dec->d, part->buffer), clock_of(dec->d, 0));
+	w->no_sched = !dec->sched ||
+		      strcmp(clock_of(dec->d, part->buffer), clock_of(dec->d, dec->sched_buffer));
 	ret = dat_decode_part(w, part, dec->limit[part->buffer]);
 	return ret || !dec->sched ? ret : dat_sched_done(dec->sched, w, i);
 }
@@ -616,6 +645,7 @@ int dat_decode(struct dat *d)
 		ret = find_limit(dec, i);
 	if (!ret)
 		ret = start_workers(dec);
+	dec->sched_buffer = first_filled(dec);
 	if (!ret && d->switches)
 		ret = dat_sched_new(&dec->sched, d, dec->parts.v, dec->parts.n);
 	if (!ret)

@@ -204,6 +204,7 @@ static bool fill_known(struct tep_event *e, const char *system, struct dat_event
 		       field_at(e, "next_comm", 16, 16, &ev->comm[1], NULL, &ev->need) &&
 		       field_at(e, "next_pid", 4, 4, &ev->tid[1], NULL, &ev->need);
 	case DAT_WAKEUP:
+	case DAT_NEW:
 		return field_at(e, "comm", 16, 16, &ev->comm[0], NULL, &ev->need) &&
 		       field_at(e, "pid", 4, 4, &ev->tid[0], NULL, &ev->need);
 	case DAT_NEWTASK:
@@ -228,7 +229,7 @@ static enum dat_kind kind_of(const char *system, const char *name, bool probe)
 		{ "ftrace", "print", DAT_PRINT },
 		{ "sched", "sched_switch", DAT_SWITCH },
 		{ "sched", "sched_wakeup", DAT_WAKEUP },
-		{ "sched", "sched_wakeup_new", DAT_WAKEUP },
+		{ "sched", "sched_wakeup_new", DAT_NEW },
 		{ "task", "task_newtask", DAT_NEWTASK },
 	};
 
@@ -343,7 +344,7 @@ void dat_take_format(struct dat *d, const char *system, const char *text, size_t
 	ev.kind = (uint8_t)kind_of(system, name, memmem(text, len, " __probe_ip;", 12));
 	ev.source = -1;
 	if (ev.kind == DAT_COUNT || ev.kind == DAT_SWITCH || ev.kind == DAT_WAKEUP ||
-	    ev.kind == DAT_NEWTASK)
+	    ev.kind == DAT_NEW || ev.kind == DAT_NEWTASK)
 		ev.source = (int8_t)vnx_trace_source(d->t, system, name, NULL);
 	if (ev.kind != DAT_COUNT || ev.source >= 0)
 		add_event(d, system, name, text, len, id, &ev);

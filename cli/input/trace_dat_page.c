@@ -119,11 +119,13 @@ static void take_switch(struct dat_worker *w, const struct dat_event *ev, const 
 {
 	uint64_t state;
 
+	w->passed_sched |= w->no_sched;
+	w->took_sched |= !w->no_sched;
 	if (!ev->state_size || w->no_sched)
 		return;
 	state = ev->state_size == 8 ? dat_u64(data + ev->state, swap)
 				    : dat_u32(data + ev->state, swap);
-	vnx_sched_switch(&w->sched, t_ns, dat_u32(data + ev->tid[0], swap),
+	vnx_sched_switch(&w->sched, &w->sched_cpu, t_ns, dat_u32(data + ev->tid[0], swap),
 			 (const char *)data + ev->comm[0], vnx_sched_left(state),
 			 dat_u32(data + ev->tid[1], swap), (const char *)data + ev->comm[1]);
 }
@@ -156,8 +158,11 @@ static __attribute__((noinline)) void take_other(struct dat_worker *w, const str
 				  t_ns);
 		break;
 	case DAT_WAKEUP:
+	case DAT_NEW:
 		if (!w->no_sched)
-			vnx_sched_wakeup(&w->sched, t_ns, dat_u32(data + ev->tid[0], swap),
+			vnx_sched_wakeup(&w->sched,
+					 ev->kind == DAT_NEW ? VNX_SCHED_NEW : VNX_SCHED_WAKE, t_ns,
+					 dat_u32(data + ev->tid[0], swap),
 					 (const char *)data + ev->comm[0]);
 		break;
 	case DAT_SWITCH:

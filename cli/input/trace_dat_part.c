@@ -43,6 +43,7 @@ static void open_gap(struct run *r, bool told, uint64_t count)
 		r->gap = (struct dat_gap){ .from_ns = r->part->any ? r->part->last_ns : 0,
 					   .told = true };
 	r->gap_open = true;
+	r->w->sched_cpu = (struct vnx_sched_cpu){ 0 };
 	r->gap.told &= told;
 	r->gap.count = r->gap.count > UINT64_MAX - count ? UINT64_MAX : r->gap.count + count;
 }
@@ -292,6 +293,7 @@ int dat_decode_part(struct dat_worker *w, struct dat_part *part, uint64_t limit)
 		if (!w->block)
 			return -ENOMEM;
 	}
+	w->sched_cpu = (struct vnx_sched_cpu){ 0 };
 	w->now = w->shards + (size_t)part->buffer * DAT_LAYERS;
 	ret = dat_part_open(&s, w->dat, part);
 	if (!ret) {

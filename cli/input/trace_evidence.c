@@ -9,6 +9,10 @@
 #define SAMPLES_MAX (32u << 20)
 #define HOW "record with -e sched_switch -e sched_wakeup -e sched_wakeup_new beside the calls"
 
+#define ALL_LOST                                                                          \
+	"events of switches were lost throughout, no bin is whole: record with a larger " \
+	"buffer (trace-cmd record -b KB, perf record -m PAGES)"
+
 /* A thread of a VM. */
 struct member {
 	uint32_t tid, vm_pid;
@@ -71,6 +75,53 @@ static int list_members(struct evidence *ev, const struct vnx_vms *vms)
 			return -ENOMEM;
 	if (ev->members.n)
 		qsort(ev->members.v, ev->members.n, sizeof(*ev->members.v), by_tid);
+	return 0;
+}
+
+/* ---- when VMs were there ---- */
+
+struct birth {
+	uint32_t vm_pid;
+	uint64_t ns; /* of its threads' first event */
+};
+
+static int by_vm(const void *a, const void *b)
+{
+	const struct birth *x = a, *y = b;
+
+	return x->vm_pid < y->vm_pid ? -1 : x->vm_pid > y->vm_pid;
+}
+
+/* The row of the VM that @tid belongs to, or NULL. */
+static struct birth *birth_of(const struct evidence *ev, uint32_t tid, struct birth *v, size_t n)
+{
+	const struct vnx_trace_thread *row = vnx_trace_threads_find(&ev->t->threads, tid);
+	const struct member *m = member_of(ev, tid);
+	struct birth key = { .vm_pid = m ? m->vm_pid : row && row->tgid ? row->tgid : tid };
+
+	return n ? bsearch(&key, v, n, sizeof(*v), by_vm) : NULL;
+}
+
+/* No member was there before anything of its VM was seen. */
+static int date_members(struct evidence *ev, struct vnx_sched *s, const struct vnx_vms *vms)
+{
+	VNX_CLEANUP_FREE struct birth *v = calloc(vms->n + 1, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < vms->n; i++)
+		v[i] = (struct birth){ vms->v[i].pid, UINT64_MAX };
+	qsort(v, vms->n, sizeof(*v), by_vm);
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < s->table_size; i++) {
+			struct sched_thread *th = s->table[i];
+			struct birth *b = th ? birth_of(ev, th->tid, v, vms->n) : NULL;
+
+			if (b && pass)
+				th->born_ns = b->ns;
+			else if (b && th->first_ns && th->first_ns < b->ns)
+				b->ns = th->first_ns;
+		}
 	return 0;
 }
 
@@ -185,16 +236,20 @@ static void emit(struct evidence *ev, enum vnx_metric metric, uint32_t tid, uint
 		ev->error = -ENOMEM;
 }
 
-/* @known of @n bins each, as of which @run and @wait. */
+/*
+ * @row's times are of each of @n bins. Where no wakeup is in the trace at all, what a thread did
+ * between two turns is not known, but it did not run; where others are, one was lost.
+ */
 static void emit_row(struct evidence *ev, const struct member *m, const struct sched_row *row,
 		     uint64_t bin, uint64_t n)
 {
-	uint64_t known_ns = n * row->known_ns;
+	bool woken = ev->t->sched->woken;
+	uint64_t known_ns = n * (row->known_ns + (woken ? 0 : row->off_ns));
 
 	if (!known_ns)
 		return;
 	emit(ev, m->worker ? VNX_VHOST_RUN : VNX_VCPU_RUN, m->tid, bin, known_ns, n * row->run_ns);
-	if (!ev->t->sched->woken)
+	if (!woken)
 		return;
 	emit(ev, m->worker ? VNX_VHOST_RUNQ_WAIT : VNX_VCPU_RUNQ_WAIT, m->tid, bin, known_ns,
 	     n * row->wait_ns);
@@ -204,16 +259,24 @@ static void emit_row(struct evidence *ev, const struct member *m, const struct s
 		     (row->run_ns + row->wait_ns) / 1000 / row->turns);
 }
 
+/* Nothing comes out of rows of the VMs' threads where no bin of them is whole. */
 static void emit_rows(struct evidence *ev, const struct vnx_sched *s)
 {
+	bool any = false, whole_any = false;
+
 	for (size_t i = 0; i < s->rows.n && !ev->error; i++) {
 		const struct sched_row *row = &s->rows.v[i];
 		const struct member *m = member_of(ev, row->tid);
 		struct range bins = { row->bin, row->bin + row->n - 1 }, whole;
 
-		while (m && !ev->error && next_whole(ev, &bins, &whole))
+		any |= m != NULL;
+		while (m && !ev->error && next_whole(ev, &bins, &whole)) {
 			emit_row(ev, m, row, whole.from, whole.to - whole.from + 1);
+			whole_any = true;
+		}
 	}
+	if (any && !whole_any && ev->lost.n)
+		vnx_trace_sched_refuse(ev->t, ALL_LOST);
 }
 
 /* ---- holders ---- */
@@ -382,8 +445,9 @@ static void emit_all(struct evidence *ev, struct vnx_sched *s, uint64_t last_ns,
 	size_t before = ev->t->samples.n;
 
 	if (!s->error && !s->why[0] && s->switched) {
+		ev->error = date_members(ev, s, &run->vms);
 		vnx_sched_finish(s, last_ns);
-		if (!s->error)
+		if (!s->error && !ev->error)
 			emit_rows(ev, s);
 		if (!s->error && !ev->error && s->woken)
 			ev->error = emit_holds(ev, s, &run->holds);

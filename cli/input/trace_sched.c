@@ -3,6 +3,10 @@
  * Switches and wakeups, in order of time, to the time that threads ran and waited by bin, and to
  * who had the CPU instead. What a thread did up to an event is decided by that event: where the
  * two do not fit (a wakeup or a switch is not in the trace) the stretch between them is missing.
+ *
+ * A wait is charged to who had the CPU that ended it for longest meanwhile; what shorter stretches
+ * came before his is counted as his. The live evidence (bpf/holder.bpf.c) sees no single wait: it
+ * takes the longest stretch since a watched thread got that CPU, be it before the wait.
  */
 #include "cli/input/trace_sched.h"
 
@@ -31,6 +35,9 @@ void vnx_sched_add(struct vnx_sched_batch *b, enum vnx_sched_kind kind, uint64_t
 {
 	struct vnx_sched_rec rec = { .t_ns = t_ns, .tid = tid };
 
+	/* Later is damage, and bins near 2^64 cannot be counted through. */
+	if (t_ns > INT64_MAX)
+		return;
 	/* Thread 0 is every CPU's idle one. */
 	if ((!tid && kind != VNX_SCHED_GAP) || (tid | other) >> VNX_SCHED_TID_BITS)
 		return;
@@ -38,6 +45,29 @@ void vnx_sched_add(struct vnx_sched_batch *b, enum vnx_sched_kind kind, uint64_t
 	rec.kind = kind & 7;
 	if (vnx_vec_push(&b->recs, rec))
 		b->error = -ENOMEM;
+}
+
+void vnx_sched_take_cpu(struct vnx_sched_batch *b, struct vnx_sched_cpu *cpu, uint64_t t_ns,
+			uint32_t next)
+{
+	for (unsigned i = 0; i < cpu->n; i++)
+		if (cpu->v[i].end_ns < t_ns && cpu->v[i].tid != next)
+			vnx_sched_add(b, VNX_SCHED_HELD, cpu->v[i].end_ns, next, cpu->v[i].tid);
+	cpu->n = 0;
+}
+
+void vnx_sched_move(struct vnx_sched_batch *to, struct vnx_sched_batch *from)
+{
+	for (size_t i = 0; i < from->recs.n; i++)
+		if (vnx_vec_push(&to->recs, from->recs.v[i]))
+			to->error = -ENOMEM;
+	if (from->first_ns)
+		vnx_sched_seen(to, from->first_ns);
+	to->switched |= from->switched;
+	to->woken |= from->woken;
+	to->error = to->error ? to->error : from->error;
+	free(from->recs.v);
+	*from = (struct vnx_sched_batch){ 0 };
 }
 
 /* ---- threads ---- */
@@ -107,8 +137,10 @@ static void push_row(struct vnx_sched *s, const struct sched_row *row)
 
 static void flush_row(struct vnx_sched *s, struct sched_thread *th)
 {
-	if (th->row.known_ns || th->row.turns)
+	if (th->row.known_ns || th->row.off_ns || th->row.turns) {
 		push_row(s, &th->row);
+		th->first_row = th->first_row ? th->first_row : s->rows.n;
+	}
 	th->row = (struct sched_row){ .tid = th->tid, .n = 1 };
 }
 
@@ -123,7 +155,10 @@ static struct sched_row *row_of(struct vnx_sched *s, struct sched_thread *th, ui
 
 static void add_time(struct sched_row *row, enum sched_state state, uint64_t ns)
 {
-	row->known_ns += ns;
+	if (state == SCHED_OFF)
+		row->off_ns += ns;
+	else
+		row->known_ns += ns;
 	if (state == SCHED_RUNS)
 		row->run_ns += ns;
 	else if (state == SCHED_WAITS)
@@ -136,7 +171,7 @@ static void add_stretch(struct vnx_sched *s, struct sched_thread *th, enum sched
 {
 	from += s->shift_ns;
 	to += s->shift_ns;
-	while (from < to) {
+	while (from < to && !s->error) {
 		uint64_t bin = from / s->bin_ns, end = (bin + 1) * s->bin_ns;
 		uint64_t whole = from % s->bin_ns ? 0 : (to - from) / s->bin_ns;
 
@@ -197,13 +232,13 @@ static struct sched_hold *hold_of(struct vnx_sched *s, struct sched_thread *th, 
 	return least;
 }
 
-/* @th waited in [from, to) until @holder left the CPU. */
+/* @th waited in [from, to) because of @holder. */
 static void add_hold(struct vnx_sched *s, struct sched_thread *th, uint32_t holder, uint64_t from,
 		     uint64_t to)
 {
 	from += s->shift_ns;
 	to += s->shift_ns;
-	while (from < to) {
+	while (from < to && !s->error) {
 		uint64_t bin = from / s->bin_ns, end = (bin + 1) * s->bin_ns;
 
 		if (th->hold_bin != bin)
@@ -220,29 +255,61 @@ static void add_hold(struct vnx_sched *s, struct sched_thread *th, uint32_t hold
 static void settle(struct vnx_sched *s, struct sched_thread *th, enum sched_state state,
 		   uint64_t t_ns)
 {
-	if (state != SCHED_UNKNOWN && state != SCHED_GONE && t_ns > th->since_ns)
+	if (!th->first_ns) {
+		th->early = state;
+		th->early_ns = th->since_ns;
+		th->first_ns = t_ns ? t_ns : 1;
+	} else if (state != SCHED_UNKNOWN && state != SCHED_GONE && t_ns > th->since_ns) {
 		add_stretch(s, th, state, th->since_ns, t_ns);
+	}
 	if (t_ns > th->since_ns)
 		th->since_ns = t_ns;
 }
 
 /* It was woken, so it slept; a thread that is awake may be woken too, which says nothing. */
-static void wake(struct vnx_sched *s, struct sched_thread *th, uint64_t t_ns)
+static void wake(struct vnx_sched *s, struct sched_thread *th, const struct vnx_sched_rec *rec)
 {
+	bool gone = th->state == SCHED_GONE || rec->kind == VNX_SCHED_NEW;
+
 	if (th->state == SCHED_RUNS || th->state == SCHED_WAITS)
 		return;
-	settle(s, th, th->state == SCHED_GONE ? SCHED_GONE : SCHED_SLEEPS, t_ns);
+	settle(s, th, gone ? SCHED_GONE : SCHED_SLEEPS, rec->t_ns);
 	th->state = SCHED_WAITS;
+}
+
+/* If it waits, then up to now because of who had the CPU. */
+static void held(struct sched_thread *th, const struct vnx_sched_rec *rec)
+{
+	uint64_t from = th->held_ns;
+
+	if (th->state != SCHED_WAITS || rec->t_ns <= th->since_ns || rec->t_ns <= from)
+		return;
+	if (from <= th->since_ns) { /* of an earlier wait */
+		from = th->since_ns;
+		th->longest_ns = 0;
+	}
+	th->held_ns = rec->t_ns;
+	if (rec->t_ns - from <= th->longest_ns)
+		return;
+	th->longest_ns = rec->t_ns - from;
+	th->longest_by = rec->other;
 }
 
 static void run(struct vnx_sched *s, struct sched_thread *th, const struct vnx_sched_rec *rec)
 {
 	bool waited = th->state == SCHED_WAITS;
 
+	held(th, rec);
 	if (waited && rec->t_ns > th->since_ns)
-		add_hold(s, th, rec->other, th->since_ns, rec->t_ns);
-	settle(s, th, waited ? SCHED_WAITS : SCHED_UNKNOWN, rec->t_ns);
-	row_of(s, th, (rec->t_ns + s->shift_ns) / s->bin_ns)->turns++;
+		add_hold(s, th, th->longest_by, th->since_ns, rec->t_ns);
+	settle(s, th,
+	       waited                      ? SCHED_WAITS
+	       : th->state == SCHED_SLEEPS ? SCHED_OFF
+					   : SCHED_UNKNOWN,
+	       rec->t_ns);
+	/* Two buffers of a trace.dat may have the same switch. */
+	if (th->state != SCHED_RUNS)
+		row_of(s, th, (rec->t_ns + s->shift_ns) / s->bin_ns)->turns++;
 	th->state = SCHED_RUNS;
 }
 
@@ -283,10 +350,12 @@ static void apply(struct vnx_sched *s, const struct vnx_sched_rec *rec)
 
 	if (rec->kind == VNX_SCHED_GAP)
 		forget_all(s, rec->t_ns);
+	else if (th && rec->kind == VNX_SCHED_HELD)
+		held(th, rec);
 	else if (th && rec->t_ns < s->folded_ns) /* later than the reader had promised */
 		forget(th, s->folded_ns);
-	else if (th && rec->kind == VNX_SCHED_WAKE)
-		wake(s, th, rec->t_ns);
+	else if (th && (rec->kind == VNX_SCHED_WAKE || rec->kind == VNX_SCHED_NEW))
+		wake(s, th, rec);
 	else if (th && rec->kind == VNX_SCHED_RUN)
 		run(s, th, rec);
 	else if (th)
@@ -439,6 +508,24 @@ void vnx_trace_sched_refuse(struct vnx_trace *t, const char *why)
 	pthread_mutex_unlock(&t->sched->lock);
 }
 
+/* The bin of its first event has a row already, unless nothing more is known of it. */
+static void settle_early(struct vnx_sched *s, struct sched_thread *th)
+{
+	uint64_t from = th->early_ns > th->born_ns ? th->early_ns : th->born_ns;
+	uint64_t first = th->first_ns + s->shift_ns, begin = first - first % s->bin_ns;
+	struct sched_row *row = th->first_row ? &s->rows.v[th->first_row - 1] : NULL;
+
+	if ((th->early != SCHED_SLEEPS && th->early != SCHED_RUNS) || from >= th->first_ns)
+		return;
+	begin = begin > from + s->shift_ns ? begin : from + s->shift_ns;
+	if (row && row->bin == first / s->bin_ns && row->n == 1)
+		add_time(row, th->early, first - begin);
+	else
+		begin = first;
+	add_stretch(s, th, th->early, from, begin - s->shift_ns);
+	flush_row(s, th);
+}
+
 void vnx_sched_finish(struct vnx_sched *s, uint64_t last_ns)
 {
 	for (size_t i = 0; i < s->table_size; i++) {
@@ -446,8 +533,9 @@ void vnx_sched_finish(struct vnx_sched *s, uint64_t last_ns)
 
 		if (!th)
 			continue;
-		settle(s, th, th->state, last_ns);
+		settle(s, th, th->state, last_ns > INT64_MAX ? INT64_MAX : last_ns);
 		flush_row(s, th);
+		settle_early(s, th);
 		flush_holds(s, th);
 	}
 }

@@ -21,6 +21,10 @@ enum vnx_sched_kind {
 	VNX_SCHED_EXIT,
 	VNX_SCHED_WAKE,
 	VNX_SCHED_RUN, /* got a CPU, which the thread @other had before */
+	VNX_SCHED_NEW, /* woken for the first time: it was not there before */
+	/* @other left the CPU that the thread got afterwards, and had had it for longer than
+	 * anybody between the two */
+	VNX_SCHED_HELD,
 };
 
 #define VNX_SCHED_TID_BITS 29 /* of the kernel's 22; a larger number is damage */
@@ -47,6 +51,44 @@ struct vnx_sched_batch {
 
 /* A name that a vhost worker, a vCPU or a thread of a VMM has. Others' waiting does not matter. */
 bool vnx_sched_name(const char *comm);
+
+/*
+ * Who had one CPU since a thread with a name of ours got it last: only those that nobody had it
+ * for longer after. Whoever waited, the longest stretch of that wait is among them. Of more than
+ * there is room for the last two are one. Zeroed: events before are not known.
+ */
+struct vnx_sched_cpu {
+	uint64_t since_ns; /* the last switch, 0: none */
+	struct {
+		uint64_t end_ns, len_ns;
+		uint32_t tid;
+	} v[4];
+	unsigned n;
+};
+
+/* @prev leaves it. */
+static inline void vnx_sched_leave_cpu(struct vnx_sched_cpu *cpu, uint64_t t_ns, uint32_t prev)
+{
+	uint64_t len_ns = t_ns - cpu->since_ns;
+
+	/* The first switch tells an end without a begin. */
+	if (cpu->since_ns && t_ns >= cpu->since_ns) {
+		while (cpu->n && cpu->v[cpu->n - 1].len_ns <= len_ns)
+			cpu->n--;
+		cpu->n -= cpu->n == sizeof(cpu->v) / sizeof(cpu->v[0]);
+		cpu->v[cpu->n].end_ns = t_ns;
+		cpu->v[cpu->n].len_ns = len_ns;
+		cpu->v[cpu->n++].tid = prev;
+	}
+	cpu->since_ns = t_ns;
+}
+
+/* @next gets it at @t_ns: adds who had it, but the last, whom the switch tells. */
+void vnx_sched_take_cpu(struct vnx_sched_batch *b, struct vnx_sched_cpu *cpu, uint64_t t_ns,
+			uint32_t next);
+
+/* Appends all of @from to @to, and empties it. */
+void vnx_sched_move(struct vnx_sched_batch *to, struct vnx_sched_batch *from);
 
 void vnx_sched_add(struct vnx_sched_batch *b, enum vnx_sched_kind kind, uint64_t t_ns, uint32_t tid,
 		   uint32_t other);
@@ -75,26 +117,32 @@ static inline void vnx_sched_seen(struct vnx_sched_batch *b, uint64_t t_ns)
 		b->first_ns = t_ns ? t_ns : 1;
 }
 
-/* Names have VNX_COMM_LEN bytes. */
-static inline void vnx_sched_switch(struct vnx_sched_batch *b, uint64_t t_ns, uint32_t prev,
-				    const char *prev_comm, enum vnx_sched_kind left, uint32_t next,
-				    const char *next_comm)
+/* Names have VNX_COMM_LEN bytes. @cpu: where it was, NULL: not known. */
+static inline void vnx_sched_switch(struct vnx_sched_batch *b, struct vnx_sched_cpu *cpu,
+				    uint64_t t_ns, uint32_t prev, const char *prev_comm,
+				    enum vnx_sched_kind left, uint32_t next, const char *next_comm)
 {
 	vnx_sched_seen(b, t_ns);
 	b->switched = true;
+	if (cpu)
+		vnx_sched_leave_cpu(cpu, t_ns, prev);
 	if (vnx_sched_may_be(prev_comm) && vnx_sched_name(prev_comm))
 		vnx_sched_add(b, left, t_ns, prev, 0);
-	if (vnx_sched_may_be(next_comm) && vnx_sched_name(next_comm))
+	if (vnx_sched_may_be(next_comm) && vnx_sched_name(next_comm)) {
+		if (cpu)
+			vnx_sched_take_cpu(b, cpu, t_ns, next);
 		vnx_sched_add(b, VNX_SCHED_RUN, t_ns, next, prev);
+	}
 }
 
-static inline void vnx_sched_wakeup(struct vnx_sched_batch *b, uint64_t t_ns, uint32_t tid,
-				    const char *comm)
+/* @kind: VNX_SCHED_WAKE, VNX_SCHED_NEW */
+static inline void vnx_sched_wakeup(struct vnx_sched_batch *b, enum vnx_sched_kind kind,
+				    uint64_t t_ns, uint32_t tid, const char *comm)
 {
 	vnx_sched_seen(b, t_ns);
-	b->woken = true;
+	b->woken |= kind == VNX_SCHED_WAKE;
 	if (vnx_sched_may_be(comm) && vnx_sched_name(comm))
-		vnx_sched_add(b, VNX_SCHED_WAKE, t_ns, tid, 0);
+		vnx_sched_add(b, kind, t_ns, tid, 0);
 }
 
 /* ---- the trace's own; these lock ---- */

@@ -16,7 +16,9 @@
 #include "cli/input/reader.h"
 
 #define MS VNX_NSEC_PER_MSEC
+#ifndef T0
 #define T0 (1000 * VNX_NSEC_PER_SEC)
+#endif
 #define SPAN VNX_NSEC_PER_SEC
 #define TX 23
 #define RX 29
@@ -41,7 +43,7 @@ struct shape {
 	uint64_t read_format;
 	uint64_t period;        /* 0: 1 */
 	uint64_t sample_period; /* in each sample; 0: 1 */
-	bool freq, no_clockid, twin, early_names, wrapped;
+	bool freq, no_clockid, twin, early_names, wrapped, no_calls_first;
 };
 
 struct event {
@@ -60,6 +62,7 @@ static const struct event events[] = {
 #ifdef WITH_SCHED /* their samples are the test's own */
 	{ "sched", "sched_switch", 320, 0, 0, 0, false, 0 },
 	{ "sched", "sched_wakeup", 323, 0, 0, 0, false, 0 },
+	{ "sched", "sched_wakeup_new", 322, 0, 0, 0, false, 0 },
 #endif
 };
 
@@ -177,6 +180,7 @@ static void put_format(struct bytes *b, const struct event *e)
 #ifdef WITH_SCHED
 #define SCHED_SWITCH 4 /* their places in events[] */
 #define SCHED_WAKEUP 5
+#define SCHED_NEW 6
 
 static void put_sched_format(struct bytes *b, const struct event *e, const char *fields)
 {
@@ -195,7 +199,7 @@ static void put_sched_format(struct bytes *b, const struct event *e, const char 
 static void put_sched_formats(struct bytes *b)
 {
 	put(b, "sched", 6);
-	put32(b, 2);
+	put32(b, 3);
 	put_sched_format(b, &events[SCHED_SWITCH],
 			 "\tfield:char prev_comm[16];\toffset:8;\tsize:16;\tsigned:0;\n"
 			 "\tfield:pid_t prev_pid;\toffset:24;\tsize:4;\tsigned:1;\n"
@@ -204,11 +208,12 @@ static void put_sched_formats(struct bytes *b)
 			 "\tfield:char next_comm[16];\toffset:40;\tsize:16;\tsigned:0;\n"
 			 "\tfield:pid_t next_pid;\toffset:56;\tsize:4;\tsigned:1;\n"
 			 "\tfield:int next_prio;\toffset:60;\tsize:4;\tsigned:1;\n");
-	put_sched_format(b, &events[SCHED_WAKEUP],
-			 "\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n"
-			 "\tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;\n"
-			 "\tfield:int prio;\toffset:28;\tsize:4;\tsigned:1;\n"
-			 "\tfield:int target_cpu;\toffset:32;\tsize:4;\tsigned:1;\n");
+	for (unsigned i = SCHED_WAKEUP; i <= SCHED_NEW; i++)
+		put_sched_format(b, &events[i],
+				 "\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n"
+				 "\tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;\n"
+				 "\tfield:int prio;\toffset:28;\tsize:4;\tsigned:1;\n"
+				 "\tfield:int target_cpu;\toffset:32;\tsize:4;\tsigned:1;\n");
 }
 #endif
 
@@ -492,7 +497,8 @@ static void put_data(struct bytes *b, void (*more)(struct bytes *b))
 	put_threads(b);
 	if (shape.early_names)
 		put_names(b);
-	put_samples(shape.pack ? &plain : b);
+	if (!shape.no_calls_first)
+		put_samples(shape.pack ? &plain : b);
 	if (more)
 		more(shape.pack ? &plain : b);
 	if (shape.pack && shape.wrapped)

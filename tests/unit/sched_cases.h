@@ -52,6 +52,36 @@ static const struct sched_case sched_cases[] = {
 	{ 4700 * MS, 0, WORKER, ST_SLEEPS, HOG, false },
 };
 
+/*
+ * Who holds the CPU for long is not who has it last: 20 is there for 20 us each time. The worker
+ * waits from 10 ms on, preempted from 30 on, from 145 on after the CPU was idle, and from 206 on
+ * for two, longer for the second.
+ */
+#define LAST 20
+#define HOG_2 902
+#define LAST_NS (MS / 50)
+
+static const struct sched_case hold_cases[] = {
+	{ 1 * MS, 0, 0, ST_READY, HOG, false },
+	{ 10 * MS, 1, 0, 0, WORKER, true },
+	{ 20 * MS, 0, HOG, ST_PREEMPTED, LAST, false },
+	{ 20 * MS + LAST_NS, 0, LAST, ST_SLEEPS, WORKER, false },
+	{ 30 * MS, 0, WORKER, ST_PREEMPTED, HOG, false },
+	{ 35 * MS, 0, HOG, ST_PREEMPTED, LAST, false },
+	{ 35 * MS + LAST_NS, 0, LAST, ST_SLEEPS, WORKER, false },
+	{ 40 * MS, 0, WORKER, ST_SLEEPS, 0, false },
+	{ 140 * MS, 0, 0, ST_READY, HOG, false },
+	{ 145 * MS, 1, 0, 0, WORKER, true },
+	{ 150 * MS, 0, HOG, ST_PREEMPTED, LAST, false },
+	{ 150 * MS + LAST_NS, 0, LAST, ST_SLEEPS, WORKER, false },
+	{ 200 * MS, 0, WORKER, ST_SLEEPS, HOG, false },
+	{ 206 * MS, 1, 0, 0, WORKER, true },
+	{ 210 * MS, 0, HOG, ST_PREEMPTED, HOG_2, false },
+	{ 215 * MS, 0, HOG_2, ST_PREEMPTED, LAST, false },
+	{ 215 * MS + LAST_NS, 0, LAST, ST_SLEEPS, WORKER, false },
+	{ 220 * MS, 0, WORKER, ST_SLEEPS, HOG, false },
+};
+
 struct sched_want {
 	uint64_t run_ns, wait_ns;
 };
@@ -118,6 +148,14 @@ static inline uint64_t case_held(const struct vnx_holds *h, uint32_t victim, uin
 			sum += h->v[k].ns;
 		}
 	return sum;
+}
+
+/* Of hold_cases[]. */
+static inline void assert_held(const struct vnx_holds *h, uint64_t start_ns)
+{
+	assert_int_equal(h->n, 2);
+	assert_int_equal(case_held(h, WORKER, HOG, start_ns, 0), (10 + 5 + 5) * MS + 3 * LAST_NS);
+	assert_int_equal(case_held(h, WORKER, HOG_2, start_ns, 0), (4 + 5) * MS + LAST_NS);
 }
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Who ran, who waited and for whom, from the switches and wakeups of a perf.data. */
 #define WITH_SCHED
+#define T0 (10000 * VNX_NSEC_PER_SEC) /* hours after what is hours before it */
 #include "tests/unit/perf_data.h"
 
 #include <sys/mman.h>
@@ -13,7 +14,10 @@ static struct {
 	bool by_cpu; /* CPU 1's before CPU 0's, then rounds; else in order of time */
 	bool rounds; /* one after each sample */
 	bool no_switches;
+	bool born;        /* the worker's first wakeup is the first of all */
 	uint64_t lost_ns; /* CPU 0 lost events before this, 0: none */
+	uint64_t told_ns; /* as the record says, 0: the same */
+	bool far;         /* first the worker gets a CPU two hours before */
 } how;
 
 static struct vnx_err err;
@@ -61,7 +65,7 @@ static void put_switch(struct bytes *b, const struct sched_case *c)
 
 static void put_wakeup(struct bytes *b, const struct sched_case *c)
 {
-	put_raw_head(b, SCHED_WAKEUP, c, 36);
+	put_raw_head(b, how.born && c->t_ns == 50 * MS ? SCHED_NEW : SCHED_WAKEUP, c, 36);
 	put_name(b, case_name(c->next));
 	put32(b, c->next);
 	put32(b, 120);
@@ -71,7 +75,7 @@ static void put_wakeup(struct bytes *b, const struct sched_case *c)
 static void put_case(struct bytes *b, const struct sched_case *c)
 {
 	if (how.lost_ns == c->t_ns && how.lost_ns) {
-		put_lost(b, T0 + c->t_ns, 0, 5);
+		put_lost(b, how.told_ns ? how.told_ns : T0 + c->t_ns, 0, 5);
 		return;
 	}
 	if (c->wakeup)
@@ -86,6 +90,8 @@ static void put_cases(struct bytes *b)
 {
 	put_comm(b, HOG, HOG, "stress");
 	put_comm(b, HOG, HOG_THREAD, "stress");
+	if (how.far)
+		put_switch(b, &(struct sched_case){ -7200000 * MS, 0, HOG, 0, WORKER, false });
 	for (unsigned cpu = 2; cpu-- > 0;)
 		for (size_t i = 0; i < VNX_ARRAY_SIZE(sched_cases); i++)
 			if (how.by_cpu ? sched_cases[i].cpu == cpu : cpu)
@@ -165,6 +171,27 @@ static void known_schedule(void **state)
 	}
 }
 
+static void put_hold_cases(struct bytes *b)
+{
+	put_comm(b, HOG, HOG, "stress");
+	put_comm(b, HOG_2, HOG_2, "stress");
+	for (unsigned cpu = 2; cpu-- > 0;)
+		for (size_t i = 0; i < VNX_ARRAY_SIZE(hold_cases); i++)
+			if (how.by_cpu ? hold_cases[i].cpu == cpu : cpu)
+				put_case(b, &hold_cases[i]);
+	put_sample(b, 0, T0 + 1000 * MS);
+}
+
+static void longest_is_charged(void **state)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		how.by_cpu = i;
+		make((struct shape){ .swap = i }, put_hold_cases);
+		read_file();
+		assert_held(&run.holds, T0);
+	}
+}
+
 /*
  * 20000 rounds of 100 us from 1 s on, 8 MB in several blocks: sleeps 40 us, waits 10 for the
  * hog, runs 50. perf drains one CPU after the other.
@@ -228,6 +255,57 @@ static void losses_are_missing(void **state)
 	assert_int_equal(case_sum(&samples, VNX_VHOST_RUNQ_WAIT, WORKER, T0, 3, &known), 500 * MS);
 }
 
+/* A damaged record: what follows is lost, and the end of the bins is not looked for for ever. */
+static void loss_at_the_end_of_time(void **state)
+{
+	uint64_t known;
+
+	how.lost_ns = 3500 * MS;
+	how.told_ns = UINT64_MAX - 1;
+	make((struct shape){ 0 }, put_cases);
+	alarm(60);
+	read_file();
+	alarm(0);
+	for (unsigned b = 0; b < 10; b++) {
+		assert_int_equal(case_sum(&samples, VNX_VHOST_RUN, WORKER, T0, b, &known),
+				 b < 6 ? worker_wants[b].run_ns : 0);
+		assert_int_equal(known, b < 6 ? CASE_BIN : 0);
+	}
+}
+
+/* What is told to be left out is left out. */
+static void switch_from_nowhere(void **state)
+{
+	how.far = true;
+	make((struct shape){ 0 }, put_cases);
+	read_file();
+	assert_non_null(strstr(run.warning, "far from all others"));
+	assert_worker(&samples, T0);
+}
+
+/* Nothing is near the first sample; the second bears it out. */
+static void begins_with_a_switch(void **state)
+{
+	uint64_t known;
+
+	how.by_cpu = true; /* a vCPU gets one */
+	make((struct shape){ .no_calls_first = true }, put_cases);
+	read_file();
+	case_sum(&samples, VNX_VCPU_RUN, VCPU, T0, 0, &known);
+	assert_int_equal(known, CASE_BIN);
+}
+
+static void not_yet_born(void **state)
+{
+	uint64_t known;
+
+	how.born = true;
+	make((struct shape){ 0 }, put_cases);
+	read_file();
+	assert_int_equal(case_sum(&samples, VNX_VHOST_RUN, WORKER, T0, 0, &known), 200 * MS);
+	assert_int_equal(known, 450 * MS);
+}
+
 static void without_switches(void **state)
 {
 	how.no_switches = true;
@@ -252,8 +330,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(known_schedule, teardown),
+		cmocka_unit_test_teardown(longest_is_charged, teardown),
 		cmocka_unit_test_teardown(many_blocks, teardown),
 		cmocka_unit_test_teardown(losses_are_missing, teardown),
+		cmocka_unit_test_teardown(loss_at_the_end_of_time, teardown),
+		cmocka_unit_test_teardown(switch_from_nowhere, teardown),
+		cmocka_unit_test_teardown(begins_with_a_switch, teardown),
+		cmocka_unit_test_teardown(not_yet_born, teardown),
 		cmocka_unit_test_teardown(without_switches, teardown),
 		cmocka_unit_test_teardown(estimates_are_refused, teardown),
 	};

@@ -16,11 +16,12 @@
 
 /* Which of it is written, and where. */
 struct how {
-	unsigned buffer;
+	unsigned buffer, calls; /* of switches, of calls */
 	bool no_switches, no_wakeups;
 	size_t skip;        /* a case that is not in the trace, from 1 */
 	uint64_t preempted; /* how the kernel says so, 0: as sched_cases[] does */
 	bool lost_after;    /* cpu 0 lost events after the case skip */
+	bool born;          /* the worker's first wakeup is the first of all */
 };
 
 static void put_case(struct gen *g, const struct how *how, const struct sched_case *c)
@@ -30,19 +31,24 @@ static void put_case(struct gen *g, const struct how *how, const struct sched_ca
 
 	if (c->wakeup && !how->no_wakeups)
 		gen_woken(g, how->buffer, c->cpu, t,
-			  c->t_ns == 50 * MS ? GEN_SCHED_WAKEUP_NEW : GEN_SCHED_WAKEUP, c->next,
-			  case_name(c->next));
+			  how->born && c->t_ns == 50 * MS ? GEN_SCHED_WAKEUP_NEW : GEN_SCHED_WAKEUP,
+			  c->next, case_name(c->next));
 	else if (!c->wakeup && !how->no_switches)
 		gen_switch_state(g, how->buffer, c->cpu, t, c->prev, case_name(c->prev), state,
 				 c->next, case_name(c->next));
 }
 
-static void put_calls(struct gen *g, uint64_t t)
+static void put_calls_in(struct gen *g, unsigned buffer, uint64_t t)
 {
 	for (unsigned cpu = 0; cpu < 2; cpu++) {
-		gen_call(g, 0, cpu, t, GEN_FUNCTION, WORKER, GEN_TX + 4);
-		gen_call(g, 0, cpu, t, GEN_ENTRY, VCPU, 7);
+		gen_call(g, buffer, cpu, t, GEN_FUNCTION, WORKER, GEN_TX + 4);
+		gen_call(g, buffer, cpu, t, GEN_ENTRY, VCPU, 7);
 	}
+}
+
+static void put_calls(struct gen *g, uint64_t t)
+{
+	put_calls_in(g, 0, t);
 }
 
 static void put_cases(struct gen *g, const struct how *how)
@@ -55,11 +61,13 @@ static void put_cases(struct gen *g, const struct how *how)
 		else if (how->lost_after)
 			gen_page_end(g, &g->buffers[how->buffer].cpus[0], 0, 0);
 		if (i == 1) {
-			gen_newtask(g, 1, GEN_START + 9 * MS, HOG, HOG_THREAD, "stress", true);
-			put_calls(g, GEN_START + 10 * MS);
+			if (!how->calls)
+				gen_newtask(g, 1, GEN_START + 9 * MS, HOG, HOG_THREAD, "stress",
+					    true);
+			put_calls_in(g, how->calls, GEN_START + 10 * MS);
 		}
 	}
-	put_calls(g, GEN_START + 5000 * MS);
+	put_calls_in(g, how->calls, GEN_START + 5000 * MS);
 }
 
 static struct got read_how(unsigned kind, bool big, const struct how *how)
@@ -94,6 +102,24 @@ static void known_schedule(void **state)
 		assert_string_equal(got.run.sources.v[0].why, "");
 		got_fini(&got);
 	}
+}
+
+static void longest_is_charged(void **state)
+{
+	struct got got;
+	struct gen g;
+
+	make(&g, 0, false, 8);
+	g.kallsyms = GEN_KALLSYMS;
+	g.cmdlines = GEN_CMDLINES;
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(hold_cases); i++)
+		put_case(&g, &(struct how){ 0 }, &hold_cases[i]);
+	put_calls(&g, GEN_START + 300 * MS);
+	put_calls(&g, GEN_START + 1000 * MS);
+	got = read_gen(&g);
+	assert_int_equal(got.ret, 0);
+	assert_held(&got.run.holds, GEN_START);
+	got_fini(&got);
 }
 
 static void lost_wakeup_is_missing(void **state)
@@ -165,6 +191,67 @@ static void preempted_on_any_kernel(void **state)
 
 /* ---- what is not there ---- */
 
+static void not_yet_born(void **state)
+{
+	struct got got = read_how(0, false, &(struct how){ .born = true });
+	uint64_t known;
+
+	assert_int_equal(case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, 0, &known),
+			 200 * MS);
+	assert_int_equal(known, 450 * MS);
+	case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, 1, &known);
+	assert_int_equal(known, CASE_BIN);
+	got_fini(&got);
+}
+
+/* Nobody's from the start on, the VM's process from @since_ms on, its worker at 2000 and 2100. */
+static struct got read_late(unsigned since_ms, bool woken)
+{
+	struct gen g;
+
+	make(&g, 0, false, 8);
+	g.kallsyms = GEN_KALLSYMS;
+	g.cmdlines = GEN_CMDLINES;
+	gen_switch_state(&g, 0, 0, GEN_START, 0, case_name(0), ST_READY, HOG, case_name(HOG));
+	gen_switch_state(&g, 0, 1, GEN_START + since_ms * MS, 144, "qemu-system-x86", ST_SLEEPS, 0,
+			 case_name(0));
+	if (woken) {
+		gen_woken(&g, 0, 1, GEN_START + 2000 * MS, GEN_SCHED_WAKEUP, WORKER, "vhost-144");
+		gen_switch_state(&g, 0, 0, GEN_START + 2000 * MS + 1, HOG, case_name(HOG),
+				 ST_PREEMPTED, WORKER, "vhost-144");
+	}
+	gen_switch_state(&g, 0, 0, GEN_START + 2100 * MS, WORKER, "vhost-144", ST_SLEEPS, HOG,
+			 case_name(HOG));
+	put_calls(&g, GEN_START + 2200 * MS);
+	put_calls(&g, GEN_START + 5000 * MS);
+	return read_gen(&g);
+}
+
+/* A worker that got its name when it was made already: what did it before its first event? */
+static void known_since_its_vm_is(void **state)
+{
+	for (unsigned i = 0; i < 6; i++) {
+		unsigned since_ms = i % 3 * 700;
+		bool woken = i / 3;
+		struct got got = read_late(since_ms, woken);
+		uint64_t known;
+
+		assert_int_equal(got.ret, 0);
+		for (unsigned b = 0; b < 10; b++) {
+			uint64_t run =
+				case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, b, &known);
+			uint64_t want = (b + 1) * 500 < since_ms ? 0
+					: b * 500 < since_ms     ? (b + 1) * 500 - since_ms
+								 : 500;
+
+			assert_int_equal(known, want * MS);
+			if (woken)
+				assert_int_equal(run, b == 4 ? 100 * MS - 1 : 0);
+		}
+		got_fini(&got);
+	}
+}
+
 static void without_wakeups(void **state)
 {
 	struct got got = read_how(0, false, &(struct how){ .no_wakeups = true });
@@ -173,8 +260,12 @@ static void without_wakeups(void **state)
 	assert_int_equal(got.total[VNX_VHOST_RUNQ_WAIT], 0);
 	case_sum(&got.calls, VNX_VHOST_RUNQ_WAIT, WORKER, GEN_START, 3, &known);
 	assert_int_equal(known, 0);
-	assert_int_equal(case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, 7, &known),
-			 500 * MS);
+	/* it is seen for the first time at 100 ms */
+	for (unsigned b = 0; b < 10; b++) {
+		assert_int_equal(case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, b, &known),
+				 worker_wants[b].run_ns);
+		assert_int_equal(known, b ? CASE_BIN : 400 * MS);
+	}
 	assert_int_equal(got.run.holds.n, 0);
 	assert_non_null(strstr(vnx_evidence_why(&got.run.sources, VNX_VHOST_RUNQ_WAIT),
 			       "no sched_wakeup events"));
@@ -230,10 +321,42 @@ static void losses_are_missing(void **state)
 	got_fini(&got);
 }
 
+/* Calls are whole, switches have a buffer of their own that overflowed. */
+static void lost_throughout(void **state)
+{
+	struct gen g;
+	struct got got;
+	uint64_t known;
+
+	make(&g, 1, false, 8);
+	g.kallsyms = GEN_KALLSYMS;
+	g.cmdlines = GEN_CMDLINES;
+	g.n_buffers = 2;
+	snprintf(g.buffers[1].name, sizeof(g.buffers[1].name), "switches");
+	put_calls(&g, GEN_START + 10 * MS);
+	put_case(&g, &(struct how){ .buffer = 1 },
+		 &(struct sched_case){ 10 * MS, 0, HOG, ST_READY, WORKER, false });
+	gen_page_end(&g, &g.buffers[1].cpus[0], 0, 0);
+	put_case(&g, &(struct how){ .buffer = 1 },
+		 &(struct sched_case){ 4900 * MS, 0, WORKER, ST_SLEEPS, HOG, false });
+	gen_page_end(&g, &g.buffers[1].cpus[0], 1u << 31, 0);
+	put_calls(&g, GEN_START + 4950 * MS);
+	got = read_gen(&g);
+	assert_int_equal(got.ret, 0);
+	assert_int_equal(got.lost.n, 0);
+	for (unsigned b = 0; b < 10; b++) {
+		case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, b, &known);
+		assert_int_equal(known, 0);
+	}
+	assert_non_null(strstr(got.run.sources.v[0].why, "lost throughout"));
+	assert_non_null(strstr(got.run.sources.v[0].why, "trace-cmd record -b KB"));
+	got_fini(&got);
+}
+
 /* ---- several buffers, many parts ---- */
 
-/* Calls in one buffer, switches in another of @clock, or in both of them. */
-static struct got read_two(const char *clock, bool both)
+/* Calls in the top buffer, with switches where @both; in another buffer of @clock switches. */
+static struct got read_two(bool both, const char *clock)
 {
 	struct gen g;
 
@@ -251,23 +374,46 @@ static struct got read_two(const char *clock, bool both)
 static void other_buffers(void **state)
 {
 	for (unsigned both = 0; both < 2; both++) {
-		struct got got = read_two("mono", both);
+		struct got got = read_two(both, "mono");
 
 		assert_int_equal(got.ret, 0);
 		assert_worker(&got.calls, GEN_START);
 		assert_int_equal(got.total[VNX_HANDLE_TX], 4);
+		/* one turn in bin 0 that took 250 ms with its wait, one in bin 2, one in 6 */
+		assert_int_equal(got.total[VNX_VHOST_TURN], 250000 + 500000 + 500000);
 		got_fini(&got);
 	}
 }
 
 static void another_clock(void **state)
 {
-	struct got got = read_two("boot", false);
+	struct got got = read_two(false, "boot");
 
 	assert_int_equal(got.ret, 0);
 	assert_int_equal(got.total[VNX_VHOST_RUN], 0);
-	assert_true(*vnx_evidence_why(&got.run.sources, VNX_VHOST_RUN));
+	assert_non_null(strstr(vnx_evidence_why(&got.run.sources, VNX_VHOST_RUN),
+			       "record all buffers with the same -C"));
 	got_fini(&got);
+}
+
+/* All of it in an instance; the top buffer, whose clock is another, has nothing. */
+static void all_in_an_instance(void **state)
+{
+	for (unsigned kind = 0; kind < VNX_ARRAY_SIZE(kinds); kind++) {
+		struct gen g;
+		struct got got;
+
+		make(&g, kind, false, 8);
+		g.n_buffers = 2;
+		g.buffers[0].clock = "local";
+		snprintf(g.buffers[1].name, sizeof(g.buffers[1].name), "all");
+		put_cases(&g, &(struct how){ .buffer = 1, .calls = 1 });
+		got = read_gen(&g);
+		assert_int_equal(got.ret, 0);
+		assert_worker(&got.calls, GEN_START);
+		assert_string_equal(got.run.sources.v[0].why, "");
+		got_fini(&got);
+	}
 }
 
 /*
@@ -520,15 +666,20 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_schedule),
+		cmocka_unit_test(longest_is_charged),
 		cmocka_unit_test(lost_wakeup_is_missing),
 		cmocka_unit_test(lost_switch_is_missing),
 		cmocka_unit_test(states),
 		cmocka_unit_test(preempted_on_any_kernel),
+		cmocka_unit_test(not_yet_born),
+		cmocka_unit_test(known_since_its_vm_is),
 		cmocka_unit_test(without_wakeups),
 		cmocka_unit_test(without_switches),
 		cmocka_unit_test(losses_are_missing),
+		cmocka_unit_test(lost_throughout),
 		cmocka_unit_test(other_buffers),
 		cmocka_unit_test(another_clock),
+		cmocka_unit_test(all_in_an_instance),
 		cmocka_unit_test(many_parts),
 		cmocka_unit_test(damaged),
 		cmocka_unit_test(exits),
