@@ -56,11 +56,11 @@ uninstall: ## remove what install put to DESTDIR PREFIX
 # Level 9 takes seconds: the test of what is in it does without.
 XZ ?= xz -9 -T1
 DIST := build/vnetdx-$(VERSION).tar.xz
-dist: ## source archive of the last commit, build/vnetdx-VERSION.tar.xz
+dist: ## source archive of the last commit, build/vnetdx-VERSION.tar.xz (DIST: elsewhere)
 	$(call say,DIST,$(DIST))
 	$(Q)git diff --quiet HEAD || echo "vnetdx: what is not committed is not in the archive" >&2
-	$(Q)mkdir -p build && git -c tar.umask=0022 archive --format=tar --prefix=vnetdx-$(VERSION)/ HEAD >$(DIST).tmp && \
-		$(XZ) -c $(DIST).tmp >$(DIST) && rm $(DIST).tmp
+	$(Q)mkdir -p "$(dir $(DIST))" && git -c tar.umask=0022 archive --format=tar --prefix=vnetdx-$(VERSION)/ HEAD >"$(DIST).tmp" && \
+		$(XZ) -c "$(DIST).tmp" >"$(DIST)" && rm "$(DIST).tmp"
 
 deb: all docs ## Debian package, build/vnetdx_VERSION_ARCH.deb
 	+$(Q)cli/packaging/deb $(VERSION)
