@@ -16,7 +16,7 @@ export SOURCE_DATE_EPOCH
 MAN := $(patsubst cli/man/%.scd,$(B)/man/%,$(wildcard cli/man/*.scd))
 COMPLETIONS := $(B)/completions/vnetdx $(B)/completions/_vnetdx $(B)/completions/vnetdx.fish
 
-.PHONY: docs uninstall dist deb deb-check
+.PHONY: docs uninstall dist deb deb-check FORCE
 docs: $(MAN) $(COMPLETIONS) ## manual pages and completions, under build/
 
 # "@include FILE" takes in options that several commands share. A number keeps its per cent sign.
@@ -24,7 +24,11 @@ $(B)/man/%.scd: cli/man/%.scd $(wildcard cli/man/*.inc) Makefile
 	$(Q)mkdir -p $(@D) && awk '/^@include /{while ((getline l < ("cli/man/" $$2)) > 0) print l; next} 1' $< | \
 		sed 's/@VERSION@/$(VERSION)/; s/\([0-9]\) %/\1\xc2\xa0%/g' >$@
 
-$(B)/man/%: $(B)/man/%.scd
+# A page carries the day of SOURCE_DATE_EPOCH: this file is new when that is another.
+$(B)/man/.epoch: FORCE
+	$(Q)mkdir -p $(@D) && echo $(SOURCE_DATE_EPOCH) | cmp -s - $@ || echo $(SOURCE_DATE_EPOCH) >$@
+
+$(B)/man/%: $(B)/man/%.scd $(B)/man/.epoch
 	$(call say,MAN,$@)
 	$(Q)scdoc <$< >$@.tmp && mv $@.tmp $@
 
