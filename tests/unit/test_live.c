@@ -394,25 +394,8 @@ static void draw_all(struct bed *b)
 static void test_hostile_names(void **state)
 {
 	struct bed *b = *state;
-	char longest[301];
 
-	memset(longest, 'x', 300);
-	longest[300] = '\0';
-	feed_add_vm(&b->f, "<script>alert(1)</script>");
-	feed_add_vm(&b->f, "\"; rm -rf ~");
-	feed_add_vm(&b->f, "\033[2J\033]0;owned\a\n\x9b"
-			   "31m");
-	feed_add_vm(&b->f, longest);
-	feed_add_vm(&b->f, "\xff\xfe\xc0\x80");
-	feed_add_vm(&b->f,
-		    "\xe4\xbb\xae\xe6\x83\xb3\xe6\xa9\x9f\xe6\xa2\xb0\xe4\xbb\xae\xe6\x83\xb3");
-	feed_add_vm(&b->f, "");
-	feed_add_vm(&b->f, "\xe2\x80\xae"
-			   "evil");
-	feed_add_vm(&b->f, "\xe2\x80\x8b"
-			   "ghost");
-	feed_add_vm(&b->f, "\xc2\x9b"
-			   "31m");
+	feed_add_hostile(&b->f);
 	for (unsigned i = 0; i < 100; i++) {
 		for (uint32_t k = 0; k < b->f.vms.n; k++)
 			feed_vm(&b->f, k, i < 60 ? 100 * MBIT : 30 * MBIT, 0.1);
