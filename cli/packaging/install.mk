@@ -16,7 +16,7 @@ export SOURCE_DATE_EPOCH
 MAN := $(patsubst cli/man/%.scd,$(B)/man/%,$(wildcard cli/man/*.scd))
 COMPLETIONS := $(B)/completions/vnetdx $(B)/completions/_vnetdx $(B)/completions/vnetdx.fish
 
-.PHONY: docs uninstall dist deb deb-check
+.PHONY: docs uninstall dist deb deb-check FORCE
 docs: $(MAN) $(COMPLETIONS) ## manual pages and completions, under build/
 
 # "@include FILE" takes in options that several commands share. A number keeps its per cent sign.
@@ -24,7 +24,11 @@ $(B)/man/%.scd: cli/man/%.scd $(wildcard cli/man/*.inc) Makefile
 	$(Q)mkdir -p $(@D) && awk '/^@include /{while ((getline l < ("cli/man/" $$2)) > 0) print l; next} 1' $< | \
 		sed 's/@VERSION@/$(VERSION)/; s/\([0-9]\) %/\1\xc2\xa0%/g' >$@
 
-$(B)/man/%: $(B)/man/%.scd
+# A page carries the day of SOURCE_DATE_EPOCH: this file is new when that is another.
+$(B)/man/.epoch: FORCE
+	$(Q)mkdir -p $(@D) && echo $(SOURCE_DATE_EPOCH) | cmp -s - $@ || echo $(SOURCE_DATE_EPOCH) >$@
+
+$(B)/man/%: $(B)/man/%.scd $(B)/man/.epoch
 	$(call say,MAN,$@)
 	$(Q)scdoc <$< >$@.tmp && mv $@.tmp $@
 
@@ -56,11 +60,11 @@ uninstall: ## remove what install put to DESTDIR PREFIX
 # Level 9 takes seconds: the test of what is in it does without.
 XZ ?= xz -9 -T1
 DIST := build/vnetdx-$(VERSION).tar.xz
-dist: ## source archive of the last commit, build/vnetdx-VERSION.tar.xz
+dist: ## source archive of the last commit, build/vnetdx-VERSION.tar.xz (DIST: elsewhere)
 	$(call say,DIST,$(DIST))
 	$(Q)git diff --quiet HEAD || echo "vnetdx: what is not committed is not in the archive" >&2
-	$(Q)mkdir -p build && git -c tar.umask=0022 archive --format=tar --prefix=vnetdx-$(VERSION)/ HEAD >$(DIST).tmp && \
-		$(XZ) -c $(DIST).tmp >$(DIST) && rm $(DIST).tmp
+	$(Q)mkdir -p "$(dir $(DIST))" && git -c tar.umask=0022 archive --format=tar --prefix=vnetdx-$(VERSION)/ HEAD >"$(DIST).tmp" && \
+		$(XZ) -c "$(DIST).tmp" >"$(DIST)" && rm "$(DIST).tmp"
 
 deb: all docs ## Debian package, build/vnetdx_VERSION_ARCH.deb
 	+$(Q)cli/packaging/deb $(VERSION)

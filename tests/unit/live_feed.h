@@ -55,6 +55,29 @@ static inline void feed_add_vm(struct feed *f, const char *name)
 		abort();
 }
 
+/* VMs whose names would harm a terminal. */
+static inline void feed_add_hostile(struct feed *f)
+{
+	char longest[301];
+
+	memset(longest, 'x', 300);
+	longest[300] = '\0';
+	feed_add_vm(f, "<script>alert(1)</script>");
+	feed_add_vm(f, "\"; rm -rf ~");
+	feed_add_vm(f, "\033[2J\033]0;owned\a\n\x9b"
+		       "31m");
+	feed_add_vm(f, longest);
+	feed_add_vm(f, "\xff\xfe\xc0\x80");
+	feed_add_vm(f, "\xe4\xbb\xae\xe6\x83\xb3\xe6\xa9\x9f\xe6\xa2\xb0\xe4\xbb\xae\xe6\x83\xb3");
+	feed_add_vm(f, "");
+	feed_add_vm(f, "\xe2\x80\xae"
+		       "evil");
+	feed_add_vm(f, "\xe2\x80\x8b"
+		       "ghost");
+	feed_add_vm(f, "\xc2\x9b"
+		       "31m");
+}
+
 static inline void feed_init(struct feed *f)
 {
 	*f = (struct feed){ .seed = 1 };

@@ -782,6 +782,7 @@ static void folder_has_every_format_and_figure(void **state)
 {
 	char dir[] = "/tmp/vnetdx-test-XXXXXX", name[96];
 	struct vnx_err err = { 0 };
+	size_t n_figures[2] = { 0 };
 	struct setting s;
 
 	if (!has_gnuplot()) {
@@ -813,7 +814,9 @@ static void folder_has_every_format_and_figure(void **state)
 			snprintf(name, sizeof(name), "%s-.._vm1%s.svg", vnx_plots[k]->id,
 				 i ? "-2" : "");
 			assert_begins(dir, name, "<?xml");
+			n_figures[i]++;
 		}
+	assert_true(n_figures[0] >= 1 && n_figures[1] >= 1);
 	must(rmdir(dir)); /* and nothing else */
 	end(&s);
 }

@@ -464,6 +464,7 @@ static void damaged(void **state)
 {
 	struct gen_bytes file;
 	uint64_t known, run, wait, x = 88172645463325252ULL;
+	unsigned n_read = 0;
 	struct gen g;
 
 	make(&g, 0, false, 8);
@@ -483,6 +484,7 @@ static void damaged(void **state)
 			file.v[at[k]] = (uint8_t)(x >> 32);
 		}
 		got = read_bytes(file.v, file.n);
+		n_read += !got.ret;
 		for (unsigned b = 0; b < 10 && !got.ret; b++) {
 			run = case_sum(&got.calls, VNX_VHOST_RUN, WORKER, GEN_START, b, &known);
 			assert_true(known <= CASE_BIN);
@@ -494,6 +496,8 @@ static void damaged(void **state)
 		for (unsigned k = 4; k-- > 0;)
 			file.v[at[k]] = was[k];
 	}
+	/* Those that hit the pages alone are read, whatever they say. */
+	assert_true(n_read >= 150);
 	free(file.v);
 }
 
