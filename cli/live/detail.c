@@ -74,7 +74,7 @@ static void put_spark(struct vnx_live_view *v, struct vnx_layout *l, const struc
 
 	vnx_layout_line(l, VNX_BOLD "%-*s" VNX_PLAIN "%s", LABEL, "last 60 s", spark);
 	vnx_layout_line(l, "%*s" VNX_DIM "peak %s, tap, both directions" VNX_PLAIN, LABEL, "",
-			vnx_rate_format(peak, rate));
+			isnan(peak) ? "not measured" : vnx_rate_format(peak, rate));
 }
 
 /* ---- the suspicion beyond its sentence ---- */

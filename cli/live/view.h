@@ -114,7 +114,7 @@ void vnx_live_put_help(struct vnx_live_view *v, struct vnx_layout *l);
 /* "vm1 DEGRADED since 14:03:12: 311 -> 151 Mbit/s (-51 %); ..." and why. */
 void vnx_live_put_state(struct vnx_live_view *v, struct vnx_layout *l,
 			const struct vnx_live_row *row);
-/* The last minute of throughput in @width characters. */
+/* The last minute of throughput in @width characters; *peak is NaN where none was measured. */
 const char *vnx_live_spark(struct vnx_live_view *v, struct vnx_layout *l,
 			   const struct vnx_live_vm *vm, unsigned width, double *peak);
 

@@ -445,6 +445,49 @@ static char *drawn_line(struct bed *b, size_t which)
 	return line;
 }
 
+/* All lines of the screen, ended by line feeds; the caller's to free. */
+static char *drawn_text(struct bed *b)
+{
+	struct vnx_live_lines lines = { 0 };
+	char *text = NULL;
+	size_t marked, len;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_int_equal(vnx_live_view_update(&b->v), 0);
+	assert_int_equal(vnx_live_draw(&b->v, &lines, &marked), 0);
+	assert_int_equal(lines.n, b->v.lines);
+	assert_harmless(&lines, b->v.columns);
+	for (size_t i = 0; i < lines.n; i++)
+		fprintf(out, "%s\n", lines.v[i]);
+	fclose(out);
+	vnx_live_lines_fini(&lines);
+	return text;
+}
+
+static bool is_drawn(struct bed *b, const char *words)
+{
+	char *text = drawn_text(b);
+	bool found = strstr(text, words);
+
+	free(text);
+	return found;
+}
+
+static void test_peak_of_nothing_is_missing(void **state)
+{
+	struct bed *b = *state;
+
+	feed_add_vm(&b->f, "vm1");
+	for (int i = 0; i < 5; i++)
+		end_bin(b);
+	press(b, "d");
+	assert_true(is_drawn(b, "peak not measured"));
+	run_bins(b, 5, 0, 0);
+	assert_true(is_drawn(b, "peak 0 bit/s"));
+	run_bins(b, 5, 10 * MBIT, 0);
+	assert_true(is_drawn(b, "peak 10"));
+}
+
 /* Nothing runs over the screen: a recording's name, a long prompt, all states at once. */
 static void test_long_lines(void **state)
 {
@@ -776,6 +819,7 @@ int main(void)
 		LIVE_TEST(test_sort_filter_pause),
 		LIVE_TEST(test_cursor_stays_on_its_vm),
 		LIVE_TEST(test_hostile_names),
+		LIVE_TEST(test_peak_of_nothing_is_missing),
 		LIVE_TEST(test_long_lines),
 		LIVE_TEST(test_message_stays),
 		LIVE_TEST(test_why_is_of_the_state),
