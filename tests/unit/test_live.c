@@ -488,6 +488,22 @@ static void test_peak_of_nothing_is_missing(void **state)
 	assert_true(is_drawn(b, "peak 10"));
 }
 
+/* vhost_net was unloaded while it was looked at. */
+static void test_hook_that_went_is_told(void **state)
+{
+	struct bed *b = *state;
+
+	feed_add_vm(&b->f, "vm1");
+	b->v.lines = 60;
+	run_bins(b, 3, MBIT, 0);
+	press(b, "d");
+	assert_true(is_drawn(b, "handle_tx by fentry:made_up"));
+	b->f.hooks.v[0].until_ns = b->f.facts.end_ns;
+	run_bins(b, 3, MBIT, 0);
+	assert_true(is_drawn(b, "handle_tx no longer counted: was by fentry:made_up"));
+	assert_true(is_drawn(b, "handle_rx by fentry:made_up"));
+}
+
 /* Nothing runs over the screen: a recording's name, a long prompt, all states at once. */
 static void test_long_lines(void **state)
 {
@@ -820,6 +836,7 @@ int main(void)
 		LIVE_TEST(test_cursor_stays_on_its_vm),
 		LIVE_TEST(test_hostile_names),
 		LIVE_TEST(test_peak_of_nothing_is_missing),
+		LIVE_TEST(test_hook_that_went_is_told),
 		LIVE_TEST(test_long_lines),
 		LIVE_TEST(test_message_stays),
 		LIVE_TEST(test_why_is_of_the_state),
