@@ -113,9 +113,14 @@ static void begin_record(struct vnx_live_view *v)
 static void end_record(struct vnx_live_view *v)
 {
 	struct vnx_err err = { 0 };
+	bool began = v->keep->rec;
 
 	if (vnx_live_keep_end(v->keep, v->m, &err))
 		vnx_live_say(v, "%s", err.message[0] ? err.message : "out of memory");
+	else if (*v->keep->failed) /* while it was asked */
+		vnx_live_say(v, "recording failed: %s", v->keep->failed);
+	else if (!began)
+		vnx_live_say(v, "nothing was recorded: it had not begun");
 	else if (v->keep->done)
 		vnx_live_say(v, "recorded to %s", v->keep->done);
 }

@@ -762,6 +762,26 @@ static void test_recording_holds_what_was_before(void **state)
 	unlink(path);
 }
 
+/* Stopped before the bin that begins it: what was recorded before is not told again. */
+static void test_recording_that_never_began(void **state)
+{
+	struct bed *b = *state;
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 2, MBIT, 0);
+	b->keep.done = strdup("earlier.vdx");
+	press(b, "r\x15/nowhere/at/all.vdx\n");
+	assert_non_null(b->keep.path);
+	press(b, "ry");
+	assert_null(b->keep.path);
+	assert_string_equal(b->v.message, "nothing was recorded: it had not begun");
+	/* It fails while it is asked whether to stop. */
+	press(b, "r\x15/nowhere/at/all.vdx\nr");
+	run_bins(b, 1, MBIT, 0);
+	press(b, "y");
+	assert_non_null(strstr(b->v.message, "recording failed"));
+}
+
 static void test_recording_that_fails_ends_alone(void **state)
 {
 	struct bed *b = *state;
@@ -848,6 +868,7 @@ int main(void)
 		LIVE_TEST(test_screen),
 		LIVE_TEST(test_unknown_terminal),
 		LIVE_TEST(test_recording_holds_what_was_before),
+		LIVE_TEST(test_recording_that_never_began),
 		LIVE_TEST(test_recording_that_fails_ends_alone),
 		LIVE_TEST(test_end_that_fails_is_told),
 	};
