@@ -135,9 +135,11 @@ static int fail(struct vnx_live_keep *k, struct vnx_live_model *m, const struct 
 	struct vnx_err ignored = { 0 };
 
 	snprintf(k->failed, sizeof(k->failed), "%s", why->message);
+	snprintf(k->remedy, sizeof(k->remedy), "%s", why->hint);
 	vnx_recording_close(k->rec, &ignored);
 	forget_recording(k);
-	return vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "recording failed: %s", why->message);
+	return vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "recording failed: %s%s%s", why->message,
+			     *why->hint ? ". " : "", why->hint);
 }
 
 static int record(struct vnx_live_keep *k, struct vnx_live_model *m, const struct vnx_seen *seen,

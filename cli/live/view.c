@@ -39,7 +39,14 @@ void vnx_live_say(struct vnx_live_view *v, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(v->message, sizeof(v->message), fmt, ap);
 	va_end(ap);
+	*v->hint = '\0';
 	v->message_until_ns = vnx_clock_mono() + SAY_NS;
+}
+
+void vnx_live_say_error(struct vnx_live_view *v, const struct vnx_err *err)
+{
+	vnx_live_say(v, "%s", *err->message ? err->message : "out of memory");
+	snprintf(v->hint, sizeof(v->hint), "%s", err->hint);
 }
 
 static void drop_rows(struct vnx_live_view *v)

@@ -66,8 +66,9 @@ struct vnx_live_view {
 	bool events_shown; /* below the list */
 	enum vnx_live_prompt prompt;
 	char input[512];
-	char message[640];
-	uint64_t message_until_ns; /* CLOCK_MONOTONIC: a replay's clock runs at any speed */
+	char message[640], hint[384]; /* hint: a line of its own below, "" for none */
+	uint64_t message_until_ns;    /* CLOCK_MONOTONIC: a replay's clock runs at any speed */
+	size_t foot;                  /* lines below the page, as drawn last */
 	bool quit;
 };
 
@@ -91,6 +92,8 @@ void vnx_live_view_count(const struct vnx_live_view *v, size_t count[VNX_LIVE_ST
 /* A key as of ncurses' getch(). */
 void vnx_live_key(struct vnx_live_view *v, int key);
 void vnx_live_say(struct vnx_live_view *v, const char *fmt, ...) VNX_PRINTF(2, 3);
+/* What went wrong and the remedy; "out of memory" where @err is empty. */
+void vnx_live_say_error(struct vnx_live_view *v, const struct vnx_err *err);
 const char *vnx_live_sort_name(enum vnx_live_sort sort);
 
 /*

@@ -782,6 +782,50 @@ static void test_recording_that_never_began(void **state)
 	assert_non_null(strstr(b->v.message, "recording failed"));
 }
 
+/* The remedy is told, and the path that was typed stays to be mended. */
+static void test_taken_name_is_asked_again(void **state)
+{
+	struct bed *b = *state;
+	char path[] = "/tmp/vnx-live-XXXXXX", keys[64];
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 2, MBIT, 0);
+	snprintf(keys, sizeof(keys), "r\x15%s\n", path);
+	press(b, keys);
+	assert_null(b->keep.path);
+	assert_true(is_drawn(b, "exists and is not overwritten"));
+	assert_true(is_drawn(b, "Give another name, or remove that file first."));
+	assert_true(is_drawn(b, "record to: "));
+	assert_string_equal(b->v.input, path);
+	press(b, "-2\n");
+	assert_non_null(b->keep.path);
+	assert_non_null(strstr(b->keep.path, "-2"));
+	assert_false(is_drawn(b, "Give another name"));
+	unlink(path);
+}
+
+static void test_failure_keeps_its_remedy(void **state)
+{
+	struct bed *b = *state;
+	struct vnx_live_app a = { .m = b->m };
+	struct vnx_err err = { 0 };
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 1, MBIT, 0);
+	assert_int_equal(vnx_live_keep_begin(&b->keep, "/nowhere/at/all.vdx", false, &err), 0);
+	run_bins(b, 1, MBIT, 0);
+	assert_true(b->keep.remedy[0]);
+	assert_non_null(strstr(last_of(b, VNX_EVENT_NOTE)->text, b->keep.remedy));
+	a.keep = b->keep;
+	b->keep = (struct vnx_live_keep){ 0 };
+	assert_int_not_equal(vnx_live_app_complete(&a, &err), 0);
+	assert_string_equal(err.hint, a.keep.remedy);
+	vnx_live_keep_fini(&a.keep);
+}
+
 static void test_recording_that_fails_ends_alone(void **state)
 {
 	struct bed *b = *state;
@@ -869,6 +913,8 @@ int main(void)
 		LIVE_TEST(test_unknown_terminal),
 		LIVE_TEST(test_recording_holds_what_was_before),
 		LIVE_TEST(test_recording_that_never_began),
+		LIVE_TEST(test_taken_name_is_asked_again),
+		LIVE_TEST(test_failure_keeps_its_remedy),
 		LIVE_TEST(test_recording_that_fails_ends_alone),
 		LIVE_TEST(test_end_that_fails_is_told),
 	};
