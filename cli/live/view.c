@@ -51,9 +51,9 @@ void vnx_live_say_error(struct vnx_live_view *v, const struct vnx_err *err)
 
 static void drop_rows(struct vnx_live_view *v)
 {
-	for (size_t i = 0; i < v->rows.n; i++)
+	for (size_t i = 0; i < v->all_rows; i++)
 		vnx_suspicion_put(v->rows.v[i].fall);
-	v->rows.n = 0;
+	v->rows.n = v->all_rows = 0;
 }
 
 void vnx_live_view_fini(struct vnx_live_view *v)
@@ -138,15 +138,28 @@ static int fill_rows(struct vnx_live_view *v)
 
 		if (!vnx_live_is_shown(m, m->vms.v[i]))
 			continue;
-		if (*v->filter && !strcasestr(m->vms.v[i]->label, v->filter))
-			continue;
 		row = make_row(m, m->vms.v[i]);
 		if (vnx_vec_push(&v->rows, row)) {
 			vnx_suspicion_put(row.fall);
 			return -ENOMEM;
 		}
+		v->all_rows = v->rows.n;
 	}
 	return 0;
+}
+
+/* Also while paused: a filter that is changed then is of what is shown. */
+static void hide_rows(struct vnx_live_view *v)
+{
+	v->rows.n = 0;
+	for (size_t i = 0; i < v->all_rows; i++) {
+		struct vnx_live_row row = v->rows.v[i];
+
+		if (*v->filter && !strcasestr(row.vm->label, v->filter))
+			continue;
+		v->rows.v[i] = v->rows.v[v->rows.n];
+		v->rows.v[v->rows.n++] = row;
+	}
 }
 
 void vnx_live_view_count(const struct vnx_live_view *v, size_t count[VNX_LIVE_STATES])
@@ -181,6 +194,7 @@ int vnx_live_view_update(struct vnx_live_view *v)
 		ret = fill_rows(v);
 	}
 	v->m->hold = v->paused;
+	hide_rows(v);
 	if (v->rows.n)
 		qsort_r(v->rows.v, v->rows.n, sizeof(*v->rows.v), compare_rows, v);
 	place_cursor(v);

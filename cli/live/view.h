@@ -55,7 +55,8 @@ struct vnx_live_view {
 	struct {
 		struct vnx_live_row *v;
 		size_t n, cap;
-	} rows; /* those shown, in order */
+	} rows; /* those shown, in order; behind them those that the filter hides */
+	size_t all_rows;
 	size_t cursor, top;
 	uint32_t cursor_id; /* VM under the cursor, once it was moved; 0: the first row's */
 	size_t scroll, page_lines, page_rows; /* of the other pages */

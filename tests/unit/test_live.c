@@ -325,6 +325,28 @@ static void test_sort_filter_pause(void **state)
 	assert_order(b, "web", "db", "mail"); /* the others are silent: not measured, last */
 }
 
+static void test_filter_while_paused(void **state)
+{
+	struct bed *b = *state;
+
+	three_vms(b);
+	press(b, "sp"); /* by name */
+	for (int i = 0; i < 20; i++) {
+		feed_vm(&b->f, 0, 500 * MBIT, 0);
+		end_bin(b);
+	}
+	press(b, "/MA\n");
+	assert_int_equal(b->v.rows.n, 1);
+	assert_string_equal(b->v.rows.v[0].vm->label, "mail");
+	assert_float_equal(b->v.rows.v[0].bps, 20 * MBIT, MBIT); /* as it was */
+	press(b, "/\x15\n");
+	assert_order(b, "db", "mail", "web");
+	assert_true(b->v.rows.v[2].bps < 20 * MBIT);
+	press(b, "/\x15w\np");
+	assert_int_equal(b->v.rows.n, 1);
+	assert_true(b->v.rows.v[0].bps > 400 * MBIT);
+}
+
 static void test_cursor_stays_on_its_vm(void **state)
 {
 	struct bed *b = *state;
@@ -897,6 +919,7 @@ int main(void)
 		LIVE_TEST(test_sources_and_losses_are_told),
 		LIVE_TEST(test_slow_evidence),
 		LIVE_TEST(test_sort_filter_pause),
+		LIVE_TEST(test_filter_while_paused),
 		LIVE_TEST(test_cursor_stays_on_its_vm),
 		LIVE_TEST(test_hostile_names),
 		LIVE_TEST(test_peak_of_nothing_is_missing),
