@@ -142,6 +142,8 @@ static void end_prompt(struct vnx_live_view *v, bool accepted)
 	if (prompt == VNX_PROMPT_FILTER) {
 		snprintf(v->filter, sizeof(v->filter), "%s", v->input);
 		v->cursor_id = 0;
+		if (v->page == VNX_PAGE_DETAIL) /* of a VM that it may hide */
+			open_page(v, VNX_PAGE_LIST);
 	} else if (prompt == VNX_PROMPT_RECORD) {
 		begin_record(v);
 	} else {

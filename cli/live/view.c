@@ -170,12 +170,28 @@ void vnx_live_view_count(const struct vnx_live_view *v, size_t count[VNX_LIVE_ST
 			count[v->m->vms.v[i]->state]++;
 }
 
+/* Another VM in the place of the one looked at must not be taken for it. */
+static void leave_gone(struct vnx_live_view *v)
+{
+	const struct vnx_live_vm *vm = vnx_live_find(v->m, v->cursor_id);
+
+	v->page = VNX_PAGE_LIST;
+	v->scroll = 0;
+	v->cursor_id = 0;
+	vnx_live_say(v, "%s is gone", vm ? vm->label : "that VM");
+}
+
 /* The cursor stays on its VM wherever that is now. */
 static void place_cursor(struct vnx_live_view *v)
 {
-	for (size_t i = 0; i < v->rows.n && v->cursor_id; i++)
-		if (v->rows.v[i].vm->id == v->cursor_id)
-			v->cursor = i;
+	bool found = false;
+
+	for (size_t i = 0; i < v->rows.n && v->cursor_id && !found; i++) {
+		found = v->rows.v[i].vm->id == v->cursor_id;
+		v->cursor = found ? i : v->cursor;
+	}
+	if (v->page == VNX_PAGE_DETAIL && v->cursor_id && !found)
+		leave_gone(v);
 	if (!v->cursor_id)
 		v->cursor = 0;
 	if (v->cursor >= v->rows.n)

@@ -360,6 +360,30 @@ static void test_cursor_stays_on_its_vm(void **state)
 	assert_string_equal(vnx_live_view_row(&b->v)->vm->label, "mail");
 }
 
+static void test_detail_of_one_that_went(void **state)
+{
+	struct bed *b = *state;
+
+	three_vms(b);
+	press(b, "s"); /* by name */
+	vnx_live_key(&b->v, KEY_DOWN);
+	press(b, "d");
+	assert_string_equal(vnx_live_view_row(&b->v)->vm->label, "mail");
+	b->f.vms.v[2].last_ns = b->f.facts.end_ns;
+	run_bins(b, 100, MBIT, 0);
+	press(b, "");
+	assert_int_equal(b->v.page, VNX_PAGE_DETAIL);
+	assert_string_equal(vnx_live_view_row(&b->v)->vm->label, "mail");
+	run_bins(b, 40, MBIT, 0); /* it is shown for a minute */
+	press(b, "");
+	assert_int_equal(b->v.page, VNX_PAGE_LIST);
+	assert_string_equal(b->v.message, "mail is gone");
+	/* A filter that hides it leads back to the list as well. */
+	press(b, "d/web\n");
+	assert_int_equal(b->v.page, VNX_PAGE_LIST);
+	assert_string_equal(vnx_live_view_row(&b->v)->vm->label, "web");
+}
+
 /* Nothing but our own escape sequences, and no line wider than the screen. */
 static void assert_harmless(const struct vnx_live_lines *lines, unsigned columns)
 {
@@ -921,6 +945,7 @@ int main(void)
 		LIVE_TEST(test_sort_filter_pause),
 		LIVE_TEST(test_filter_while_paused),
 		LIVE_TEST(test_cursor_stays_on_its_vm),
+		LIVE_TEST(test_detail_of_one_that_went),
 		LIVE_TEST(test_hostile_names),
 		LIVE_TEST(test_peak_of_nothing_is_missing),
 		LIVE_TEST(test_hook_that_went_is_told),
