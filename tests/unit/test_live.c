@@ -9,12 +9,16 @@
 #include <math.h>
 #include <ncurses.h>
 #include <signal.h>
+#include <stdio_ext.h>
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/live/app.h"
 #include "cli/live/screen.h"
 #include "cli/output/safe.h"
+#include "cli/stop.h"
 #include "tests/unit/live_feed.h"
 
 #define MBIT 1e6
@@ -717,6 +721,98 @@ static void test_short_run_has_lines(void **state)
 	fclose(out);
 }
 
+/* A pipe as a stream; *reader is its other end. */
+static FILE *open_pipe(int *reader)
+{
+	int fd[2];
+
+	assert_int_equal(pipe(fd), 0);
+	*reader = fd[0];
+	return fdopen(fd[1], "w");
+}
+
+static void test_reader_that_went(void **state)
+{
+	struct bed *b = *state;
+	struct vnx_live_app a = { .m = b->m, .lines = true, .interval_ns = FEED_BIN_NS };
+	struct vnx_err err = { 0 };
+	int reader;
+	FILE *out = open_pipe(&reader);
+
+	close(reader);
+	a.view.m = b->m;
+	feed_add_vm(&b->f, "vm1");
+	vnx_stop_catch(); /* SIGPIPE is an error then */
+	run_bins(b, 1, MBIT, 0);
+	assert_int_equal(vnx_live_plain(&a, out, &err), -EPIPE);
+	assert_string_equal(err.message, "the program that reads the output went away");
+	assert_true(a.lines);
+	raise(SIGTERM); /* Ctrl-C ended the reader as well: in order */
+	run_bins(b, 1, MBIT, 0);
+	err = (struct vnx_err){ 0 };
+	assert_int_equal(vnx_live_plain(&a, out, &err), 0);
+	assert_false(a.lines);
+	assert_int_equal(err.message[0], 0);
+	vnx_stop_release();
+	vnx_live_view_fini(&a.view);
+	fclose(out);
+}
+
+static void fill_pipe(int fd)
+{
+	char some[4096] = { 0 };
+	int flags = fcntl(fd, F_GETFL);
+
+	assert_int_equal(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
+	while (write(fd, some, sizeof(some)) > 0)
+		;
+	while (write(fd, some, 1) > 0)
+		;
+	assert_int_equal(fcntl(fd, F_SETFL, flags), 0);
+}
+
+/* Asks for the end again and again, for the first time may be before anything waits. */
+static pid_t start_asking(void)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	assert_true(pid >= 0);
+	while (!pid) {
+		usleep(20000);
+		if (getppid() != parent || kill(parent, SIGHUP))
+			_exit(0);
+	}
+	return pid;
+}
+
+static void test_reader_that_does_not_read(void **state)
+{
+	struct bed *b = *state;
+	struct vnx_live_app a = { .m = b->m, .lines = true, .interval_ns = FEED_BIN_NS };
+	struct vnx_err err = { 0 };
+	int reader;
+	FILE *out = open_pipe(&reader);
+	pid_t asking;
+
+	fill_pipe(fileno(out));
+	a.view.m = b->m;
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 1, MBIT, 0);
+	signal(SIGHUP, SIG_DFL); /* under nohup too */
+	vnx_stop_catch();
+	asking = start_asking();
+	assert_int_equal(vnx_live_plain(&a, out, &err), 0);
+	assert_false(a.lines);
+	kill(asking, SIGKILL);
+	assert_int_equal(waitpid(asking, NULL, 0), asking);
+	/* Nothing is left that closing, or exit(), would wait for. */
+	assert_int_equal(__fpending(out), 0);
+	vnx_stop_release();
+	vnx_live_view_fini(&a.view);
+	fclose(out);
+	close(reader);
+}
+
 /* ---- the screen ---- */
 
 static char *painted(struct bed *b, const char *term, bool color)
@@ -957,6 +1053,8 @@ int main(void)
 		LIVE_TEST(test_help_fits),
 		LIVE_TEST(test_lines_tell_each_event_once),
 		LIVE_TEST(test_short_run_has_lines),
+		LIVE_TEST(test_reader_that_went),
+		LIVE_TEST(test_reader_that_does_not_read),
 		LIVE_TEST(test_screen),
 		LIVE_TEST(test_unknown_terminal),
 		LIVE_TEST(test_recording_holds_what_was_before),
