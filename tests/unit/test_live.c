@@ -5,97 +5,15 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <locale.h>
 #include <math.h>
 #include <ncurses.h>
 #include <signal.h>
-#include <stdio_ext.h>
-#include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/live/app.h"
 #include "cli/live/screen.h"
-#include "cli/output/safe.h"
-#include "cli/stop.h"
-#include "tests/unit/live_feed.h"
-
-#define MBIT 1e6
-
-struct bed {
-	struct feed f;
-	struct vnx_live_model *m;
-	struct vnx_live_view v;
-	struct vnx_live_keep keep;
-};
-
-static int setup(void **state)
-{
-	struct vnx_live_conf conf = { .share = INFINITY };
-	struct bed *b = calloc(1, sizeof(*b));
-
-	setlocale(LC_CTYPE, "C.UTF-8");
-	feed_init(&b->f);
-	b->m = vnx_live_model_new(&conf);
-	b->v = (struct vnx_live_view){
-		.m = b->m, .keep = &b->keep, .utf8 = true, .columns = 80, .lines = 24
-	};
-	*state = b;
-	return b->m ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct bed *b = *state;
-
-	vnx_live_view_fini(&b->v);
-	vnx_live_keep_fini(&b->keep);
-	vnx_live_model_free(b->m);
-	feed_fini(&b->f);
-	free(b);
-	return 0;
-}
-
-static void end_bin(struct bed *b)
-{
-	struct vnx_err err = { 0 };
-
-	assert_int_equal(feed_end_bin(&b->f, b->m, &b->keep, &err), 0);
-}
-
-/* @n bins of one VM. */
-static void run_bins(struct bed *b, unsigned n, double bps, double wait)
-{
-	while (n--) {
-		feed_vm(&b->f, 0, bps, wait);
-		end_bin(b);
-	}
-}
-
-static const struct vnx_live_event *last_of(const struct bed *b, enum vnx_live_kind kind)
-{
-	for (size_t i = b->m->events.n; i > 0; i--)
-		if (b->m->events.v[i - 1].kind == kind)
-			return &b->m->events.v[i - 1];
-	return NULL;
-}
-
-static size_t count_of(const struct bed *b, enum vnx_live_kind kind)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < b->m->events.n; i++)
-		n += b->m->events.v[i].kind == kind;
-	return n;
-}
-
-static const struct vnx_live_row *only_row(struct bed *b)
-{
-	assert_int_equal(vnx_live_view_update(&b->v), 0);
-	assert_int_equal(b->v.rows.n, 1);
-	return &b->v.rows.v[0];
-}
+#include "tests/unit/live_bed.h"
 
 static void test_numbers_of_a_row(void **state)
 {
@@ -271,35 +189,6 @@ static void test_slow_evidence(void **state)
 
 /* ---- keys and lines ---- */
 
-static void press(struct bed *b, const char *keys)
-{
-	for (; *keys; keys++)
-		vnx_live_key(&b->v, (unsigned char)*keys);
-	assert_int_equal(vnx_live_view_update(&b->v), 0);
-}
-
-static void three_vms(struct bed *b)
-{
-	feed_add_vm(&b->f, "web");
-	feed_add_vm(&b->f, "db");
-	feed_add_vm(&b->f, "mail");
-	for (int i = 0; i < 10; i++) {
-		feed_vm(&b->f, 0, 10 * MBIT, 0.5);
-		feed_vm(&b->f, 1, 30 * MBIT, 0.1);
-		feed_vm(&b->f, 2, 20 * MBIT, 0.9);
-		end_bin(b);
-	}
-	assert_int_equal(vnx_live_view_update(&b->v), 0);
-}
-
-static void assert_order(const struct bed *b, const char *x, const char *y, const char *z)
-{
-	assert_int_equal(b->v.rows.n, 3);
-	assert_string_equal(b->v.rows.v[0].vm->label, x);
-	assert_string_equal(b->v.rows.v[1].vm->label, y);
-	assert_string_equal(b->v.rows.v[2].vm->label, z);
-}
-
 static void test_sort_filter_pause(void **state)
 {
 	struct bed *b = *state;
@@ -329,28 +218,6 @@ static void test_sort_filter_pause(void **state)
 	assert_order(b, "web", "db", "mail"); /* the others are silent: not measured, last */
 }
 
-static void test_filter_while_paused(void **state)
-{
-	struct bed *b = *state;
-
-	three_vms(b);
-	press(b, "sp"); /* by name */
-	for (int i = 0; i < 20; i++) {
-		feed_vm(&b->f, 0, 500 * MBIT, 0);
-		end_bin(b);
-	}
-	press(b, "/MA\n");
-	assert_int_equal(b->v.rows.n, 1);
-	assert_string_equal(b->v.rows.v[0].vm->label, "mail");
-	assert_float_equal(b->v.rows.v[0].bps, 20 * MBIT, MBIT); /* as it was */
-	press(b, "/\x15\n");
-	assert_order(b, "db", "mail", "web");
-	assert_true(b->v.rows.v[2].bps < 20 * MBIT);
-	press(b, "/\x15w\np");
-	assert_int_equal(b->v.rows.n, 1);
-	assert_true(b->v.rows.v[0].bps > 400 * MBIT);
-}
-
 static void test_cursor_stays_on_its_vm(void **state)
 {
 	struct bed *b = *state;
@@ -362,53 +229,6 @@ static void test_cursor_stays_on_its_vm(void **state)
 	press(b, "S");
 	press(b, "ss");
 	assert_string_equal(vnx_live_view_row(&b->v)->vm->label, "mail");
-}
-
-static void test_detail_of_one_that_went(void **state)
-{
-	struct bed *b = *state;
-
-	three_vms(b);
-	press(b, "s"); /* by name */
-	vnx_live_key(&b->v, KEY_DOWN);
-	press(b, "d");
-	assert_string_equal(vnx_live_view_row(&b->v)->vm->label, "mail");
-	b->f.vms.v[2].last_ns = b->f.facts.end_ns;
-	run_bins(b, 100, MBIT, 0);
-	press(b, "");
-	assert_int_equal(b->v.page, VNX_PAGE_DETAIL);
-	assert_string_equal(vnx_live_view_row(&b->v)->vm->label, "mail");
-	run_bins(b, 40, MBIT, 0); /* it is shown for a minute */
-	press(b, "");
-	assert_int_equal(b->v.page, VNX_PAGE_LIST);
-	assert_string_equal(b->v.message, "mail is gone");
-	/* A filter that hides it leads back to the list as well. */
-	press(b, "d/web\n");
-	assert_int_equal(b->v.page, VNX_PAGE_LIST);
-	assert_string_equal(vnx_live_view_row(&b->v)->vm->label, "web");
-}
-
-/* Nothing but our own escape sequences, and no line wider than the screen. */
-static void assert_harmless(const struct vnx_live_lines *lines, unsigned columns)
-{
-	for (size_t i = 0; i < lines->n; i++) {
-		char *plain = calloc(1, strlen(lines->v[i]) + 1), *to = plain;
-
-		for (const char *s = lines->v[i]; *s; s++) {
-			if (*s == '\033') {
-				size_t len = strspn(s + 1, "[0123456789");
-
-				assert_int_equal(s[1], '[');
-				assert_int_equal(s[1 + len], 'm');
-				s += 1 + len;
-				continue;
-			}
-			assert_true((unsigned char)*s >= ' ' && *s != 127);
-			*to++ = *s;
-		}
-		assert_true(vnx_text_width(plain) <= columns);
-		free(plain);
-	}
 }
 
 static void draw_all(struct bed *b)
@@ -493,65 +313,6 @@ static char *drawn_line(struct bed *b, size_t which)
 	line = strdup(lines.v[which < lines.n ? which : lines.n - 1]);
 	vnx_live_lines_fini(&lines);
 	return line;
-}
-
-/* All lines of the screen, ended by line feeds; the caller's to free. */
-static char *drawn_text(struct bed *b)
-{
-	struct vnx_live_lines lines = { 0 };
-	char *text = NULL;
-	size_t marked, len;
-	FILE *out = open_memstream(&text, &len);
-
-	assert_int_equal(vnx_live_view_update(&b->v), 0);
-	assert_int_equal(vnx_live_draw(&b->v, &lines, &marked), 0);
-	assert_int_equal(lines.n, b->v.lines);
-	assert_harmless(&lines, b->v.columns);
-	for (size_t i = 0; i < lines.n; i++)
-		fprintf(out, "%s\n", lines.v[i]);
-	fclose(out);
-	vnx_live_lines_fini(&lines);
-	return text;
-}
-
-static bool is_drawn(struct bed *b, const char *words)
-{
-	char *text = drawn_text(b);
-	bool found = strstr(text, words);
-
-	free(text);
-	return found;
-}
-
-static void test_peak_of_nothing_is_missing(void **state)
-{
-	struct bed *b = *state;
-
-	feed_add_vm(&b->f, "vm1");
-	for (int i = 0; i < 5; i++)
-		end_bin(b);
-	press(b, "d");
-	assert_true(is_drawn(b, "peak not measured"));
-	run_bins(b, 5, 0, 0);
-	assert_true(is_drawn(b, "peak 0 bit/s"));
-	run_bins(b, 5, 10 * MBIT, 0);
-	assert_true(is_drawn(b, "peak 10"));
-}
-
-/* vhost_net was unloaded while it was looked at. */
-static void test_hook_that_went_is_told(void **state)
-{
-	struct bed *b = *state;
-
-	feed_add_vm(&b->f, "vm1");
-	b->v.lines = 60;
-	run_bins(b, 3, MBIT, 0);
-	press(b, "d");
-	assert_true(is_drawn(b, "handle_tx by fentry:made_up"));
-	b->f.hooks.v[0].until_ns = b->f.facts.end_ns;
-	run_bins(b, 3, MBIT, 0);
-	assert_true(is_drawn(b, "handle_tx no longer counted: was by fentry:made_up"));
-	assert_true(is_drawn(b, "handle_rx by fentry:made_up"));
 }
 
 /* Nothing runs over the screen: a recording's name, a long prompt, all states at once. */
@@ -721,98 +482,6 @@ static void test_short_run_has_lines(void **state)
 	fclose(out);
 }
 
-/* A pipe as a stream; *reader is its other end. */
-static FILE *open_pipe(int *reader)
-{
-	int fd[2];
-
-	assert_int_equal(pipe(fd), 0);
-	*reader = fd[0];
-	return fdopen(fd[1], "w");
-}
-
-static void test_reader_that_went(void **state)
-{
-	struct bed *b = *state;
-	struct vnx_live_app a = { .m = b->m, .lines = true, .interval_ns = FEED_BIN_NS };
-	struct vnx_err err = { 0 };
-	int reader;
-	FILE *out = open_pipe(&reader);
-
-	close(reader);
-	a.view.m = b->m;
-	feed_add_vm(&b->f, "vm1");
-	vnx_stop_catch(); /* SIGPIPE is an error then */
-	run_bins(b, 1, MBIT, 0);
-	assert_int_equal(vnx_live_plain(&a, out, &err), -EPIPE);
-	assert_string_equal(err.message, "the program that reads the output went away");
-	assert_true(a.lines);
-	raise(SIGTERM); /* Ctrl-C ended the reader as well: in order */
-	run_bins(b, 1, MBIT, 0);
-	err = (struct vnx_err){ 0 };
-	assert_int_equal(vnx_live_plain(&a, out, &err), 0);
-	assert_false(a.lines);
-	assert_int_equal(err.message[0], 0);
-	vnx_stop_release();
-	vnx_live_view_fini(&a.view);
-	fclose(out);
-}
-
-static void fill_pipe(int fd)
-{
-	char some[4096] = { 0 };
-	int flags = fcntl(fd, F_GETFL);
-
-	assert_int_equal(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
-	while (write(fd, some, sizeof(some)) > 0)
-		;
-	while (write(fd, some, 1) > 0)
-		;
-	assert_int_equal(fcntl(fd, F_SETFL, flags), 0);
-}
-
-/* Asks for the end again and again, for the first time may be before anything waits. */
-static pid_t start_asking(void)
-{
-	pid_t parent = getpid(), pid = fork();
-
-	assert_true(pid >= 0);
-	while (!pid) {
-		usleep(20000);
-		if (getppid() != parent || kill(parent, SIGHUP))
-			_exit(0);
-	}
-	return pid;
-}
-
-static void test_reader_that_does_not_read(void **state)
-{
-	struct bed *b = *state;
-	struct vnx_live_app a = { .m = b->m, .lines = true, .interval_ns = FEED_BIN_NS };
-	struct vnx_err err = { 0 };
-	int reader;
-	FILE *out = open_pipe(&reader);
-	pid_t asking;
-
-	fill_pipe(fileno(out));
-	a.view.m = b->m;
-	feed_add_vm(&b->f, "vm1");
-	run_bins(b, 1, MBIT, 0);
-	signal(SIGHUP, SIG_DFL); /* under nohup too */
-	vnx_stop_catch();
-	asking = start_asking();
-	assert_int_equal(vnx_live_plain(&a, out, &err), 0);
-	assert_false(a.lines);
-	kill(asking, SIGKILL);
-	assert_int_equal(waitpid(asking, NULL, 0), asking);
-	/* Nothing is left that closing, or exit(), would wait for. */
-	assert_int_equal(__fpending(out), 0);
-	vnx_stop_release();
-	vnx_live_view_fini(&a.view);
-	fclose(out);
-	close(reader);
-}
-
 /* ---- the screen ---- */
 
 static char *painted(struct bed *b, const char *term, bool color)
@@ -904,70 +573,6 @@ static void test_recording_holds_what_was_before(void **state)
 	unlink(path);
 }
 
-/* Stopped before the bin that begins it: what was recorded before is not told again. */
-static void test_recording_that_never_began(void **state)
-{
-	struct bed *b = *state;
-
-	feed_add_vm(&b->f, "vm1");
-	run_bins(b, 2, MBIT, 0);
-	b->keep.done = strdup("earlier.vdx");
-	press(b, "r\x15/nowhere/at/all.vdx\n");
-	assert_non_null(b->keep.path);
-	press(b, "ry");
-	assert_null(b->keep.path);
-	assert_string_equal(b->v.message, "nothing was recorded: it had not begun");
-	/* It fails while it is asked whether to stop. */
-	press(b, "r\x15/nowhere/at/all.vdx\nr");
-	run_bins(b, 1, MBIT, 0);
-	press(b, "y");
-	assert_non_null(strstr(b->v.message, "recording failed"));
-}
-
-/* The remedy is told, and the path that was typed stays to be mended. */
-static void test_taken_name_is_asked_again(void **state)
-{
-	struct bed *b = *state;
-	char path[] = "/tmp/vnx-live-XXXXXX", keys[64];
-	int fd = mkstemp(path);
-
-	assert_true(fd >= 0);
-	close(fd);
-	feed_add_vm(&b->f, "vm1");
-	run_bins(b, 2, MBIT, 0);
-	snprintf(keys, sizeof(keys), "r\x15%s\n", path);
-	press(b, keys);
-	assert_null(b->keep.path);
-	assert_true(is_drawn(b, "exists and is not overwritten"));
-	assert_true(is_drawn(b, "Give another name, or remove that file first."));
-	assert_true(is_drawn(b, "record to: "));
-	assert_string_equal(b->v.input, path);
-	press(b, "-2\n");
-	assert_non_null(b->keep.path);
-	assert_non_null(strstr(b->keep.path, "-2"));
-	assert_false(is_drawn(b, "Give another name"));
-	unlink(path);
-}
-
-static void test_failure_keeps_its_remedy(void **state)
-{
-	struct bed *b = *state;
-	struct vnx_live_app a = { .m = b->m };
-	struct vnx_err err = { 0 };
-
-	feed_add_vm(&b->f, "vm1");
-	run_bins(b, 1, MBIT, 0);
-	assert_int_equal(vnx_live_keep_begin(&b->keep, "/nowhere/at/all.vdx", false, &err), 0);
-	run_bins(b, 1, MBIT, 0);
-	assert_true(b->keep.remedy[0]);
-	assert_non_null(strstr(last_of(b, VNX_EVENT_NOTE)->text, b->keep.remedy));
-	a.keep = b->keep;
-	b->keep = (struct vnx_live_keep){ 0 };
-	assert_int_not_equal(vnx_live_app_complete(&a, &err), 0);
-	assert_string_equal(err.hint, a.keep.remedy);
-	vnx_live_keep_fini(&a.keep);
-}
-
 static void test_recording_that_fails_ends_alone(void **state)
 {
 	struct bed *b = *state;
@@ -1023,8 +628,6 @@ const char *__lsan_default_suppressions(void)
 	return "leak:libtinfo";
 }
 
-#define LIVE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1039,12 +642,8 @@ int main(void)
 		LIVE_TEST(test_sources_and_losses_are_told),
 		LIVE_TEST(test_slow_evidence),
 		LIVE_TEST(test_sort_filter_pause),
-		LIVE_TEST(test_filter_while_paused),
 		LIVE_TEST(test_cursor_stays_on_its_vm),
-		LIVE_TEST(test_detail_of_one_that_went),
 		LIVE_TEST(test_hostile_names),
-		LIVE_TEST(test_peak_of_nothing_is_missing),
-		LIVE_TEST(test_hook_that_went_is_told),
 		LIVE_TEST(test_long_lines),
 		LIVE_TEST(test_message_stays),
 		LIVE_TEST(test_why_is_of_the_state),
@@ -1053,14 +652,9 @@ int main(void)
 		LIVE_TEST(test_help_fits),
 		LIVE_TEST(test_lines_tell_each_event_once),
 		LIVE_TEST(test_short_run_has_lines),
-		LIVE_TEST(test_reader_that_went),
-		LIVE_TEST(test_reader_that_does_not_read),
 		LIVE_TEST(test_screen),
 		LIVE_TEST(test_unknown_terminal),
 		LIVE_TEST(test_recording_holds_what_was_before),
-		LIVE_TEST(test_recording_that_never_began),
-		LIVE_TEST(test_taken_name_is_asked_again),
-		LIVE_TEST(test_failure_keeps_its_remedy),
 		LIVE_TEST(test_recording_that_fails_ends_alone),
 		LIVE_TEST(test_end_that_fails_is_told),
 	};
