@@ -17,8 +17,9 @@ struct vnx_event_file {
 	char *path;
 	struct vnx_events *events;
 	struct vnx_trace_dat *dat;
-	bool quiet;
-	bool failed; /* told already; what there is by then is kept */
+	bool quiet, later; /* later: what goes wrong is told at the end */
+	bool failed;       /* what there is by then is kept */
+	char why[sizeof(((struct vnx_err *)0)->message)]; /* it failed, and was not told yet */
 };
 
 /* ---- markers ---- */
@@ -102,6 +103,15 @@ int vnx_event_mark_vm(const struct vnx_vm *vm, int (*emit)(void *arg, const char
 
 /* ---- the run ---- */
 
+static void tell_trouble(const struct vnx_event_file *ef, const char *why)
+{
+	bool late = *ef->why;
+
+	fprintf(stderr, "%svnetdx: %s\n        No more events %s recorded to %s; counting %s on.\n",
+		!ef->quiet && isatty(STDERR_FILENO) ? "\n" : "", why, late ? "were" : "are",
+		ef->path, late ? "went" : "goes");
+}
+
 /* Counting goes on: so the first trouble is a warning, and the last word on the matter. */
 static void give_up(struct vnx_event_file *ef, const struct vnx_err *why)
 {
@@ -109,9 +119,10 @@ static void give_up(struct vnx_event_file *ef, const struct vnx_err *why)
 		return;
 	ef->failed = true;
 	vnx_events_stop(ef->events);
-	fprintf(stderr,
-		"%svnetdx: %s\n        No more events are recorded to %s; counting goes on.\n",
-		!ef->quiet && isatty(STDERR_FILENO) ? "\n" : "", why->message, ef->path);
+	if (ef->later)
+		snprintf(ef->why, sizeof(ef->why), "%s", why->message);
+	else
+		tell_trouble(ef, why->message);
 }
 
 static int emit_mark(void *arg, const char *line)
@@ -250,6 +261,12 @@ int vnx_event_file_open(struct vnx_event_file **out, const char *path, bool forc
 	return 0;
 }
 
+void vnx_event_file_tell_later(struct vnx_event_file *ef)
+{
+	if (ef)
+		ef->later = true;
+}
+
 void vnx_event_file_discard(struct vnx_event_file *ef)
 {
 	if (!ef)
@@ -302,6 +319,9 @@ void vnx_event_file_finish(struct vnx_event_file *ef)
 
 	if (!ef)
 		return;
+	ef->later = false;
+	if (*ef->why)
+		tell_trouble(ef, ef->why);
 	vnx_events_stop(ef->events);
 	if (!ef->failed && drain(ef, true, &err))
 		give_up(ef, &err);

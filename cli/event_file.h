@@ -16,6 +16,8 @@ int vnx_event_file_open(struct vnx_event_file **out, const char *path, bool forc
 			const struct vnx_capture_conf *conf, struct vnx_err *err) VNX_MUST_CHECK;
 /* All below take NULL for "no events wanted". */
 
+/* A screen stands where stderr goes: what goes wrong is told by vnx_event_file_finish(). */
+void vnx_event_file_tell_later(struct vnx_event_file *ef);
 /* A marker line per VM: whose threads those are cannot be told from the events later. */
 void vnx_event_file_mark(struct vnx_event_file *ef, const struct vnx_vms *vms);
 void vnx_event_file_refresh(struct vnx_event_file *ef, const uint32_t *tids, size_t n_tids);

@@ -609,10 +609,14 @@ int vnx_session_run(const struct vnx_session_conf *conf, struct vnx_recording **
 		goto out;
 	announce(&s);
 	vnx_progress_begin(&s.progress, conf->quiet, s.start_ns, conf->duration_ns, conf->bin_ns);
+	if (conf->watch && conf->watch->fd >= 0)
+		vnx_event_file_tell_later(s.events);
 	ret = run(&s, err);
 	if (!ret)
 		ret = finish(&s, load_failed, err);
 	if (ret) {
+		if (conf->watch)
+			conf->watch->on_end(conf->watch->arg);
 		vnx_progress_end(&s.progress);
 		vnx_event_file_finish(s.events); /* what there is, is kept */
 		s.events = NULL;

@@ -28,7 +28,10 @@ struct vnx_watch {
 	int (*on_bin)(void *arg, const struct vnx_seen *seen, struct vnx_err *err);
 	/* After every sleep, of VNX_WATCH_MS at most or until @fd can be read. 1: end the run. */
 	int (*on_wake)(void *arg, struct vnx_err *err);
-	/* The run ends in order; a last on_bin() follows. */
+	/*
+	 * The run ends: what is told now must be seen. Where it ends in order a last on_bin()
+	 * follows. May come twice.
+	 */
 	void (*on_end)(void *arg);
 };
 

@@ -13,9 +13,11 @@
 /* Of a core, for the analysis; the capture and the painting have their own. */
 #define ANALYSIS_SHARE 0.002
 
+#define INTERVAL_NS (2 * VNX_NSEC_PER_SEC)
+
 struct opts {
 	struct vnx_live_opts live;
-	uint64_t interval_ns;
+	uint64_t interval_ns; /* 0: not given */
 	const char *replay, *speed;
 	bool no_color;
 };
@@ -36,14 +38,21 @@ static const struct vnx_opt options[] = {
 	VNX_REFUSED_FLAG(struct opts, live.verbose),
 };
 
+static bool has_screen(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
 static int parse_speed(const struct opts *o, double *speed, struct vnx_err *err)
 {
 	const char *text = o->speed ? o->speed : "1";
 	char *end;
 
-	if (o->speed && !o->replay)
+	if (o->speed && !o->replay) {
+		vnx_err_hint(err, "For example: vnetdx live --replay REC.vdx --speed 10");
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
 				   "--speed is for --replay only");
+	}
 	*speed = !strcmp(text, "max") ? INFINITY : strtod(text, &end);
 	if (isinf(*speed) && !strcmp(text, "max"))
 		return 0;
@@ -56,6 +65,35 @@ static int parse_speed(const struct opts *o, double *speed, struct vnx_err *err)
 	return 0;
 }
 
+/* What only measuring can obey is not ignored where a recording is shown. */
+static int check_replay(const struct opts *o, struct vnx_err *err)
+{
+	const struct {
+		bool given;
+		const char *option, *remedy;
+	} refused[] = {
+		{ o->live.path, "-o", "Copy the recording instead." },
+		{ o->live.events, "--events",
+		  "Raw events are taken while it is measured: vnetdx live --events FILE.dat" },
+		{ o->live.backend, "--backend",
+		  "Leave it out: the head says what it was measured with." },
+		{ o->live.without.n, "--without",
+		  "Leave it out: what was not measured is missing anyway." },
+		{ o->live.stage_ns, "--stages",
+		  "`vnetdx replay --stages TIME` correlates within stages." },
+	};
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(refused); i++) {
+		if (!refused[i].given)
+			continue;
+		vnx_err_hint(err, "%s", refused[i].remedy);
+		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
+				   "--replay shows what is recorded already: it takes no %s",
+				   refused[i].option);
+	}
+	return 0;
+}
+
 static int check_options(const struct opts *o, struct vnx_err *err)
 {
 	if (o->live.json) {
@@ -64,14 +102,17 @@ static int check_options(const struct opts *o, struct vnx_err *err)
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
 				   "live has no JSON: it does not end with a document");
 	}
-	if (o->live.bin_ns < BIN_MIN_NS)
+	if (o->live.bin_ns < BIN_MIN_NS) {
+		vnx_err_hint(err, "For example --bin 100ms; `vnetdx diagnose` takes 10ms or more.");
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
 				   "--bin: live takes 100ms or more, for it shows a minute");
-	if (o->replay && (o->live.path || o->live.events))
+	}
+	if (o->interval_ns && has_screen()) {
+		vnx_err_hint(err, "Leave it out, or have lines: vnetdx live --interval 10s | cat");
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_USAGE, "usage",
-				   "--replay shows what is recorded already: it takes no %s",
-				   o->live.path ? "-o" : "--events");
-	return 0;
+				   "--interval is of lines: there are none on a terminal");
+	}
+	return o->replay ? check_replay(o, err) : 0;
 }
 
 static int run_replay(const struct opts *o, struct vnx_live_app *a, double speed,
@@ -123,6 +164,8 @@ static int run_session(struct opts *o, struct vnx_live_app *a, struct vnx_err *e
 		ret = vnx_live_keep_begin(&a->keep, o->live.path, o->live.force, err);
 		a->keep.fatal = true;
 	}
+	if (!o->live.backend)
+		o->live.backend = "auto";
 	o->live.watch = &watch;
 	o->live.quiet = true; /* what there is to say stands among the events */
 	return ret ? ret : vnx_live_run(&o->live, NULL, &none, &load_failed, err);
@@ -132,9 +175,9 @@ static int run_app(struct opts *o, struct vnx_err *err)
 {
 	const char *no_color = getenv("NO_COLOR");
 	struct vnx_live_app a = {
-		.full_screen = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
+		.full_screen = has_screen(),
 		.no_color = o->no_color || (no_color && *no_color),
-		.interval_ns = o->interval_ns,
+		.interval_ns = o->interval_ns ? o->interval_ns : INTERVAL_NS,
 	};
 	struct vnx_err later = { 0 };
 	double speed = 1;
@@ -158,8 +201,7 @@ static int run_app(struct opts *o, struct vnx_err *err)
 
 static int run(int argc, char **argv)
 {
-	struct opts o = { .live = { .bin_ns = 500 * VNX_NSEC_PER_MSEC, .backend = "auto" },
-			  .interval_ns = 2 * VNX_NSEC_PER_SEC };
+	struct opts o = { .live = { .bin_ns = 500 * VNX_NSEC_PER_MSEC } };
 	struct vnx_err err = { 0 };
 	int cmd, ret;
 

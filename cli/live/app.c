@@ -47,9 +47,12 @@ int vnx_live_app_complete(struct vnx_live_app *a, struct vnx_err *err)
 
 	vnx_live_app_end(a);
 	ret = a->m ? vnx_live_keep_end(&a->keep, a->m, err) : 0;
-	if (!ret && a->keep.failed[0])
+	if (!ret && a->keep.failed[0]) {
+		if (*a->keep.remedy)
+			vnx_err_hint(err, "%s", a->keep.remedy);
 		ret = vnx_err_set(err, -EIO, VNX_EXIT_FAILED, "recording-failed",
 				  "recording failed: %s", a->keep.failed);
+	}
 	return ret;
 }
 

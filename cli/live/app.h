@@ -38,7 +38,10 @@ void vnx_live_app_end(void *arg);
 uint64_t vnx_live_paint_pause_ns(uint64_t cost_ns);
 int vnx_live_app_fd(const struct vnx_live_app *a);
 
-/* plain.c: a line a VM, and one an event, on @out: where they are due; at the end what is left. */
+/*
+ * plain.c: a line a VM, and one an event, on @out: where they are due; at the end what is left.
+ * Where the reader is gone, or does not read, and the end was asked for, they end without error.
+ */
 int vnx_live_plain(struct vnx_live_app *a, FILE *out, struct vnx_err *err) VNX_MUST_CHECK;
 
 /*

@@ -74,7 +74,7 @@ static void put_spark(struct vnx_live_view *v, struct vnx_layout *l, const struc
 
 	vnx_layout_line(l, VNX_BOLD "%-*s" VNX_PLAIN "%s", LABEL, "last 60 s", spark);
 	vnx_layout_line(l, "%*s" VNX_DIM "peak %s, tap, both directions" VNX_PLAIN, LABEL, "",
-			vnx_rate_format(peak, rate));
+			isnan(peak) ? "not measured" : vnx_rate_format(peak, rate));
 }
 
 /* ---- the suspicion beyond its sentence ---- */
@@ -188,10 +188,12 @@ static void put_hooks(struct vnx_live_view *v, struct vnx_layout *l)
 	for (size_t i = 0; i < v->m->hooks.n; i++) {
 		const struct vnx_hook *h = &v->m->hooks.v[i];
 		const char *why = h->refused.n ? h->refused.v[h->refused.n - 1].why : "no hook";
+		const char *how = !h->since_ns  ? "not counted: "
+				  : h->until_ns ? "no longer counted: was by "
+						: "by ";
 
 		put_label(l, i ? "" : "hooks",
-			  vnx_layout_format(l, "%s %s%s%s%s", vnx_metric_name(h->metric),
-					    h->since_ns ? "by " : "not counted: ",
+			  vnx_layout_format(l, "%s %s%s%s%s", vnx_metric_name(h->metric), how,
 					    vnx_layout_safe(l, h->since_ns ? h->hook : why),
 					    *h->note ? "; " : "", vnx_layout_safe(l, h->note)));
 	}

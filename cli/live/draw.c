@@ -211,13 +211,24 @@ static const char *typed_text(struct vnx_layout *l, const char *text, unsigned r
 	return *s ? vnx_layout_fit(l, s, vnx_text_width(s), false) : "";
 }
 
+static void put_message(struct vnx_live_view *v, struct vnx_layout *l)
+{
+	vnx_layout_line(l, VNX_BOLD VNX_YELLOW "%s" VNX_PLAIN,
+			vnx_layout_fit(l, v->message, v->columns, false));
+	if (*v->hint)
+		vnx_layout_line(l, VNX_YELLOW "%s" VNX_PLAIN,
+				vnx_layout_fit(l, v->hint, v->columns, false));
+}
+
 static void put_prompt(struct vnx_live_view *v, struct vnx_layout *l)
 {
 	static const char *const asks[] = { "", "show names that hold: ", "record to: ",
 					    "stop recording? (y/n) " };
 	double memory_s = v->keep ? vnx_live_keep_memory_s(v->keep, v->m) : 0;
 
-	if (v->prompt == VNX_PROMPT_RECORD)
+	if (*v->message)
+		put_message(v, l);
+	else if (v->prompt == VNX_PROMPT_RECORD)
 		vnx_layout_line(
 			l,
 			VNX_DIM
@@ -242,9 +253,8 @@ static void put_foot(struct vnx_live_view *v, struct vnx_layout *l)
 		put_prompt(v, l);
 		return;
 	}
-	if (*v->message && vnx_clock_mono() < v->message_until_ns)
-		vnx_layout_line(l, VNX_BOLD VNX_YELLOW "%s" VNX_PLAIN,
-				vnx_layout_fit(l, v->message, v->columns, false));
+	if (*v->message)
+		put_message(v, l);
 	else if (n && (v->page != VNX_PAGE_LIST || !v->events_shown))
 		vnx_live_put_event(v, l, &v->m->events.v[n - 1], true);
 	else
@@ -350,7 +360,7 @@ static void put_rule(struct vnx_live_view *v, struct vnx_layout *l)
 /* Rows above, what is suspected of the one under the cursor below. */
 static int draw_list(struct vnx_live_view *v, struct vnx_live_lines *out, size_t *marked)
 {
-	size_t room = v->lines - HEAD_LINES - FOOT_LINES - 1;
+	size_t room = v->lines - HEAD_LINES - v->foot - 1;
 	size_t strip = STRIP_LINES + (room > 30 ? 4 : 0), left;
 	int ret;
 
@@ -365,9 +375,8 @@ static int draw_list(struct vnx_live_view *v, struct vnx_live_lines *out, size_t
 	if (!ret)
 		ret = draw_part(v, out, put_rule, 0, 1, NULL);
 	if (!ret)
-		ret = draw_part(v, out, vnx_live_put_strip, 0, v->lines - FOOT_LINES - out->n,
-				NULL);
-	left = v->lines - FOOT_LINES - out->n;
+		ret = draw_part(v, out, vnx_live_put_strip, 0, v->lines - v->foot - out->n, NULL);
+	left = v->lines - v->foot - out->n;
 	v->events_shown = !ret && left >= EVENTS_LEAST;
 	if (!v->events_shown)
 		return ret;
@@ -385,7 +394,7 @@ static int draw_page(struct vnx_live_view *v, struct vnx_live_lines *out)
 	size_t most;
 	int ret;
 
-	v->page_rows = v->lines - HEAD_LINES - FOOT_LINES;
+	v->page_rows = v->lines - HEAD_LINES - v->foot;
 	ret = draw_part(v, out, pages[v->page], v->scroll, v->page_rows, &v->page_lines);
 	most = v->page_lines > v->page_rows ? v->page_lines - v->page_rows : 0;
 	if (ret || v->scroll <= most)
@@ -402,10 +411,13 @@ int vnx_live_draw(struct vnx_live_view *v, struct vnx_live_lines *out, size_t *m
 	int ret;
 
 	*marked = SIZE_MAX;
+	if (vnx_clock_mono() >= v->message_until_ns)
+		*v->message = *v->hint = '\0';
+	v->foot = FOOT_LINES + (*v->message && *v->hint);
 	ret = draw_part(v, out, put_head, 0, HEAD_LINES, NULL);
 	if (!ret)
 		ret = v->page == VNX_PAGE_LIST ? draw_list(v, out, marked) : draw_page(v, out);
 	if (!ret)
-		ret = pad_to(out, v->lines - FOOT_LINES);
-	return ret ? ret : draw_part(v, out, put_foot, 0, FOOT_LINES, NULL);
+		ret = pad_to(out, v->lines - v->foot);
+	return ret ? ret : draw_part(v, out, put_foot, 0, v->foot, NULL);
 }

@@ -133,11 +133,14 @@ static void forget_recording(struct vnx_live_keep *k)
 static int fail(struct vnx_live_keep *k, struct vnx_live_model *m, const struct vnx_err *why)
 {
 	struct vnx_err ignored = { 0 };
+	const char *message = *why->message ? why->message : "out of memory"; /* has no sentence */
 
-	snprintf(k->failed, sizeof(k->failed), "%s", why->message);
+	snprintf(k->failed, sizeof(k->failed), "%s", message);
+	snprintf(k->remedy, sizeof(k->remedy), "%s", why->hint);
 	vnx_recording_close(k->rec, &ignored);
 	forget_recording(k);
-	return vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "recording failed: %s", why->message);
+	return vnx_live_tell(m, VNX_EVENT_NOTE, NULL, "recording failed: %s%s%s", message,
+			     *why->hint ? ". " : "", why->hint);
 }
 
 static int record(struct vnx_live_keep *k, struct vnx_live_model *m, const struct vnx_seen *seen,

@@ -20,6 +20,7 @@ struct vnx_live_keep {
 	struct vnx_run_facts facts; /* as written last */
 	size_t told;                /* events of the model when VMs and hooks were written last */
 	char failed[384];           /* why the last recording failed, "" if not */
+	char remedy[384];           /* ... and what to do about it, "" where nothing is known */
 	char *done;                 /* path of the last that was completed, or NULL */
 };
 

@@ -76,6 +76,12 @@ static void open_page(struct vnx_live_view *v, enum vnx_live_page page)
 
 /* ---- prompts ---- */
 
+static void open_prompt(struct vnx_live_view *v, enum vnx_live_prompt prompt)
+{
+	v->prompt = prompt;
+	*v->message = *v->hint = '\0'; /* of what was done before */
+}
+
 static void ask_record(struct vnx_live_view *v)
 {
 	time_t now = time(NULL);
@@ -86,11 +92,11 @@ static void ask_record(struct vnx_live_view *v)
 		return;
 	}
 	if (v->keep->path) {
-		v->prompt = VNX_PROMPT_STOP;
+		open_prompt(v, VNX_PROMPT_STOP);
 		*v->input = '\0';
 		return;
 	}
-	v->prompt = VNX_PROMPT_RECORD;
+	open_prompt(v, VNX_PROMPT_RECORD);
 	if (!localtime_r(&now, &tm) ||
 	    !strftime(v->input, sizeof(v->input), "vnetdx-%Y%m%d-%H%M%S.vdx", &tm))
 		snprintf(v->input, sizeof(v->input), "vnetdx.vdx");
@@ -103,7 +109,8 @@ static void begin_record(struct vnx_live_view *v)
 	if (!*v->input)
 		return;
 	if (vnx_live_keep_begin(v->keep, v->input, false, &err)) {
-		vnx_live_say(v, "%s", err.message[0] ? err.message : "out of memory");
+		vnx_live_say_error(v, &err);
+		v->prompt = VNX_PROMPT_RECORD; /* what was typed can be mended */
 		return;
 	}
 	v->keep->failed[0] = '\0';
@@ -113,9 +120,14 @@ static void begin_record(struct vnx_live_view *v)
 static void end_record(struct vnx_live_view *v)
 {
 	struct vnx_err err = { 0 };
+	bool began = v->keep->rec;
 
 	if (vnx_live_keep_end(v->keep, v->m, &err))
-		vnx_live_say(v, "%s", err.message[0] ? err.message : "out of memory");
+		vnx_live_say_error(v, &err);
+	else if (*v->keep->failed) /* while it was asked */
+		vnx_live_say(v, "recording failed: %s", v->keep->failed);
+	else if (!began)
+		vnx_live_say(v, "nothing was recorded: it had not begun");
 	else if (v->keep->done)
 		vnx_live_say(v, "recorded to %s", v->keep->done);
 }
@@ -130,6 +142,8 @@ static void end_prompt(struct vnx_live_view *v, bool accepted)
 	if (prompt == VNX_PROMPT_FILTER) {
 		snprintf(v->filter, sizeof(v->filter), "%s", v->input);
 		v->cursor_id = 0;
+		if (v->page == VNX_PAGE_DETAIL) /* of a VM that it may hide */
+			open_page(v, VNX_PAGE_LIST);
 	} else if (prompt == VNX_PROMPT_RECORD) {
 		begin_record(v);
 	} else {
@@ -225,7 +239,7 @@ void vnx_live_key(struct vnx_live_view *v, int key)
 		v->paused = !v->paused;
 		break;
 	case '/':
-		v->prompt = VNX_PROMPT_FILTER;
+		open_prompt(v, VNX_PROMPT_FILTER);
 		snprintf(v->input, sizeof(v->input), "%s", v->filter);
 		break;
 	case 'r':

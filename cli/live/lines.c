@@ -42,7 +42,7 @@ const char *vnx_live_spark(struct vnx_live_view *v, struct vnx_layout *l,
 {
 	size_t n = (size_t)(60 / vnx_live_bin_s(v->m));
 	VNX_CLEANUP_FREE double *x = NULL;
-	double top = 0;
+	double top = NAN;
 
 	n = n ? n : 1;
 	n = n < VNX_LIVE_BINS ? n : VNX_LIVE_BINS;
@@ -56,8 +56,7 @@ const char *vnx_live_spark(struct vnx_live_view *v, struct vnx_layout *l,
 		size_t b = v->at_bin + i;
 
 		x[i] = b < n ? NAN : vnx_live_value(v->m, vm->ring[VNX_THROUGHPUT], b - n);
-		if (x[i] > top)
-			top = x[i];
+		top = fmax(top, x[i]); /* NaN only where nothing else is known */
 	}
 	if (peak)
 		*peak = top;

@@ -4,8 +4,10 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio_ext.h>
 
 #include "cli/output/units.h"
+#include "cli/stop.h"
 
 static void put_events(struct vnx_live_app *a, struct vnx_layout *l)
 {
@@ -65,11 +67,55 @@ static void put_vms(struct vnx_live_app *a, struct vnx_layout *l)
 	a->any_line = true;
 }
 
-int vnx_live_plain(struct vnx_live_app *a, FILE *out, struct vnx_err *err)
+static int make_lines(struct vnx_live_app *a, bool due, char **text, size_t *len)
 {
 	struct vnx_report_conf rc = { .utf8 = a->utf8, .columns = 100 };
-	bool over = a->m->facts.finished, due;
+	FILE *out = open_memstream(text, len);
 	struct vnx_layout l;
+	bool failed;
+
+	if (!out)
+		return -ENOMEM;
+	vnx_layout_init(&l, &rc, out);
+	put_events(a, &l);
+	if (due)
+		put_vms(a, &l);
+	failed = l.failed;
+	vnx_layout_fini(&l);
+	return fclose(out) || failed ? -ENOMEM : 0;
+}
+
+/* All at once, for of a stream that is filled bit by bit errno is that of the last bit. */
+static int write_lines(struct vnx_live_app *a, FILE *out, const char *text, size_t len,
+		       struct vnx_err *err)
+{
+	int ret;
+
+	errno = 0;
+	if (fwrite(text, 1, len, out) == len && !fflush(out))
+		return 0;
+	ret = errno ? -errno : -EIO;
+	/*
+	 * Ctrl-C while the pipe is full, or it ended the reader too: nobody reads the rest, and
+	 * what is left in the stream would stop us again at exit.
+	 */
+	if ((ret == -EINTR || ret == -EPIPE) && vnx_stop_asked()) {
+		__fpurge(out);
+		a->lines = false;
+		return 0;
+	}
+	if (ret == -EPIPE)
+		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "output",
+				   "the program that reads the output went away");
+	return vnx_err_set(err, ret, VNX_EXIT_FAILED, "output", "cannot write the output: %s",
+			   strerror(-ret));
+}
+
+int vnx_live_plain(struct vnx_live_app *a, FILE *out, struct vnx_err *err)
+{
+	bool over = a->m->facts.finished, due;
+	VNX_CLEANUP_FREE char *text = NULL;
+	size_t len;
 	int ret;
 
 	if (!a->next_line_ns)
@@ -80,13 +126,7 @@ int vnx_live_plain(struct vnx_live_app *a, FILE *out, struct vnx_err *err)
 	while (a->next_line_ns <= a->m->now_ns)
 		a->next_line_ns += a->interval_ns;
 	ret = vnx_live_view_update(&a->view);
-	if (ret)
-		return ret;
-	vnx_layout_init(&l, &rc, out);
-	put_events(a, &l);
-	if (due)
-		put_vms(a, &l);
-	ret = l.failed ? -ENOMEM : vnx_output_check(out, err);
-	vnx_layout_fini(&l);
-	return ret;
+	if (!ret)
+		ret = make_lines(a, due, &text, &len);
+	return ret ? ret : write_lines(a, out, text, len, err);
 }

@@ -39,14 +39,21 @@ void vnx_live_say(struct vnx_live_view *v, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(v->message, sizeof(v->message), fmt, ap);
 	va_end(ap);
+	*v->hint = '\0';
 	v->message_until_ns = vnx_clock_mono() + SAY_NS;
+}
+
+void vnx_live_say_error(struct vnx_live_view *v, const struct vnx_err *err)
+{
+	vnx_live_say(v, "%s", *err->message ? err->message : "out of memory");
+	snprintf(v->hint, sizeof(v->hint), "%s", err->hint);
 }
 
 static void drop_rows(struct vnx_live_view *v)
 {
-	for (size_t i = 0; i < v->rows.n; i++)
+	for (size_t i = 0; i < v->all_rows; i++)
 		vnx_suspicion_put(v->rows.v[i].fall);
-	v->rows.n = 0;
+	v->rows.n = v->all_rows = 0;
 }
 
 void vnx_live_view_fini(struct vnx_live_view *v)
@@ -131,15 +138,28 @@ static int fill_rows(struct vnx_live_view *v)
 
 		if (!vnx_live_is_shown(m, m->vms.v[i]))
 			continue;
-		if (*v->filter && !strcasestr(m->vms.v[i]->label, v->filter))
-			continue;
 		row = make_row(m, m->vms.v[i]);
 		if (vnx_vec_push(&v->rows, row)) {
 			vnx_suspicion_put(row.fall);
 			return -ENOMEM;
 		}
+		v->all_rows = v->rows.n;
 	}
 	return 0;
+}
+
+/* Also while paused: a filter that is changed then is of what is shown. */
+static void hide_rows(struct vnx_live_view *v)
+{
+	v->rows.n = 0;
+	for (size_t i = 0; i < v->all_rows; i++) {
+		struct vnx_live_row row = v->rows.v[i];
+
+		if (*v->filter && !strcasestr(row.vm->label, v->filter))
+			continue;
+		v->rows.v[i] = v->rows.v[v->rows.n];
+		v->rows.v[v->rows.n++] = row;
+	}
 }
 
 void vnx_live_view_count(const struct vnx_live_view *v, size_t count[VNX_LIVE_STATES])
@@ -150,12 +170,28 @@ void vnx_live_view_count(const struct vnx_live_view *v, size_t count[VNX_LIVE_ST
 			count[v->m->vms.v[i]->state]++;
 }
 
+/* Another VM in the place of the one looked at must not be taken for it. */
+static void leave_gone(struct vnx_live_view *v)
+{
+	const struct vnx_live_vm *vm = vnx_live_find(v->m, v->cursor_id);
+
+	v->page = VNX_PAGE_LIST;
+	v->scroll = 0;
+	v->cursor_id = 0;
+	vnx_live_say(v, "%s is gone", vm ? vm->label : "that VM");
+}
+
 /* The cursor stays on its VM wherever that is now. */
 static void place_cursor(struct vnx_live_view *v)
 {
-	for (size_t i = 0; i < v->rows.n && v->cursor_id; i++)
-		if (v->rows.v[i].vm->id == v->cursor_id)
-			v->cursor = i;
+	bool found = false;
+
+	for (size_t i = 0; i < v->rows.n && v->cursor_id && !found; i++) {
+		found = v->rows.v[i].vm->id == v->cursor_id;
+		v->cursor = found ? i : v->cursor;
+	}
+	if (v->page == VNX_PAGE_DETAIL && v->cursor_id && !found)
+		leave_gone(v);
 	if (!v->cursor_id)
 		v->cursor = 0;
 	if (v->cursor >= v->rows.n)
@@ -174,6 +210,7 @@ int vnx_live_view_update(struct vnx_live_view *v)
 		ret = fill_rows(v);
 	}
 	v->m->hold = v->paused;
+	hide_rows(v);
 	if (v->rows.n)
 		qsort_r(v->rows.v, v->rows.n, sizeof(*v->rows.v), compare_rows, v);
 	place_cursor(v);

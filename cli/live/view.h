@@ -55,7 +55,8 @@ struct vnx_live_view {
 	struct {
 		struct vnx_live_row *v;
 		size_t n, cap;
-	} rows; /* those shown, in order */
+	} rows; /* those shown, in order; behind them those that the filter hides */
+	size_t all_rows;
 	size_t cursor, top;
 	uint32_t cursor_id; /* VM under the cursor, once it was moved; 0: the first row's */
 	size_t scroll, page_lines, page_rows; /* of the other pages */
@@ -66,8 +67,9 @@ struct vnx_live_view {
 	bool events_shown; /* below the list */
 	enum vnx_live_prompt prompt;
 	char input[512];
-	char message[640];
-	uint64_t message_until_ns; /* CLOCK_MONOTONIC: a replay's clock runs at any speed */
+	char message[640], hint[384]; /* hint: a line of its own below, "" for none */
+	uint64_t message_until_ns;    /* CLOCK_MONOTONIC: a replay's clock runs at any speed */
+	size_t foot;                  /* lines below the page, as drawn last */
 	bool quit;
 };
 
@@ -91,6 +93,8 @@ void vnx_live_view_count(const struct vnx_live_view *v, size_t count[VNX_LIVE_ST
 /* A key as of ncurses' getch(). */
 void vnx_live_key(struct vnx_live_view *v, int key);
 void vnx_live_say(struct vnx_live_view *v, const char *fmt, ...) VNX_PRINTF(2, 3);
+/* What went wrong and the remedy; "out of memory" where @err is empty. */
+void vnx_live_say_error(struct vnx_live_view *v, const struct vnx_err *err);
 const char *vnx_live_sort_name(enum vnx_live_sort sort);
 
 /*
@@ -114,7 +118,7 @@ void vnx_live_put_help(struct vnx_live_view *v, struct vnx_layout *l);
 /* "vm1 DEGRADED since 14:03:12: 311 -> 151 Mbit/s (-51 %); ..." and why. */
 void vnx_live_put_state(struct vnx_live_view *v, struct vnx_layout *l,
 			const struct vnx_live_row *row);
-/* The last minute of throughput in @width characters. */
+/* The last minute of throughput in @width characters; *peak is NaN where none was measured. */
 const char *vnx_live_spark(struct vnx_live_view *v, struct vnx_layout *l,
 			   const struct vnx_live_vm *vm, unsigned width, double *peak);
 

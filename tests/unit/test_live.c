@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <locale.h>
 #include <math.h>
 #include <ncurses.h>
 #include <signal.h>
@@ -14,84 +13,7 @@
 
 #include "cli/live/app.h"
 #include "cli/live/screen.h"
-#include "cli/output/safe.h"
-#include "tests/unit/live_feed.h"
-
-#define MBIT 1e6
-
-struct bed {
-	struct feed f;
-	struct vnx_live_model *m;
-	struct vnx_live_view v;
-	struct vnx_live_keep keep;
-};
-
-static int setup(void **state)
-{
-	struct vnx_live_conf conf = { .share = INFINITY };
-	struct bed *b = calloc(1, sizeof(*b));
-
-	setlocale(LC_CTYPE, "C.UTF-8");
-	feed_init(&b->f);
-	b->m = vnx_live_model_new(&conf);
-	b->v = (struct vnx_live_view){
-		.m = b->m, .keep = &b->keep, .utf8 = true, .columns = 80, .lines = 24
-	};
-	*state = b;
-	return b->m ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct bed *b = *state;
-
-	vnx_live_view_fini(&b->v);
-	vnx_live_keep_fini(&b->keep);
-	vnx_live_model_free(b->m);
-	feed_fini(&b->f);
-	free(b);
-	return 0;
-}
-
-static void end_bin(struct bed *b)
-{
-	struct vnx_err err = { 0 };
-
-	assert_int_equal(feed_end_bin(&b->f, b->m, &b->keep, &err), 0);
-}
-
-/* @n bins of one VM. */
-static void run_bins(struct bed *b, unsigned n, double bps, double wait)
-{
-	while (n--) {
-		feed_vm(&b->f, 0, bps, wait);
-		end_bin(b);
-	}
-}
-
-static const struct vnx_live_event *last_of(const struct bed *b, enum vnx_live_kind kind)
-{
-	for (size_t i = b->m->events.n; i > 0; i--)
-		if (b->m->events.v[i - 1].kind == kind)
-			return &b->m->events.v[i - 1];
-	return NULL;
-}
-
-static size_t count_of(const struct bed *b, enum vnx_live_kind kind)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < b->m->events.n; i++)
-		n += b->m->events.v[i].kind == kind;
-	return n;
-}
-
-static const struct vnx_live_row *only_row(struct bed *b)
-{
-	assert_int_equal(vnx_live_view_update(&b->v), 0);
-	assert_int_equal(b->v.rows.n, 1);
-	return &b->v.rows.v[0];
-}
+#include "tests/unit/live_bed.h"
 
 static void test_numbers_of_a_row(void **state)
 {
@@ -267,35 +189,6 @@ static void test_slow_evidence(void **state)
 
 /* ---- keys and lines ---- */
 
-static void press(struct bed *b, const char *keys)
-{
-	for (; *keys; keys++)
-		vnx_live_key(&b->v, (unsigned char)*keys);
-	assert_int_equal(vnx_live_view_update(&b->v), 0);
-}
-
-static void three_vms(struct bed *b)
-{
-	feed_add_vm(&b->f, "web");
-	feed_add_vm(&b->f, "db");
-	feed_add_vm(&b->f, "mail");
-	for (int i = 0; i < 10; i++) {
-		feed_vm(&b->f, 0, 10 * MBIT, 0.5);
-		feed_vm(&b->f, 1, 30 * MBIT, 0.1);
-		feed_vm(&b->f, 2, 20 * MBIT, 0.9);
-		end_bin(b);
-	}
-	assert_int_equal(vnx_live_view_update(&b->v), 0);
-}
-
-static void assert_order(const struct bed *b, const char *x, const char *y, const char *z)
-{
-	assert_int_equal(b->v.rows.n, 3);
-	assert_string_equal(b->v.rows.v[0].vm->label, x);
-	assert_string_equal(b->v.rows.v[1].vm->label, y);
-	assert_string_equal(b->v.rows.v[2].vm->label, z);
-}
-
 static void test_sort_filter_pause(void **state)
 {
 	struct bed *b = *state;
@@ -336,40 +229,6 @@ static void test_cursor_stays_on_its_vm(void **state)
 	press(b, "S");
 	press(b, "ss");
 	assert_string_equal(vnx_live_view_row(&b->v)->vm->label, "mail");
-}
-
-/* U+0080-9F, or a mark that hides or reorders what stands around it: U+200B-200F, U+202A-202E. */
-static bool is_unseen(const char *s)
-{
-	const unsigned char *u = (const unsigned char *)s;
-
-	if (u[0] == 0xc2)
-		return u[1] >= 0x80 && u[1] <= 0x9f;
-	return u[0] == 0xe2 && u[1] == 0x80 &&
-	       ((u[2] >= 0x8b && u[2] <= 0x8f) || (u[2] >= 0xaa && u[2] <= 0xae));
-}
-
-/* Nothing but our own escape sequences, and no line wider than the screen. */
-static void assert_harmless(const struct vnx_live_lines *lines, unsigned columns)
-{
-	for (size_t i = 0; i < lines->n; i++) {
-		char *plain = calloc(1, strlen(lines->v[i]) + 1), *to = plain;
-
-		for (const char *s = lines->v[i]; *s; s++) {
-			if (*s == '\033') {
-				size_t len = strspn(s + 1, "[0123456789");
-
-				assert_int_equal(s[1], '[');
-				assert_int_equal(s[1 + len], 'm');
-				s += 1 + len;
-				continue;
-			}
-			assert_true((unsigned char)*s >= ' ' && *s != 127 && !is_unseen(s));
-			*to++ = *s;
-		}
-		assert_true(vnx_text_width(plain) <= columns);
-		free(plain);
-	}
 }
 
 static void draw_all(struct bed *b)
@@ -781,8 +640,6 @@ const char *__lsan_default_suppressions(void)
 {
 	return "leak:libtinfo";
 }
-
-#define LIVE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
