@@ -557,12 +557,9 @@ static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 	cap->cost_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
 				&cap->waiting, err);
-	if (ret)
+	if (ret || cap->waiting || cap->conf.keep_empty)
 		return ret;
-	for (size_t i = 0; i < cap->hooks.n; i++)
-		if (cap->hooks.v[i].hook[0])
-			return 0;
-	return cap->waiting || cap->conf.keep_empty ? 0 : vnx_hooks_none(&cap->hooks, "bpf", err);
+	return vnx_hooks_need(&cap->hooks, "bpf", err);
 }
 
 static int bpf_open(struct vnx_capture **out, const struct vnx_capture_conf *conf,

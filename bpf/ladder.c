@@ -157,8 +157,11 @@ void vnx_hooks_end(struct vnx_hooks *hooks, enum vnx_metric metric)
 			hooks->v[i].until_ns = vnx_mono_ns();
 }
 
-int vnx_hooks_none(const struct vnx_hooks *hooks, const char *backend, struct vnx_err *err)
+int vnx_hooks_need(const struct vnx_hooks *hooks, const char *backend, struct vnx_err *err)
 {
+	for (size_t i = 0; i < hooks->n; i++)
+		if (hooks->v[i].hook[0])
+			return 0;
 	for (size_t i = 0; i < hooks->n; i++) {
 		const struct vnx_refusals *r = &hooks->v[i].refused;
 

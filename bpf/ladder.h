@@ -59,8 +59,9 @@ int vnx_capture_conf_copy(struct vnx_capture_conf *dst,
 void vnx_capture_conf_fini(struct vnx_capture_conf *conf);
 /* The hook of @metric, if attached, gets until_ns = now. */
 void vnx_hooks_end(struct vnx_hooks *hooks, enum vnx_metric metric);
-/* No hook at all and none to come: fills @err from the refusals, returns -EOPNOTSUPP. */
-int vnx_hooks_none(const struct vnx_hooks *hooks, const char *backend, struct vnx_err *err);
+/* 0 where any hook is there, else -EOPNOTSUPP with @err filled from the refusals. */
+int vnx_hooks_need(const struct vnx_hooks *hooks, const char *backend,
+		   struct vnx_err *err) VNX_MUST_CHECK;
 
 /*
  * What the ladder would choose on this host, without leaving anything attached: one row per

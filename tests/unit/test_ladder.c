@@ -155,7 +155,7 @@ static void choose_waits_for_modules(void **state)
 	assert_int_equal(vnx_hooks_copy(&copy, &hooks), 0);
 	assert_int_equal(copy.v[0].refused.n, 2);
 	assert_ptr_not_equal(copy.v[0].refused.v, hooks.v[0].refused.v);
-	assert_int_equal(vnx_hooks_none(&copy, "bpf", &err), -EOPNOTSUPP);
+	assert_int_equal(vnx_hooks_need(&copy, "bpf", &err), -EOPNOTSUPP);
 	assert_int_equal(err.exit, VNX_EXIT_UNSUPPORTED);
 	vnx_hooks_fini(&copy);
 	host.has = "kprobe:handle_tx";
