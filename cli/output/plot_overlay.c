@@ -169,9 +169,9 @@ static void put_tag(FILE *out, const struct lines *l, size_t k, double unit)
 
 	fprintf(out,
 		"set label '%s' at first %g, first %g left offset 0.7,-0.7 point pt 7 ps 0.7 lc rgb '#%s' front "
-		"noenhanced font 'DejaVu Sans:Bold,15' tc rgb '#%s'\n",
+		"noenhanced font 'DejaVu Sans:Bold,15' tc rgb '#" VNX_RGB_INK "'\n",
 		l->v[k].tag, fmax(vnx_quantile(dist->v, dist->n, share), left_edge(l)) / unit,
-		share * 100, looks[k].color, looks[k].color);
+		share * 100, looks[k].color);
 }
 
 static void put_axes(FILE *out, const struct lines *l)
