@@ -220,11 +220,32 @@ static double link_score(const struct vnx_judge *j)
 	return fmax(fmax(held, full), fmax(queued, ramp(drop_share(j), 2e-5, 5e-4)));
 }
 
+/*
+ * In how many of the bins that so many losses could have fallen into there were any, a share: all
+ * of them in one bin, as where traffic sets in again after a pause, are no loss that lasts.
+ */
+static double lasting(const struct vnx_judge *j, enum vnx_metric m)
+{
+	const double *x = j->c->f->series[m];
+	double all = 0, bins = 0, with = 0;
+
+	for (size_t i = j->at; x && i < j->next; i++) {
+		bins += isfinite(x[i]);
+		all += or0(x[i]);
+		with += x[i] >= 0.5;
+	}
+	return with / fmax(1, fmin(all, bins));
+}
+
+static double loss_of(const struct vnx_judge *j, enum vnx_metric m)
+{
+	return or0(rise_per_packet(j, m)) * ramp(lasting(j, m), 0.15, 0.3);
+}
+
 static double loss_share(const struct vnx_judge *j)
 {
-	return fmax(fmax(or0(rise_per_packet(j, VNX_LOAD_OOO)),
-			 or0(rise_per_packet(j, VNX_LOAD_RETRANS))),
-		    or0(rise_per_packet(j, VNX_LOAD_LOST)));
+	return fmax(fmax(loss_of(j, VNX_LOAD_OOO), loss_of(j, VNX_LOAD_RETRANS)),
+		    loss_of(j, VNX_LOAD_LOST));
 }
 
 static double path_score(const struct vnx_judge *j)
@@ -517,7 +538,7 @@ static char *receiver_advice(const struct vnx_judge *j)
 
 static char *sender_finding(const struct vnx_judge *j)
 {
-	const char *rest = "no queue dropped, nothing was lost, the receiver kept up";
+	const char *rest = "no queue dropped, no loss lasted, the receiver kept up";
 
 	if (!isnan(j->a[VNX_LOAD_BUSY]))
 		return vnx_asprintf("The sending program had something to send for %.0f %% of the "

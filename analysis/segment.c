@@ -398,6 +398,59 @@ static long bounds_search(struct series *s, size_t min_bins, size_t *b)
 	}
 }
 
+/* The place that parts g's [from, to) best into two levels, of min_bins at least. */
+static size_t best_split(const struct series *s, size_t from, size_t to, size_t min_bins)
+{
+	size_t best = from + min_bins;
+	double all = 0, left = 0, most = -1;
+
+	for (size_t i = from; i < to; i++)
+		all += s->g[i];
+	for (size_t i = from; i + min_bins < to; i++) {
+		double na = (double)(i + 1 - from), nb = (double)(to - i - 1), gap;
+
+		left += s->g[i];
+		gap = left / na - (all - left) / nb;
+		if (i + 1 >= from + min_bins && gap * gap * na * nb / (na + nb) > most) {
+			most = gap * gap * na * nb / (na + nb);
+			best = i + 1;
+		}
+	}
+	return best;
+}
+
+/*
+ * Where levels are few and far apart the first guess takes them for autocorrelation, under which
+ * the search finds none, which confirms the guess. So each segment is tried as two, by what
+ * autocorrelation that leaves; the test of a bound decides.
+ */
+static int bounds_try(struct series *s, const struct vnx_change_conf *conf, size_t min_bins,
+		      size_t *b, size_t *k)
+{
+	for (size_t i = 1; i <= *k;) {
+		double was = s->phi;
+		struct verdict v;
+
+		if (b[i] - b[i - 1] < 2 * min_bins) {
+			i++;
+			continue;
+		}
+		memmove(b + i + 1, b + i, (*k + 1 - i) * sizeof(*b));
+		b[i] = best_split(s, b[i - 1], b[i + 1], min_bins);
+		++*k;
+		if (phi_of_levels(s, b, *k, &s->phi))
+			return -ENOMEM;
+		v = bound_test(s, b + i - 1);
+		if (v.p <= conf->p_max && v.effect >= conf->min_effect)
+			continue;
+		s->phi = was;
+		--*k;
+		memmove(b + i, b + i + 1, (*k + 1 - i) * sizeof(*b));
+		i++;
+	}
+	return 0;
+}
+
 /* Removes the worst bound that fails its test, again and again. Returns the segments left. */
 static size_t bounds_merge(const struct series *s, const struct vnx_change_conf *conf, size_t *b,
 			   size_t k)
@@ -617,7 +670,10 @@ static int segment_all(const double *x, size_t n, const struct vnx_change_conf *
 	found = bounds_search(&s, min_bins, bounds);
 	if (found < 0)
 		goto out;
-	k = bounds_merge(&s, conf, bounds, (size_t)found);
+	k = (size_t)found;
+	if (bounds_try(&s, conf, min_bins, bounds, &k))
+		goto out;
+	k = bounds_merge(&s, conf, bounds, k);
 	if (bounds_place(&s, min_bins, bounds, k, halfwidth))
 		goto out;
 	/* what its better place does not confirm goes, and lets its neighbours spread */

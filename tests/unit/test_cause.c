@@ -182,6 +182,19 @@ static void ends_are_told_apart(void **state)
 	     { VNX_VHOST_RUN, 0.4, 0.2 });
 }
 
+/* Where traffic sets in again after a pause some segments overtake others, once. */
+static void loss_in_one_bin_is_no_lossy_path(void **state)
+{
+	struct run r;
+
+	run_make(&r, NULL, 0);
+	set_level(&r, &(struct level){ VNX_LOAD_OOO, 0, 40 });
+	set_level(&r, &(struct level){ VNX_VHOST_RUN, 0.4, 0.2 });
+	for (size_t i = FALL; i < BINS; i++)
+		r.series[VNX_LOAD_OOO][i] = i == FALL + 9 ? 40 * (BINS - FALL) : 0;
+	is_cause(&r, VNX_CAUSE_SENDER_LIMITED);
+}
+
 /* Nothing moved that could explain it, or the decisive was not measured: never a guess. */
 static void unknown_is_said(void **state)
 {
@@ -451,6 +464,7 @@ int main(void)
 		cmocka_unit_test(cpu_is_told_apart),
 		cmocka_unit_test(path_is_told_apart),
 		cmocka_unit_test(ends_are_told_apart),
+		cmocka_unit_test(loss_in_one_bin_is_no_lossy_path),
 		cmocka_unit_test(unknown_is_said),
 		cmocka_unit_test(offenders_are_named),
 		cmocka_unit_test(own_core_is_throttling),

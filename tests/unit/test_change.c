@@ -411,6 +411,30 @@ static void shock_that_decays_is_no_level(void **state)
 	assert_true(shocks <= 2 && levels >= 36);
 }
 
+/*
+ * Mbit/s of a lab run whose receiver was stopped again and again from 12 s on. Before the levels
+ * are told apart it looks like an AR(1) of 0.8, under which there is nothing to find.
+ */
+static void two_levels_are_not_taken_for_autocorrelation(void **state)
+{
+	static const double mbit[] = {
+		202, 202, 241, 240, 158, 154, 179, 386, 302, 230, 229, 227, 228, 229, 228,
+		229, 223, 200, 247, 237, 229, 206, 116, 79,  92,  96,  108, 121, 107, 120,
+		115, 91,  104, 135, 133, 146, 130, 110, 118, 183, 172, 149, 88,  62,  154,
+		169, 92,  82,  126, 120, 98,  123, 93,  99,  115, 109, 114, 112, 122,
+	};
+	double y[VNX_ARRAY_SIZE(mbit)];
+	struct vnx_changes c;
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(mbit); i++)
+		y[i] = mbit[i] * 1e6;
+	c = segment(y, VNX_ARRAY_SIZE(mbit));
+	assert_int_equal(c.n, 1);
+	assert_int_equal(c.v[0].at, 22);
+	assert_true(c.v[0].p < 1e-5);
+	free(c.v);
+}
+
 static void long_series_are_folded(void **state)
 {
 	size_t n = 3 * EXACT_MAX + 17, at = 2 * EXACT_MAX + 5;
@@ -560,6 +584,7 @@ int main(void)
 		cmocka_unit_test(clean_ramp_is_found_exactly),
 		cmocka_unit_test(decline_is_one_fall_and_stairs_are_several),
 		cmocka_unit_test(shock_that_decays_is_no_level),
+		cmocka_unit_test(two_levels_are_not_taken_for_autocorrelation),
 		cmocka_unit_test(long_series_are_folded),
 		cmocka_unit_test(false_alarms_are_as_promised),
 		cmocka_unit_test(online_sees_a_fall),
