@@ -89,6 +89,8 @@ static int add_waits(struct holders *list, const struct vnx_judge *j, const stru
 		if (!h)
 			return -ENOMEM;
 		h->ns += sign * ns / ((double)(to - from) / VNX_NSEC_PER_SEC);
+		if (sign > 0) /* a program just started bears its parent's name at first */
+			h->comm = hold->comm;
 	}
 	return 0;
 }

@@ -324,7 +324,7 @@ static void offenders_are_named(void **state)
 		if (i < FALL)
 			continue;
 		hold_add(&holds, i, 148, 244, "CPU 0/KVM", 90);
-		hold_add(&holds, i, 148, 800, "yes", 30);
+		hold_add(&holds, i, 148, 800, i == FALL ? "sh" : "yes", 30);
 	}
 	r.conf.holds = &holds;
 	dg = diagnose(&r);
