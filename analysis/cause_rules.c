@@ -253,8 +253,7 @@ static double path_score(const struct vnx_judge *j)
 	double taps =
 		fmax(or0(rise_per_packet(j, VNX_TX_DROPS)), or0(rise_per_packet(j, VNX_RX_DROPS)));
 
-	/* Loss closes the sender's window; where the receiver's is what holds it, that is no loss.
-	 */
+	/* Loss closes the sender's window; where the receiver's holds it, that is no loss. */
 	double s = ramp(loss_share(j), 1e-4, 1e-3) * (1 - link_score(j)) *
 		   (1 - ramp(or0(j->a[VNX_LOAD_RWND]), 0.3, 0.7)) * (1 - ramp(taps, 1e-5, 1e-4)) *
 		   (1 - ramp(rise_per_packet(j, VNX_SOFTNET_DROPS), 1e-5, 1e-4));

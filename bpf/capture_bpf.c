@@ -512,8 +512,7 @@ static int bpf_detach(struct vnx_capture *cap, struct vnx_err *err)
 {
 	end_cost(cap);
 	for (int i = 0; i < VNX_COUNTED; i++) {
-		/* Counting ends as the unlinking begins; what takes its time is the waiting after.
-		 */
+		/* Counting ends as the unlinking begins; what takes time is the waiting after. */
 		vnx_hooks_end(&cap->hooks, (enum vnx_metric)i);
 		bpf_link__destroy(cap->at[i].link);
 		cap->at[i].link = NULL;
