@@ -14,7 +14,7 @@ bool vnx_baseline_make(const struct vnx_vm_finding *f, const struct vnx_grid *gr
 {
 	const double *y = f->series[VNX_THROUGHPUT];
 	double bin_s = (double)grid->bin_ns / VNX_NSEC_PER_SEC, phi;
-	size_t n = grid->n, valid = 0;
+	size_t n = grid->n, valid = 0, from = 0;
 
 	if (f->degradations.n)
 		n = (size_t)(f->degradations.v[0].start_s / bin_s + 0.5);
@@ -27,8 +27,9 @@ bool vnx_baseline_make(const struct vnx_vm_finding *f, const struct vnx_grid *gr
 				      .sd_bps = vnx_sd(y, n),
 				      .n_eff = vnx_mean_neff(valid, phi > 0 ? phi : 0),
 				      .backend = f->vm.backend };
+	vnx_trim(y, &from, &n);
 	for (int m = 0; m < VNX_METRIC_MAX; m++) {
-		double mean = f->series[m] ? vnx_mean(f->series[m], n) : NAN;
+		double mean = f->series[m] ? vnx_mean(f->series[m] + from, n - from) : NAN;
 
 		out->level[m] = vnx_metric_is_mean((enum vnx_metric)m) ? mean : mean / bin_s;
 	}
@@ -64,6 +65,9 @@ static bool lies_under(const struct vnx_case *c, size_t n, double *mean, double 
 
 static int levels_fill(const struct vnx_case *c, struct vnx_degradation *d, size_t n)
 {
+	size_t from = 0;
+
+	vnx_trim(c->f->series[VNX_THROUGHPUT], &from, &n);
 	for (int m = 0; m < VNX_METRIC_MAX; m++) {
 		struct vnx_evidence e = { .metric = (enum vnx_metric)m, .after = NAN };
 
@@ -71,7 +75,7 @@ static int levels_fill(const struct vnx_case *c, struct vnx_degradation *d, size
 			continue;
 		e.before = c->baseline->level[m];
 		if (c->f->series[m] && vnx_metric_can_move(&c->f->vm, e.metric))
-			e.after = vnx_case_level(c, e.metric, 0, n);
+			e.after = vnx_case_level(c, e.metric, from, n);
 		if ((!isnan(e.before) || !isnan(e.after)) && vnx_vec_push(&d->evidence, e))
 			return -ENOMEM;
 	}

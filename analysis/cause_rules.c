@@ -296,7 +296,10 @@ static double receiver_score(const struct vnx_judge *j)
 	return fmax(window, fmax(queue, stopped));
 }
 
-/* More kicks with far less in each, and no fewer packets: those are the small ones. */
+/*
+ * More kicks with less in each and no fewer packets: those are the small ones. Where there is next
+ * to nothing in each, as many kicks as before are a storm too.
+ */
 static double storm_score(const struct vnx_judge *j)
 {
 	enum vnx_metric kick = isnan(j->a[VNX_TX_KICK]) ? VNX_HANDLE_TX : VNX_TX_KICK;
@@ -304,9 +307,12 @@ static double storm_score(const struct vnx_judge *j)
 	double was = j->b[kick] > 0 ? j->b[VNX_TX_BYTES] / j->b[kick] : NAN;
 	double is = j->a[kick] > 0 ? j->a[VNX_TX_BYTES] / j->a[kick] : NAN;
 
-	return ramp(more, 1.2, 1.6) * ramp(was / is, 2, 4) *
-	       ramp(j->a[VNX_TX_PACKETS] / j->b[VNX_TX_PACKETS], 0.9, 1.1) *
-	       (1 - saturated_score(j));
+	double many = fmax(ramp(more, 1.2, 1.6), ramp(more, 0.8, 1) * ramp(was / is, 6, 12));
+
+	return many * ramp(was / is, 1.5, 2.5) *
+	       ramp(j->a[VNX_TX_PACKETS] / j->b[VNX_TX_PACKETS], 0.7, 0.9) *
+	       /* loss leaves few packets on their way, and little in each */
+	       (1 - saturated_score(j)) * (1 - path_score(j));
 }
 
 static double emulated_score(const struct vnx_judge *j)

@@ -28,7 +28,7 @@ struct alarms {
 	size_t n, cap;
 };
 
-/* A fall to be reported: one change, or several that are one ramp. */
+/* A fall to be reported: one change, or several that are one ramp or follow at once. */
 struct fall {
 	size_t first, last; /* of the changes */
 	size_t at;          /* first bin */
@@ -229,6 +229,14 @@ static double fall_end_s(const struct vnx_case *c, const struct fall *f)
 	return NAN;
 }
 
+void vnx_trim(const double *x, size_t *from, size_t *to)
+{
+	while (*from < *to && !isfinite(x[*from]))
+		++*from;
+	while (*to > *from && !isfinite(x[*to - 1]))
+		--*to;
+}
+
 /* Mean per second, or mean share or level, of a series in [from, to). */
 double vnx_case_level(const struct vnx_case *c, enum vnx_metric m, size_t from, size_t to)
 {
@@ -301,7 +309,7 @@ static size_t shrunk(const struct vnx_case *c, const struct fall *f, size_t from
 static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarms *alarms)
 {
 	size_t from = f->first ? c->changes.v[f->first - 1].at : 0;
-	size_t to = level_end(c, f->last), last = to - c->conf->min_bins, bins;
+	size_t to = level_end(c, f->last), last, bins, down, until, since;
 	const struct alarm *alarm = alarm_of(c, alarms, f);
 	struct vnx_degradation d = {
 		.start_s = (double)f->at * c->bin_s,
@@ -315,7 +323,6 @@ static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarm
 		.online = alarm != NULL,
 		.cause = VNX_CAUSE_UNKNOWN,
 	};
-	size_t down, until = shrunk(c, f, from, f->at, true), since;
 	struct vnx_degradation *slot;
 
 	if (detected_after(c, f, alarm, &bins))
@@ -325,6 +332,9 @@ static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarm
 		return -ENOMEM;
 	/* from here on it is the diagnosis' to free, whatever fails */
 	slot = &c->f->degradations.v[c->f->degradations.n - 1];
+	vnx_trim(c->f->series[VNX_THROUGHPUT], &from, &to);
+	last = to - c->conf->min_bins;
+	until = shrunk(c, f, from, f->at, true);
 	/* a ramp that lasts to the end has no level after: its last bins are the nearest to one */
 	down = f->down < last || f->down == f->at ? f->down : last;
 	since = shrunk(c, f, down, to, false);
@@ -391,6 +401,30 @@ static bool ramp_counts(const struct vnx_case *c, const struct vnx_ramp *r)
 	return true;
 }
 
+#define JOIN_BINS 6    /* a level that lasts no longer is a landing between two steps */
+#define JOIN_SHARE 0.2 /* of the whole fall that the step before it takes at least */
+
+/*
+ * What brings a fall about may take a second or two: steps that follow at once are one fall, which
+ * may have begun with any of them.
+ */
+static void steps_join(const struct vnx_case *c, struct fall *f)
+{
+	while (f->last + 1 < c->changes.n) {
+		const struct vnx_change *next = &c->changes.v[f->last + 1];
+
+		if (!is_fall(c, next, level_end(c, f->last + 1)) ||
+		    next->at - f->down > JOIN_BINS ||
+		    f->before - f->after < JOIN_SHARE * (f->before - next->after))
+			break;
+		f->last++;
+		f->down = next->at;
+		f->after = next->after;
+		f->p = fmin(f->p, next->p);
+		f->uncertainty = fmax(f->uncertainty, (double)(f->down - f->at));
+	}
+}
+
 /*
  * A fall that ends a short rise above what was carried all the time before, and no less than that:
  * traffic that was held up is made up for, or somebody sent a file. Nothing became worse.
@@ -425,6 +459,8 @@ static int falls_add(struct vnx_case *c, const struct alarms *alarms, const stru
 		if (ramp && !ramp_counts(c, ramp))
 			ramp = NULL;
 		f = fall_of(c, i, ramp);
+		if (!ramp)
+			steps_join(c, &f);
 		if (is_fall(c, &c->changes.v[i], level_end(c, i)) && !ends_burst(c, &f))
 			err = fall_add(c, &f, alarms);
 		i = f.last;

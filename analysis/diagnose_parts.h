@@ -34,6 +34,12 @@ bool vnx_metric_can_move(const struct vnx_vm *vm, enum vnx_metric metric);
 /* Why not, a static sentence; NULL if it can. For handle_tx and handle_rx. */
 const char *vnx_metric_why_still(const struct vnx_vm *vm, enum vnx_metric metric);
 
+/*
+ * Takes gaps off both ends of bins [from, to) of throughput @x: before the load began and after it
+ * ended nothing was asked of the path.
+ */
+void vnx_trim(const double *x, size_t *from, size_t *to);
+
 /* Mean per second, or mean share or level, of a series that was measured in bins [from, to). */
 double vnx_case_level(const struct vnx_case *c, enum vnx_metric m, size_t from, size_t to);
 /* A first level that lies under the baseline's becomes the first fall. -ENOMEM. */

@@ -607,13 +607,16 @@ static void bound_insert(size_t *b, size_t *k, size_t *halfwidth, double *broken
 	++*k;
 }
 
-/* Within the levels found, steady stretches that break off; broken[i] is the p of those bounds. */
-static int bounds_break(const struct series *s, double p_max, size_t min_bins, size_t *b, size_t *k,
+/*
+ * Within the levels found, steady stretches that break off; broken[i] is the p of those bounds.
+ * What autocorrelation they leave, they are placed by.
+ */
+static int bounds_break(struct series *s, double p_max, size_t min_bins, size_t *b, size_t *k,
 			size_t *halfwidth, double *broken)
 {
 	for (size_t i = 1; i <= *k; i++) {
 		size_t at;
-		double p;
+		double p, phi;
 		int found = vnx_break_find(s->root + b[i - 1], b[i] - b[i - 1], p_max, &at, &p);
 
 		if (found < 0)
@@ -621,6 +624,9 @@ static int bounds_break(const struct series *s, double p_max, size_t min_bins, s
 		if (!found)
 			continue;
 		bound_insert(b, k, halfwidth, broken, i, b[i - 1] + at, p);
+		if (phi_of_levels(s, b, *k, &phi))
+			return -ENOMEM;
+		s->phi = fmin(s->phi, phi);
 		if (bound_place(s, min_bins, b + i - 1, &halfwidth[i]))
 			return -ENOMEM;
 	}

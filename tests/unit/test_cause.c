@@ -164,6 +164,15 @@ static void path_is_told_apart(void **state)
 	CASE(PATH_LOSS, { VNX_LOAD_OOO, 0, 40 }, { VNX_VHOST_RUN, 0.4, 0.2 });
 	CASE(NOTIFICATION_STORM, { VNX_TX_KICK, 390, 1600 }, { VNX_TX_PACKETS, 500, 1700 },
 	     { VNX_HANDLE_TX, 400, 1600 }, { VNX_VHOST_RUN, 0.4, 0.5 });
+	/* with next to nothing in each, as many kicks as before are one too */
+	CASE(NOTIFICATION_STORM, { VNX_TX_KICK, 390, 380 }, { VNX_TX_PACKETS, 500, 480 },
+	     { VNX_TX_BYTES, 20e6, 0.7e6 }, { VNX_VHOST_RUN, 0.4, 0.35 });
+	/* beside a flow of large packets small ones do not lower the mean by much */
+	CASE(NOTIFICATION_STORM, { VNX_TX_KICK, 390, 610 }, { VNX_TX_PACKETS, 500, 760 },
+	     { VNX_TX_BYTES, 20e6, 12e6 }, { VNX_VHOST_RUN, 0.4, 0.4 });
+	/* loss makes the sender send little at a time */
+	CASE(PATH_LOSS, { VNX_TX_KICK, 390, 610 }, { VNX_TX_PACKETS, 500, 760 },
+	     { VNX_TX_BYTES, 20e6, 2e6 }, { VNX_LOAD_OOO, 0, 40 }, { VNX_VHOST_RUN, 0.4, 0.3 });
 }
 
 static void ends_are_told_apart(void **state)

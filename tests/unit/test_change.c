@@ -435,6 +435,24 @@ static void two_levels_are_not_taken_for_autocorrelation(void **state)
 	free(c.v);
 }
 
+/* Mbit/s of a lab run whose worker was saturated from 6 s on: where a steady level breaks off. */
+static void break_is_placed_by_what_it_leaves(void **state)
+{
+	static const double mbit[] = {
+		283, 279, 285, 277, 277, 285, 275, 287, 277, 277, 285, 271, 244, 176, 151, 213,
+		176, 204, 157, 168, 176, 167, 200, 228, 253, 243, 159, 193, 162, 166, 191, 174,
+	};
+	double y[VNX_ARRAY_SIZE(mbit)];
+	struct vnx_changes c;
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(mbit); i++)
+		y[i] = mbit[i] * 1e6;
+	c = segment(y, VNX_ARRAY_SIZE(mbit));
+	assert_int_equal(c.n, 1);
+	assert_true(c.v[0].at >= 12 && c.v[0].at <= 13 && c.v[0].uncertainty <= 2);
+	free(c.v);
+}
+
 static void long_series_are_folded(void **state)
 {
 	size_t n = 3 * EXACT_MAX + 17, at = 2 * EXACT_MAX + 5;
@@ -585,6 +603,7 @@ int main(void)
 		cmocka_unit_test(decline_is_one_fall_and_stairs_are_several),
 		cmocka_unit_test(shock_that_decays_is_no_level),
 		cmocka_unit_test(two_levels_are_not_taken_for_autocorrelation),
+		cmocka_unit_test(break_is_placed_by_what_it_leaves),
 		cmocka_unit_test(long_series_are_folded),
 		cmocka_unit_test(false_alarms_are_as_promised),
 		cmocka_unit_test(online_sees_a_fall),

@@ -131,22 +131,27 @@ static void evidence_is_before_and_after(void **state)
 	vnx_diagnosis_free(dg);
 }
 
-static void recovery_ends_it(void **state)
+/* Before the load begins and after it ends nothing is asked of the host, and nothing counts. */
+static void evidence_is_of_the_load_alone(void **state)
 {
-	/* 100 -> 60 -> 40 -> 65 -> 98: the second fall ends at the third rise, the first at the
-	 * last */
-	static const double levels[8] = { 1e8, 6e7, 4e7, 4e7, 5.6e7, 5.6e7, 9.8e7, 9.8e7 };
+	static const double half[8] = { 1e8, 1e8, 1e8, 1e8, 5e7, 5e7, 5e7, 5e7 };
 	const struct vnx_degradation *d;
 	struct vnx_diagnosis *dg;
 	struct run r;
 
-	run_make(&r, levels, 0.03, 9);
+	run_make(&r, half, 0.05, 5);
+	for (int i = 0; i < BINS; i++) {
+		if (i >= 60 && i < 300)
+			continue;
+		r.bps[i] = NAN;
+		r.tx[i] = r.bytes[i] = r.acks[i] = 0;
+	}
 	dg = diagnose(&r, &plain);
-	assert_int_equal(dg->vms.v[0].degradations.n, 2);
-	d = dg->vms.v[0].degradations.v;
-	assert_true(d[0].start_s == 25 && d[0].end_s == 150);
-	assert_true(d[1].start_s == 50 && d[1].end_s == 100);
-	assert_true(fabs(d[1].before_bps / 6e7 - 1) < 0.03);
+	assert_int_equal(dg->vms.v[0].degradations.n, 1);
+	d = &dg->vms.v[0].degradations.v[0];
+	assert_int_equal(d->evidence.v[0].metric, VNX_HANDLE_TX);
+	assert_true(fabs(d->evidence.v[0].before - 250) < 10);
+	assert_true(fabs(d->evidence.v[0].after - 125) < 8);
 	vnx_diagnosis_free(dg);
 }
 
@@ -164,6 +169,45 @@ static size_t falls_with(const double *levels, int from, int to, double times)
 	n = dg->vms.v[0].degradations.n;
 	vnx_diagnosis_free(dg);
 	return n;
+}
+
+/* A landing of 2 s between two steps is part of the fall; one of 5 s is a level. */
+static void steps_that_follow_at_once_are_one_fall(void **state)
+{
+	static const double half[8] = { 1e8, 1e8, 1e8, 1e8, 3e7, 3e7, 3e7, 3e7 };
+	const struct vnx_degradation *d;
+	struct vnx_diagnosis *dg;
+	struct run r;
+
+	assert_int_equal(falls_with(half, 200, 210, 2.2), 2);
+	run_make(&r, half, 0.03, 9);
+	for (int i = 200; i < 204; i++)
+		r.bps[i] *= 2.2;
+	dg = diagnose(&r, &plain);
+	assert_int_equal(dg->vms.v[0].degradations.n, 1);
+	d = &dg->vms.v[0].degradations.v[0];
+	assert_true(d->start_s == 100 && d->start_uncertainty_s == 2 && d->ramp_s == 2);
+	assert_true(fabs(d->before_bps / 1e8 - 1) < 0.03 && fabs(d->after_bps / 3e7 - 1) < 0.03);
+	vnx_diagnosis_free(dg);
+}
+
+static void recovery_ends_it(void **state)
+{
+	/* 100 -> 60 -> 40 -> 65 -> 98: the second fall ends at the third rise, the first at the
+	 * last */
+	static const double levels[8] = { 1e8, 6e7, 4e7, 4e7, 5.6e7, 5.6e7, 9.8e7, 9.8e7 };
+	const struct vnx_degradation *d;
+	struct vnx_diagnosis *dg;
+	struct run r;
+
+	run_make(&r, levels, 0.03, 9);
+	dg = diagnose(&r, &plain);
+	assert_int_equal(dg->vms.v[0].degradations.n, 2);
+	d = dg->vms.v[0].degradations.v;
+	assert_true(d[0].start_s == 25 && d[0].end_s == 150);
+	assert_true(d[1].start_s == 50 && d[1].end_s == 100);
+	assert_true(fabs(d[1].before_bps / 6e7 - 1) < 0.03);
+	vnx_diagnosis_free(dg);
 }
 
 /* What follows a short burst is a fall only where it is less than what was before the burst. */
@@ -559,6 +603,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(study_is_degraded),
 		cmocka_unit_test(evidence_is_before_and_after),
+		cmocka_unit_test(evidence_is_of_the_load_alone),
+		cmocka_unit_test(steps_that_follow_at_once_are_one_fall),
 		cmocka_unit_test(recovery_ends_it),
 		cmocka_unit_test(burst_ends_without_a_fall),
 		cmocka_unit_test(healthy_is_healthy),

@@ -52,9 +52,10 @@ class Way:
     also: tuple = ()            # causes that are as right: the fault brings them about as well
 
 
-HOGS = dict(strength={"K": one_of(2, 3), "HOG_NICE": one_of(-7, -10, -13)}, guests=lambda s: s["K"] + 1)
+HOGS = dict(strength={"K": one_of(2, 3), "HOG_NICE": one_of(-10, -13, -15)}, guests=lambda s: s["K"] + 1)
 PLAIN_HOGS = dict(strength={"K": one_of(2, 3)}, guests=lambda s: s["K"] + 1)
 FLAT = "echo 0 >/proc/sys/kernel/sched_autogroup_enabled; "     # nice counts between sessions too
+GROUPED = "echo 1 >/proc/sys/kernel/sched_autogroup_enabled"
 OTHERS = dict(guests=lambda s: 2)
 
 WAYS = (
@@ -84,32 +85,34 @@ WAYS = (
 
     # -- others hold the CPU
     Way("contention-guests", "cpu_contention", "hog_guests $K", **HOGS, before=FLAT + "pin_worker 1; pin_hogs 1",
-        after="echo 1 >/proc/sys/kernel/sched_autogroup_enabled"),
+        after=GROUPED),
     Way("contention-host", "cpu_contention", 'for i in $(seq $K); do hog_host ""; done',
         strength={"K": one_of(4, 6, 8)}, also=("vcpu_starved",)),
     Way("contention-pinned", "cpu_contention", "for i in $(seq $K); do hog_host 1; done",
         before=FLAT + "pin_worker 1", strength={"K": one_of(1, 2, 3), "HOG_NICE": one_of(-7, -10, -13)},
-        after="echo 1 >/proc/sys/kernel/sched_autogroup_enabled"),
+        after=GROUPED),
     Way("contention-realtime", "cpu_contention", "hog_host 1 chrt -r 5; duty $! $ON $OFF",
         before="pin_worker 1", strength={"ON": uniform(30, 80), "OFF": uniform(10, 40)}),
 
     # -- a quota, or the own vCPU
     Way("throttled-vm", "throttled", "quota vm1 $SHARE 100000",
-        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(15, 50)}),
+        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(10, 35)}),
     Way("throttled-period", "throttled", "quota vm1 $SHARE $PERIOD",
         before="echo +cpu >$CG/cgroup.subtree_control",
-        strength={"SHARE": uniform(15, 50), "PERIOD": one_of(20000, 50000, 250000, 500000)}),
-    Way("throttled-own-core", "throttled", "pin_vcpu $CPU; pin_worker $CPU", strength={"CPU": one_of(0, 1)},
-        before='in_guest vm1 "yes >/dev/null"'),
+        strength={"SHARE": uniform(10, 35), "PERIOD": one_of(20000, 50000, 250000, 500000)}),
+    # the guest has work for its vCPU, and the vCPU goes before the worker
+    Way("throttled-own-core", "throttled", "nice_vcpu $NICE; pin_vcpu $CPU; pin_worker $CPU",
+        before=FLAT + 'in_guest vm1 "yes >/dev/null"', after="nice_vcpu 0; " + GROUPED,
+        strength={"CPU": one_of(0, 1), "NICE": one_of(-5, -10, -13)}),
     Way("throttled-receive", "throttled", "quota vm1 $SHARE 100000", load=RECEIVE,
-        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(15, 50)}),
+        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(10, 30)}),
 
     # -- the worker has all it can get and it is not enough
     # one stream alone waits for its own completions and leaves the worker idle in between
     Way("saturated-rules", "vhost_saturated", "rules_on", before="rules $N", load=SEND_4,
         strength={"N": uniform(9000, 16000)}),
     Way("saturated-rules-receive", "vhost_saturated", "rules_on", before="rules $N", load=RECEIVE_4,
-        strength={"N": uniform(9000, 16000)}),
+        strength={"N": uniform(18000, 28000)}),
     Way("saturated-rules-udp", "vhost_saturated", before="rules $N; rules_on",
         inject='in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -u -b 0 -l $LEN -t 40"',
         strength={"N": uniform(2000, 4000), "LEN": uniform(200, 600)}),
@@ -117,31 +120,31 @@ WAYS = (
     # -- the guest's vCPU waits, the worker does not
     # where nobody is pinned the scheduler decides which of the two waits more, often the vCPU
     Way("starved-guests", "vcpu_starved", "hog_guests $K", also=("cpu_contention",), **PLAIN_HOGS),
-    Way("starved-receive", "vcpu_starved", "hog_guests $K", load=RECEIVE, also=("cpu_contention",), **PLAIN_HOGS),
+    Way("starved-receive", "vcpu_starved", "hog_guests $K", load=RECEIVE, guests=lambda s: s["K"] + 1,
+        before=FLAT + "pin_worker 1; pin_vcpu 0; pin_hogs 0", after=GROUPED,
+        strength={"K": one_of(2, 3), "HOG_NICE": one_of(-9, -11, -13)}),
     Way("starved-quota", "vcpu_starved", "quota vm1/vcpu $SHARE $PERIOD",
         before="echo +cpu >$CG/cgroup.subtree_control; vcpu_group",
-        strength={"SHARE": uniform(10, 50), "PERIOD": one_of(20000, 50000, 100000)}),
+        strength={"SHARE": uniform(8, 32), "PERIOD": one_of(20000, 50000, 100000)}),
     Way("starved-hog", "vcpu_starved", "for i in $(seq $K); do hog_host 0; done",
         before="pin_worker 1; pin_vcpu 0", strength={"K": one_of(3, 4, 6)}),
     Way("starved-idle-class", "vcpu_starved",
         # an idle-class thread gets nothing beside a hog, so the hog pauses
         "for t in $(vcpu_tids vm1); do chrt -i -p 0 $t; done; hog_host 0; duty $! $ON $OFF",
         strength={"ON": uniform(90, 150), "OFF": uniform(15, 30)},
-        before="pin_worker 1; pin_vcpu 0; echo 0 >/proc/sys/kernel/sched_autogroup_enabled",
-        after="""for t in $(vcpu_tids vm1); do chrt -o -p 0 $t; done
-        echo 1 >/proc/sys/kernel/sched_autogroup_enabled"""),
+        before=FLAT + "pin_worker 1; pin_vcpu 0",
+        after="for t in $(vcpu_tids vm1); do chrt -o -p 0 $t; done; " + GROUPED),
     Way("starved-nice", "vcpu_starved",
-        "for t in $(vcpu_tids vm1); do renice -n $NICE -p $t; done; hog_host 0",
+        "nice_vcpu $NICE; hog_host 0",
         strength={"NICE": uniform(2, 9)},
-        before="pin_worker 1; pin_vcpu 0; echo 0 >/proc/sys/kernel/sched_autogroup_enabled",
-        after="""for t in $(vcpu_tids vm1); do renice -n -$NICE -p $t; done
-        echo 1 >/proc/sys/kernel/sched_autogroup_enabled"""),
+        before=FLAT + "pin_worker 1; pin_vcpu 0",
+        after="nice_vcpu 0; " + GROUPED),
 
     # -- the guest has little to send
     Way("sender-on-off", "sender_limited", "duty_guest $ON $OFF",
         strength={"ON": uniform(20, 60), "OFF": uniform(200, 500)}),
-    Way("sender-busy", "sender_limited", 'in_guest vm1 "i=0; while [ \\$i -lt $K ]; do yes >/dev/null & renice -n -$NICE -p \\$!; i=\\$((i + 1)); done; wait"',
-        strength={"K": one_of(3, 4), "NICE": uniform(3, 6)}),
+    Way("sender-busy", "sender_limited", 'in_guest vm1 "echo -$NICE >/proc/self/autogroup; yes >/dev/null"',
+        strength={"NICE": uniform(8, 15)}),
     Way("sender-rate", "sender_limited", whole=True, baseline=SEND, load=SEND_FULL + " -b ${MBITS}M",
         strength={"MBITS": log_uniform(5, 60)}),
     # tiny writes are little to send, and many kicks with few bytes each: TCP joins them or does not
@@ -151,12 +154,14 @@ WAYS = (
     # -- many kicks, few bytes each
     # the far end is on this host too: even at its ease, receiving the storm may be what holds the worker's CPU
     Way("storm-tcp", "notification_storm", also=("cpu_contention",), inject=
-        'in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -N -l $LEN -P 3 -t 40"', strength={"LEN": uniform(48, 96)},
+        'in_guest vm1 "echo -$NICE >/proc/self/autogroup; iperf3 -c 10.77.0.2 -p 5221 -N -l $LEN -P 3 -t 40"',
+        strength={"LEN": uniform(24, 64), "NICE": uniform(5, 12)},
         before="for p in $(servers 5221); do echo 19 >/proc/$p/autogroup; done",
         after="for p in $(servers 5221); do echo 0 >/proc/$p/autogroup; done"),
-    Way("storm-ping", "notification_storm",
-        'in_guest vm1 "i=0; while [ \\$i -lt $K ]; do ping -A -q -s 18 10.77.0.2 & i=\\$((i + 1)); done; wait"',
-        strength={"K": one_of(2, 3, 4, 6)}),
+    Way("storm-ping", "notification_storm", """
+        in_guest vm1 "echo -$NICE >/proc/self/autogroup; i=0
+            while [ \\$i -lt $K ]; do ping -A -q -s 18 10.77.0.2 & i=\\$((i + 1)); done; wait"
+        """, strength={"K": uniform(10, 20), "NICE": uniform(5, 12)}),
     Way("storm-whole", "notification_storm", whole=True, baseline=SEND, load=SEND + " -N -l $LEN",
         strength={"LEN": uniform(64, 200)}),
 
@@ -176,7 +181,7 @@ WAYS = (
     Way("receiver-on-off", "receiver_limited", "duty $(load_pid) $ON $OFF",
         strength={"ON": uniform(20, 60), "OFF": uniform(200, 500)}),
     Way("receiver-quota", "receiver_limited", "quota load $SHARE 50000",
-        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(2, 8)}),
+        before="echo +cpu >$CG/cgroup.subtree_control", strength={"SHARE": uniform(2, 5)}),
     Way("receiver-guest", "receiver_limited", "duty_guest $ON $OFF", load=RECEIVE,
         strength={"ON": uniform(20, 60), "OFF": uniform(200, 500)}),
 
@@ -196,7 +201,8 @@ WAYS = (
 
     # -- no vhost
     Way("backend-e1000", "emulated_backend", whole=True, nic="e1000", baseline=SEND),
-    Way("backend-qemu", "emulated_backend", whole=True, nic="virtio-qemu", baseline=SEND),
+    # a paced load passes this one unharmed
+    Way("backend-qemu", "emulated_backend", whole=True, nic="virtio-qemu", baseline=SEND_FULL, load=SEND_FULL),
     Way("backend-rtl8139", "emulated_backend", whole=True, nic="rtl8139", baseline=SEND),
 
     # -- the measurement is ill, not the host

@@ -54,7 +54,10 @@ in_guest() { # guest, command: left running there
 
 hog_guest() { # guest: its vCPU burns a CPU of the host
 	offender vm "$1" "$(qemu_pid "$1")"
-	[ -z "$HOG_NICE" ] || for tid in $(vcpu_tids "$1"); do renice -n "$HOG_NICE" -p "$tid" >/dev/null; done
+	if [ -n "$HOG_NICE" ]; then
+		for tid in $(vcpu_tids "$1"); do renice -n "$HOG_NICE" -p "$tid" >/dev/null; done
+		echo "$HOG_NICE" >"/proc/$(qemu_pid "$1")/autogroup"
+	fi
 	in_guest "$1" 'yes >/dev/null'
 }
 
@@ -85,6 +88,7 @@ hog_host() { # CPU list or "", then a prefix such as chrt
 pin() { taskset -pc "$1" "$2" >/dev/null; }
 pin_worker() { for tid in $(worker_tids vm1); do pin "$1" "$tid"; done; }
 pin_vcpu() { for tid in $(vcpu_tids vm1); do pin "$1" "$tid"; done; }
+nice_vcpu() { for tid in $(vcpu_tids vm1); do renice "$1" -p "$tid" >/dev/null; done; }
 
 # -- quotas
 
@@ -143,7 +147,7 @@ undo_all() {
 		[ -e /run/guests/vm$n/pid ] && for tid in $(vcpu_tids vm$n); do
 			pin 0-1 "$tid"
 			renice 0 -p "$tid" >/dev/null
-		done
+		done && echo 0 >"/proc/$(qemu_pid vm$n)/autogroup"
 	done
 	for dev in tap1 peer0; do
 		tc qdisc del dev $dev root
