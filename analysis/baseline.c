@@ -63,11 +63,8 @@ static bool lies_under(const struct vnx_case *c, size_t n, double *mean, double 
 	return *p < VNX_P_MAX;
 }
 
-static int levels_fill(const struct vnx_case *c, struct vnx_degradation *d, size_t n)
+static int levels_fill(const struct vnx_case *c, struct vnx_degradation *d, size_t from, size_t n)
 {
-	size_t from = 0;
-
-	vnx_trim(c->f->series[VNX_THROUGHPUT], &from, &n);
 	for (int m = 0; m < VNX_METRIC_MAX; m++) {
 		struct vnx_evidence e = { .metric = (enum vnx_metric)m, .after = NAN };
 
@@ -84,7 +81,7 @@ static int levels_fill(const struct vnx_case *c, struct vnx_degradation *d, size
 
 int vnx_case_compare(struct vnx_case *c)
 {
-	size_t n = c->changes.n ? c->changes.v[0].at : c->grid->n;
+	size_t n = c->changes.n ? c->changes.v[0].at : c->grid->n, from = 0;
 	struct vnx_degradation d = { .end_s = NAN,
 				     .before_bps = c->baseline->mean_bps,
 				     .bytes_per_call_before = NAN,
@@ -108,7 +105,8 @@ int vnx_case_compare(struct vnx_case *c)
 	d = first[c->f->degradations.n - 1];
 	memmove(first + 1, first, (c->f->degradations.n - 1) * sizeof(*first));
 	*first = d;
-	if (levels_fill(c, first, n))
+	vnx_trim(c->f->series[VNX_THROUGHPUT], &from, &n);
+	if (levels_fill(c, first, from, n))
 		return -ENOMEM;
-	return vnx_case_explain(c, first, 0, 0, n);
+	return vnx_case_explain(c, first, from, from, n);
 }

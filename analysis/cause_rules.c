@@ -60,7 +60,7 @@ static bool start_is_torn(const struct vnx_judge *j)
 {
 	size_t last = j->at + j->c->conf->min_bins;
 
-	for (size_t i = j->at ? j->at - 1 : 0; i < last && i < j->c->grid->n; i++)
+	for (size_t i = j->at > j->from ? j->at - 1 : j->at; i < last && i < j->c->grid->n; i++)
 		if (bin_is_bad(j->c, i))
 			return true;
 	return false;
@@ -307,10 +307,10 @@ static double storm_score(const struct vnx_judge *j)
 	double was = j->b[kick] > 0 ? j->b[VNX_TX_BYTES] / j->b[kick] : NAN;
 	double is = j->a[kick] > 0 ? j->a[VNX_TX_BYTES] / j->a[kick] : NAN;
 
-	double many = fmax(ramp(more, 1.2, 1.6), ramp(more, 0.8, 1) * ramp(was / is, 6, 12));
+	double many = fmax(ramp(more, 1.1, 1.4), ramp(more, 0.8, 1) * ramp(was / is, 3, 5));
 
 	return many * ramp(was / is, 1.5, 2.5) *
-	       ramp(j->a[VNX_TX_PACKETS] / j->b[VNX_TX_PACKETS], 0.7, 0.9) *
+	       ramp(j->a[VNX_TX_PACKETS] / j->b[VNX_TX_PACKETS], 0.5, 0.7) *
 	       /* loss leaves few packets on their way, and little in each */
 	       (1 - saturated_score(j)) * (1 - path_score(j));
 }
