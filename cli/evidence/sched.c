@@ -18,14 +18,25 @@
  */
 #define UNDECIDED_MAX_NS (3 * VNX_NSEC_PER_SEC)
 
+struct sched {
+	struct vnx_threads threads;
+	bool one_cpu; /* in the whole host: where all share it nobody is bound to it */
+};
+
 static int sched_open(void **src, struct vnx_err *err)
 {
+	struct sched *s;
+
 	if (access("/proc/self/schedstat", R_OK))
 		return vnx_err_set(err, -ENOENT, VNX_EXIT_UNSUPPORTED, "no-schedstat",
 				   "this kernel keeps no account of waiting for a CPU "
 				   "(CONFIG_SCHED_INFO)");
-	*src = calloc(1, sizeof(struct vnx_threads));
-	return *src ? 0 : -ENOMEM;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->one_cpu = sysconf(_SC_NPROCESSORS_ONLN) == 1;
+	*src = s;
+	return 0;
 }
 
 static int open_schedstat(struct vnx_thread *t)
@@ -79,9 +90,10 @@ static int read_thread(struct vnx_thread *t, uint64_t now_ns, const struct vnx_r
 }
 
 /* Which CPUs may the worker use, and is that the one its own vCPU is bound to? */
-static int read_places(const struct vnx_threads *list, struct vnx_thread *t, uint64_t now_ns,
+static int read_places(const struct sched *s, struct vnx_thread *t, uint64_t now_ns,
 		       const struct vnx_readings *out)
 {
+	const struct vnx_threads *list = &s->threads;
 	uint64_t from_ns = t->other_ns;
 	cpu_set_t worker, vcpu;
 	bool with = false;
@@ -91,7 +103,7 @@ static int read_places(const struct vnx_threads *list, struct vnx_thread *t, uin
 	if (!t->worker || !from_ns || sched_getaffinity((pid_t)t->tid, sizeof(worker), &worker))
 		return 0;
 	n = CPU_COUNT(&worker);
-	for (size_t i = 0; n == 1 && i < list->n && !with; i++)
+	for (size_t i = 0; n == 1 && !s->one_cpu && i < list->n && !with; i++)
 		with = !list->v[i].worker && list->v[i].vm_pid == t->vm_pid &&
 		       !sched_getaffinity((pid_t)list->v[i].tid, sizeof(vcpu), &vcpu) &&
 		       CPU_EQUAL(&vcpu, &worker);
@@ -103,14 +115,14 @@ static int read_places(const struct vnx_threads *list, struct vnx_thread *t, uin
 static int sched_read(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
 		      struct vnx_err *err)
 {
-	struct vnx_threads *list = src;
+	struct sched *s = src;
 
-	if (vnx_threads_sync(list, scene->vms))
+	if (vnx_threads_sync(&s->threads, scene->vms))
 		return -ENOMEM;
-	for (size_t i = 0; i < list->n; i++) {
-		struct vnx_thread *t = &list->v[i];
+	for (size_t i = 0; i < s->threads.n; i++) {
+		struct vnx_thread *t = &s->threads.v[i];
 
-		if (read_thread(t, scene->now_ns, out) || read_places(list, t, scene->now_ns, out))
+		if (read_thread(t, scene->now_ns, out) || read_places(s, t, scene->now_ns, out))
 			return -ENOMEM;
 	}
 	return 0;
@@ -118,8 +130,10 @@ static int sched_read(void *src, const struct vnx_scene *scene, const struct vnx
 
 static void sched_close(void *src)
 {
-	vnx_threads_fini(src);
-	free(src);
+	struct sched *s = src;
+
+	vnx_threads_fini(&s->threads);
+	free(s);
 }
 
 const struct vnx_source_ops vnx_source_sched = {
