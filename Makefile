@@ -114,7 +114,7 @@ demo: ## install what is needed, build, diagnose: live on a KVM host, else a rea
 
 unit: $(UNIT) ## build the unit tests
 
-check: all unit ## the quick loop: unit tests and golden files, under two minutes
+check: all unit ## the quick loop: unit tests and golden files, in about a minute
 	$(Q)tests/run --quick
 
 test: ## install what tests need and run all of them, lab included

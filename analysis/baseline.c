@@ -106,6 +106,7 @@ int vnx_case_compare(struct vnx_case *c)
 	memmove(first + 1, first, (c->f->degradations.n - 1) * sizeof(*first));
 	*first = d;
 	vnx_trim(c->f->series[VNX_THROUGHPUT], &from, &n);
+	first->bins_after = n - from;
 	if (levels_fill(c, first, from, n))
 		return -ENOMEM;
 	return vnx_case_explain(c, first, from, from, n);

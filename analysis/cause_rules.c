@@ -297,8 +297,8 @@ static double receiver_score(const struct vnx_judge *j)
 }
 
 /*
- * More kicks with less in each and no fewer packets: those are the small ones. Where there is next
- * to nothing in each, as many kicks as before are a storm too.
+ * More kicks with less in each and not far fewer packets: those are the small ones. Where there is
+ * next to nothing in each, as many kicks as before are a storm too.
  */
 static double storm_score(const struct vnx_judge *j)
 {
@@ -312,7 +312,7 @@ static double storm_score(const struct vnx_judge *j)
 	return many * ramp(was / is, 1.5, 2.5) *
 	       ramp(j->a[VNX_TX_PACKETS] / j->b[VNX_TX_PACKETS], 0.5, 0.7) *
 	       /* loss leaves few packets on their way, and little in each */
-	       (1 - saturated_score(j)) * (1 - path_score(j));
+	       (1 - saturated_score(j)) * (1 - ramp(loss_share(j), 1e-4, 1e-3));
 }
 
 static double emulated_score(const struct vnx_judge *j)

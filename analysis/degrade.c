@@ -33,7 +33,9 @@ struct fall {
 	size_t first, last; /* of the changes */
 	size_t at;          /* first bin */
 	size_t down;        /* first bin of the level after */
+	bool ramp;          /* gradual */
 	double uncertainty; /* bins */
+	double slack;       /* bins: of the step it begins with, when others are set against it */
 	double before, after, p;
 };
 
@@ -128,7 +130,7 @@ static int alarms_find(const struct vnx_case *c, struct alarms *out)
 static bool means_fall(const struct vnx_case *c, const struct fall *f, size_t at,
 		       double uncertainty)
 {
-	double slack = uncertainty + f->uncertainty + (double)c->conf->min_bins;
+	double slack = uncertainty + f->slack + (double)c->conf->min_bins;
 
 	return (double)at >= (double)f->at - slack && (double)at <= (double)f->down + slack;
 }
@@ -314,7 +316,7 @@ static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarm
 	struct vnx_degradation d = {
 		.start_s = (double)f->at * c->bin_s,
 		.start_uncertainty_s = f->uncertainty * c->bin_s,
-		.ramp_s = (double)(f->down - f->at) * c->bin_s,
+		.ramp_s = f->ramp ? (double)(f->down - f->at) * c->bin_s : 0,
 		.end_s = fall_end_s(c, f),
 		.before_bps = f->before,
 		.after_bps = f->after,
@@ -333,6 +335,8 @@ static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarm
 	/* from here on it is the diagnosis' to free, whatever fails */
 	slot = &c->f->degradations.v[c->f->degradations.n - 1];
 	vnx_trim(c->f->series[VNX_THROUGHPUT], &from, &to);
+	/* a ramp may be placed into the gap before the load */
+	from = from < f->at ? from : f->at;
 	last = to - c->conf->min_bins;
 	until = shrunk(c, f, from, f->at, true);
 	/* a ramp that lasts to the end has no level after: its last bins are the nearest to one */
@@ -350,18 +354,28 @@ static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarm
 static struct fall fall_of(const struct vnx_case *c, size_t i, const struct vnx_ramp *ramp)
 {
 	const struct vnx_change *ch = &c->changes.v[i];
-	struct fall f = { i, i, ch->at, ch->at, ch->uncertainty, ch->before, ch->after, ch->p };
+	struct fall f = { .first = i,
+			  .last = i,
+			  .at = ch->at,
+			  .down = ch->at,
+			  .uncertainty = ch->uncertainty,
+			  .slack = ch->uncertainty,
+			  .before = ch->before,
+			  .after = ch->after,
+			  .p = ch->p };
 
 	if (!ramp)
 		return f;
 	if (ramp->doubtful) { /* it may have begun as early as the ramp would have */
 		f.uncertainty = fmax(f.uncertainty, (double)ch->at - (double)ramp->from);
+		f.slack = f.uncertainty;
 		return f;
 	}
 	f.last = ramp->last;
 	f.at = ramp->from;
 	f.down = ramp->to;
-	f.uncertainty = ramp->uncertainty;
+	f.ramp = true;
+	f.uncertainty = f.slack = ramp->uncertainty;
 	f.before = ramp->before;
 	f.after = fmax(ramp->after, 0);
 	for (size_t k = i; k <= ramp->last; k++)
@@ -401,27 +415,37 @@ static bool ramp_counts(const struct vnx_case *c, const struct vnx_ramp *r)
 	return true;
 }
 
-#define JOIN_BINS 6    /* a level that lasts no longer is a landing between two steps */
-#define JOIN_SHARE 0.2 /* of the whole fall that the step before it takes at least */
+static bool begins_ramp(const struct vnx_case *c, const struct vnx_ramps *ramps, size_t change)
+{
+	for (size_t i = 0; i < ramps->n; i++)
+		if (ramps->v[i].first == change)
+			return !ramps->v[i].doubtful && ramp_counts(c, &ramps->v[i]);
+	return false;
+}
+
+#define JOIN_S 3.0     /* a level that lasts no longer is a landing between two steps */
+#define JOIN_SHARE 0.2 /* of the whole fall that either step takes at least */
 
 /*
  * What brings a fall about may take a second or two: steps that follow at once are one fall, which
  * may have begun with any of them.
  */
-static void steps_join(const struct vnx_case *c, struct fall *f)
+static void steps_join(const struct vnx_case *c, const struct vnx_ramps *ramps, struct fall *f)
 {
-	while (f->last + 1 < c->changes.n) {
-		const struct vnx_change *next = &c->changes.v[f->last + 1];
+	for (size_t i = f->last + 1; i < c->changes.n && !begins_ramp(c, ramps, i); i++) {
+		const struct vnx_change *next = &c->changes.v[i];
+		double least = JOIN_SHARE * (f->before - next->after);
 
-		if (!is_fall(c, next, level_end(c, f->last + 1)) ||
-		    next->at - f->down > JOIN_BINS ||
-		    f->before - f->after < JOIN_SHARE * (f->before - next->after))
+		if (!is_fall(c, next, level_end(c, i)) ||
+		    (double)(next->at - f->down) * c->bin_s > JOIN_S ||
+		    f->before - f->after < least || f->after - next->after < least)
 			break;
-		f->last++;
+		f->last = i;
 		f->down = next->at;
 		f->after = next->after;
 		f->p = fmin(f->p, next->p);
-		f->uncertainty = fmax(f->uncertainty, (double)(f->down - f->at));
+		f->uncertainty =
+			fmax(f->uncertainty, (double)(f->down - f->at) + next->uncertainty);
 	}
 }
 
@@ -454,15 +478,18 @@ static int falls_add(struct vnx_case *c, const struct alarms *alarms, const stru
 		const struct vnx_ramp *ramp = NULL;
 		struct fall f;
 
+		while (next < ramps->n && ramps->v[next].first < i)
+			next++;
 		if (next < ramps->n && ramps->v[next].first == i)
-			ramp = &ramps->v[next++];
+			ramp = &ramps->v[next];
 		if (ramp && !ramp_counts(c, ramp))
 			ramp = NULL;
 		f = fall_of(c, i, ramp);
-		if (!ramp)
-			steps_join(c, &f);
-		if (is_fall(c, &c->changes.v[i], level_end(c, i)) && !ends_burst(c, &f))
+		if (is_fall(c, &c->changes.v[i], level_end(c, i)) && !ends_burst(c, &f)) {
+			if (!f.ramp)
+				steps_join(c, ramps, &f);
 			err = fall_add(c, &f, alarms);
+		}
 		i = f.last;
 	}
 	return err;

@@ -59,8 +59,8 @@ struct vnx_offender {
 
 /*
  * A significant fall of the level of throughput. Falls that follow each other are each one
- * of their own, `before` being the level just before the fall, unless a straight decline
- * explains them better (analysis/ramp.c): that is one, from its begin. It ends with the first bin
+ * of their own, `before` being the level just before the fall, unless they follow within 3 s, or a
+ * straight decline explains them better (analysis/ramp.c): that is one, from its begin. It ends with the first bin
  * of the level that lacks at most a quarter of the loss (or min_effect of `before`, if that is
  * more), or at which the traffic stops.
  */

@@ -20,7 +20,7 @@
 
 struct sched {
 	struct vnx_threads threads;
-	bool one_cpu; /* in the whole host: where all share it nobody is bound to it */
+	bool one_cpu; /* in the whole host: where all share it, nobody is bound to it */
 };
 
 static int sched_open(void **src, struct vnx_err *err)
@@ -102,8 +102,10 @@ static int read_places(const struct sched *s, struct vnx_thread *t, uint64_t now
 	t->other_ns = now_ns;
 	if (!t->worker || !from_ns || sched_getaffinity((pid_t)t->tid, sizeof(worker), &worker))
 		return 0;
+	if (s->one_cpu)
+		return 0;
 	n = CPU_COUNT(&worker);
-	for (size_t i = 0; n == 1 && !s->one_cpu && i < list->n && !with; i++)
+	for (size_t i = 0; n == 1 && i < list->n && !with; i++)
 		with = !list->v[i].worker && list->v[i].vm_pid == t->vm_pid &&
 		       !sched_getaffinity((pid_t)list->v[i].tid, sizeof(vcpu), &vcpu) &&
 		       CPU_EQUAL(&vcpu, &worker);

@@ -249,11 +249,18 @@ static void suspicion_is_no_name(void **state)
 	const struct level starved[] = { { VNX_VCPU_RUNQ_WAIT, 0.1, 0.5 },
 					 { VNX_VHOST_RUN, 0.4, 0.2 } };
 	const struct level less[] = { { VNX_VHOST_RUN, 0.4, 0.2 } };
+	const struct level small[] = { { VNX_TX_KICK, 390, 610 },
+				       { VNX_TX_PACKETS, 500, 760 },
+				       { VNX_TX_BYTES, 20e6, 2e6 },
+				       { VNX_LOAD_OOO, 0, 40 },
+				       { VNX_VHOST_RUN, 0.4, 0.3 } };
 	struct vnx_diagnosis *dg;
 	struct run r;
 
 	without(VNX_QDISC_DROPS, lost, 2, VNX_CAUSE_PATH_LOSS);
 	without(VNX_VHOST_RUNQ_WAIT, starved, 2, VNX_CAUSE_VCPU_STARVED);
+	/* what loss makes of the packets looks like a storm, and is none */
+	without(VNX_QDISC_DROPS, small, 5, VNX_CAUSE_PATH_LOSS);
 	/* nothing lost is known only where losses were looked at */
 	run_make(&r, less, 1);
 	r.in[0].series[VNX_LOAD_OOO] = NULL;
@@ -449,6 +456,13 @@ static void baseline_tells(void **state)
 	assert_non_null(strstr(dg->vms.v[0].degradations.v[0].advice, "e1000"));
 	assert_true(dg->vms.v[0].degradations.v[0].from_baseline);
 	assert_true(dg->vms.v[0].degradations.v[0].start_s == 0);
+	vnx_diagnosis_free(dg);
+	/* the load began a little later, and slowly: nothing was lost there */
+	for (int i = 0; i < 12; i++)
+		r.series[VNX_THROUGHPUT][i] = i < 5 ? NAN : 10e6;
+	is_cause(&r, VNX_CAUSE_EMULATED_BACKEND);
+	dg = diagnose(&r);
+	assert_int_equal(dg->vms.v[0].degradations.v[0].bins_after, 7);
 	vnx_diagnosis_free(dg);
 	/* far below it, but wandering so that its own mean is not known */
 	for (int i = 0; i < BINS; i++)

@@ -174,19 +174,33 @@ static size_t falls_with(const double *levels, int from, int to, double times)
 /* A landing of 2 s between two steps is part of the fall; one of 5 s is a level. */
 static void steps_that_follow_at_once_are_one_fall(void **state)
 {
-	static const double half[8] = { 1e8, 1e8, 1e8, 1e8, 3e7, 3e7, 3e7, 3e7 };
+	static const double low[8] = { 1e8, 1e8, 1e8, 1e8, 3e7, 3e7, 3e7, 3e7 };
+	static const double half[8] = { 1e8, 1e8, 1e8, 1e8, 5e7, 5e7, 5e7, 5e7 };
 	const struct vnx_degradation *d;
 	struct vnx_diagnosis *dg;
 	struct run r;
 
-	assert_int_equal(falls_with(half, 200, 210, 2.2), 2);
+	assert_int_equal(falls_with(low, 200, 210, 2.2), 2);
+	/* nor where one of the steps is next to nothing */
+	assert_int_equal(falls_with(low, 200, 206, 1.6), 1);
+	assert_int_equal(falls_with(low, 200, 206, 1.3), 2);
+	/* what ends a burst is no fall, and no part of the one after it */
 	run_make(&r, half, 0.03, 9);
+	for (int i = 180; i < 196; i++)
+		r.bps[i] *= 4;
+	dg = diagnose(&r, &plain);
+	assert_int_equal(dg->vms.v[0].degradations.n, 1);
+	assert_true(fabs(dg->vms.v[0].degradations.v[0].before_bps / 1e8 - 1) < 0.05);
+	vnx_diagnosis_free(dg);
+
+	run_make(&r, low, 0.03, 9);
 	for (int i = 200; i < 204; i++)
 		r.bps[i] *= 2.2;
 	dg = diagnose(&r, &plain);
 	assert_int_equal(dg->vms.v[0].degradations.n, 1);
 	d = &dg->vms.v[0].degradations.v[0];
-	assert_true(d->start_s == 100 && d->start_uncertainty_s == 2 && d->ramp_s == 2);
+	assert_true(d->start_s == 100 && d->start_uncertainty_s >= 2.25 && d->ramp_s == 0);
+	assert_true(d->start_uncertainty_s < 3 && d->detected_s >= d->start_s);
 	assert_true(fabs(d->before_bps / 1e8 - 1) < 0.03 && fabs(d->after_bps / 3e7 - 1) < 0.03);
 	vnx_diagnosis_free(dg);
 }
