@@ -350,6 +350,11 @@ static enum vnx_live_state state_of(const struct vnx_live_model *m, struct vnx_l
 			 JUDGE_BINS);
 		return VNX_LIVE_WAITING;
 	}
+	if (!vm->judged_ns) {
+		snprintf(vm->why, sizeof(vm->why),
+			 "no fall stands out, but its first analysis has yet to come");
+		return VNX_LIVE_WAITING;
+	}
 	if (!vm->undetermined)
 		return VNX_LIVE_OK;
 	snprintf(vm->why, sizeof(vm->why), "%s", vm->undetermined_why);
@@ -427,7 +432,8 @@ static int rank(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
 		return 0;
 	if (vm->judged_ns && m->now_ns - vm->judged_ns < again_ns(m, vm))
 		return 0;
-	if (vm->state == VNX_LIVE_IDLE || vm->state == VNX_LIVE_WAITING)
+	if (vm->state == VNX_LIVE_IDLE ||
+	    (vm->state == VNX_LIVE_WAITING && count_known(m, vm) < JUDGE_BINS))
 		return 0;
 	if (!vm->fall && !vm->ring[VNX_THROUGHPUT])
 		return 0;

@@ -350,9 +350,14 @@ static void test_why_is_of_the_state(void **state)
 	run_bins(b, 10, 10 * MBIT, 0);
 	assert_int_equal(only_row(b)->state, VNX_LIVE_WAITING);
 	assert_non_null(strstr(only_row(b)->why, "takes 20 bins"));
-	b->m->conf.share = 0; /* no analysis comes to say better */
+	/* nobody looked yet: that is not ok */
+	b->m->conf.share = 0;
 	b->m->tokens_s = 0;
 	run_bins(b, 20, 10 * MBIT, 0);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_WAITING);
+	assert_non_null(strstr(only_row(b)->why, "yet to come"));
+	b->m->tokens_s = 1;
+	run_bins(b, 2, 10 * MBIT, 0);
 	assert_int_equal(only_row(b)->state, VNX_LIVE_OK);
 	assert_string_equal(only_row(b)->why, "");
 }
