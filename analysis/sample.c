@@ -62,6 +62,8 @@ static const struct vnx_metric_info infos[VNX_METRIC_MAX] = {
 	[VNX_HALT_SLEEP] = { "halt_sleep", VNX_OF_VM, VNX_NS },
 	[VNX_HALT_POLL_HIT] = { "halt_poll_hit", VNX_OF_VM, VNX_PPM },
 	[VNX_VHOST_FAR] = { "vhost_far", VNX_OF_WORKER, VNX_PPM },
+	[VNX_TX_REQUEUE] = { "tx_requeue", VNX_OF_WORKER, VNX_COUNT },
+	[VNX_RX_REQUEUE] = { "rx_requeue", VNX_OF_WORKER, VNX_COUNT },
 };
 
 const struct vnx_metric_info *vnx_metric_info(enum vnx_metric metric)

@@ -73,6 +73,8 @@ enum vnx_metric {
 	VNX_HALT_SLEEP,    /* halted vCPUs slept, mean of the vCPUs */
 	VNX_HALT_POLL_HIT, /* share of the polls that work came in */
 	VNX_VHOST_FAR,     /* share of the vCPUs that ran on another NUMA node than the worker */
+	VNX_TX_REQUEUE,    /* handle_tx had enough, 256 packets or 512 KiB, and lined up again */
+	VNX_RX_REQUEUE,    /* the same of handle_rx */
 
 	VNX_METRIC_MAX
 };

@@ -8,7 +8,9 @@
  * looks at a bit map, a clock and a comparison.
  *
  * And how often guests rang: handle_tx_kick and handle_rx_kick are handle_tx and handle_rx
- * called because of the guest, not of a socket or of an earlier call that had enough.
+ * called because of the guest, not of a socket; or of an earlier call that had enough and put
+ * this work into the queue of its own thread (vhost.c, vhost_exceeds_weight()), which guests
+ * never do: they ring from their vCPUs.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -76,6 +78,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct vnx_kicks);
 } kicks SEC(".maps");
+
+/* Works that their own worker put into its queue; those of sockets stay here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64); /* address of the work */
+	__type(value, __u8);
+} again SEC(".maps");
 
 static __always_inline bool is_watched(__u32 tid)
 {
@@ -161,31 +171,49 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	return 0;
 }
 
-static __always_inline int count_kick(int rx)
+static __always_inline int count_kick(__u64 work, int rx)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct vnx_kicks *k = bpf_map_lookup_elem(&kicks, &tid), fresh = { 0 };
+	bool own = k && !bpf_map_delete_elem(&again, &work);
 
 	if (!k) {
 		fresh.tx = !rx;
 		fresh.rx = rx;
 		return (int)bpf_map_update_elem(&kicks, &tid, &fresh, BPF_NOEXIST);
 	}
-	if (rx)
+	if (own && rx)
+		k->rx_again++;
+	else if (own)
+		k->tx_again++;
+	else if (rx)
 		k->rx++;
 	else
 		k->tx++;
 	return 0;
 }
 
-SEC("fentry/none") int on_tx_kick(void *ctx)
+/* The first argument is the work. */
+SEC("fentry/none") int on_tx_kick(__u64 *ctx)
 {
-	count_kick(0);
+	count_kick(ctx[0], 0);
 	return 0;
 }
 
-SEC("fentry/none") int on_rx_kick(void *ctx)
+SEC("fentry/none") int on_rx_kick(__u64 *ctx)
 {
-	count_kick(1);
+	count_kick(ctx[0], 1);
+	return 0;
+}
+
+/* vhost_worker_queue(worker, work), vhost_work_queue(dev, work): in a worker or anywhere else. */
+SEC("fentry/none") int on_queue(__u64 *ctx)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u64 work = ctx[1];
+	__u8 yes = 1;
+
+	if (bpf_map_lookup_elem(&kicks, &tid))
+		bpf_map_update_elem(&again, &work, &yes, BPF_ANY);
 	return 0;
 }

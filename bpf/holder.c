@@ -14,6 +14,7 @@
 struct vnx_holder {
 	struct holder *skel;  /* with the maps and sched_switch */
 	struct holder *kicks; /* NULL: not attached */
+	bool requeues;        /* told from kicks */
 	bool kicks_tried;     /* in vain, with vhost_net loaded */
 	uint64_t *watched;    /* mapped, VNX_WATCH_WORDS */
 	uint32_t *tids;       /* watched ones, sorted */
@@ -30,6 +31,7 @@ static struct holder *open_with(bool sched)
 	bpf_program__set_autoload(skel->progs.on_switch, sched);
 	bpf_program__set_autoload(skel->progs.on_tx_kick, !sched);
 	bpf_program__set_autoload(skel->progs.on_rx_kick, !sched);
+	bpf_program__set_autoload(skel->progs.on_queue, false);
 	return skel;
 }
 
@@ -80,26 +82,46 @@ fail:
 	return ret;
 }
 
+/* With @queue, the function that puts work into a worker's queue, or NULL. */
+static struct holder *attach_with(const char *queue)
+{
+	struct holder *skel = open_with(false);
+
+	if (!skel)
+		return NULL;
+	if (queue && (bpf_program__set_autoload(skel->progs.on_queue, true) ||
+		      bpf_program__set_attach_target(skel->progs.on_queue, 0, queue)))
+		goto fail;
+	if (bpf_program__set_attach_target(skel->progs.on_tx_kick, 0, "handle_tx_kick") ||
+	    bpf_program__set_attach_target(skel->progs.on_rx_kick, 0, "handle_rx_kick") ||
+	    holder__load(skel))
+		goto fail;
+	/* first what tells the others apart */
+	skel->links.on_queue = queue ? bpf_program__attach(skel->progs.on_queue) : NULL;
+	if (queue && !skel->links.on_queue)
+		goto fail;
+	skel->links.on_tx_kick = bpf_program__attach(skel->progs.on_tx_kick);
+	skel->links.on_rx_kick = bpf_program__attach(skel->progs.on_rx_kick);
+	if (skel->links.on_tx_kick && skel->links.on_rx_kick)
+		return skel;
+fail:
+	holder__destroy(skel);
+	return NULL;
+}
+
 /* vhost_net may come with the first VM. */
 static void attach_kicks(struct vnx_holder *h)
 {
-	struct holder *skel;
+	/* of kernels 6.4 and later, and of those before; without, requeues count as kicks */
+	static const char *const queues[] = { "vhost_worker_queue", "vhost_work_queue", NULL };
 
 	if (h->kicks || h->kicks_tried || access(VHOST_BTF, F_OK))
 		return;
 	h->kicks_tried = true;
-	skel = open_with(false);
-	if (skel && !bpf_program__set_attach_target(skel->progs.on_tx_kick, 0, "handle_tx_kick") &&
-	    !bpf_program__set_attach_target(skel->progs.on_rx_kick, 0, "handle_rx_kick") &&
-	    !holder__load(skel)) {
-		skel->links.on_tx_kick = bpf_program__attach(skel->progs.on_tx_kick);
-		skel->links.on_rx_kick = bpf_program__attach(skel->progs.on_rx_kick);
-		if (skel->links.on_tx_kick && skel->links.on_rx_kick) {
-			h->kicks = skel;
-			return;
-		}
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(queues) && !h->kicks; i++) {
+		h->kicks = attach_with(queues[i]);
+		h->requeues = h->kicks && queues[i];
 	}
-	holder__destroy(skel);
 }
 
 static void set_bit(struct vnx_holder *h, uint32_t tid, bool on)
@@ -179,6 +201,11 @@ bool vnx_holder_kicks(struct vnx_holder *h, uint32_t tid, struct vnx_kicks *out)
 	/* No entry: it was never rung for. */
 	bpf_map_lookup_elem(bpf_map__fd(h->kicks->maps.kicks), &tid, out);
 	return true;
+}
+
+bool vnx_holder_knows_requeues(const struct vnx_holder *h)
+{
+	return h->requeues;
 }
 
 void vnx_holder_close(struct vnx_holder *h)

@@ -29,8 +29,10 @@ struct vnx_held {
 	char comm[VNX_COMM_LEN]; /* of the last of the holder's threads */
 };
 
+/* What called handle_tx and handle_rx as if for a kick. */
 struct vnx_kicks {
-	vnx_u64 tx, rx;
+	vnx_u64 tx, rx;             /* the guest */
+	vnx_u64 tx_again, rx_again; /* itself, having had enough at once */
 };
 
 #endif

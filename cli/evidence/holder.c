@@ -41,19 +41,29 @@ static int watch_threads(struct source *s)
 static int read_kicks(struct source *s, struct vnx_thread *t, uint64_t now_ns,
 		      const struct vnx_readings *out)
 {
-	uint64_t from_ns = t->at_ns, tx = t->a, rx = t->b;
-	struct vnx_kicks k;
+	struct vnx_kicks was = { t->a, t->b, t->c, t->d }, is;
+	bool requeues = vnx_holder_knows_requeues(s->holder);
+	uint64_t from_ns = t->at_ns;
 
-	if (!t->worker || !vnx_holder_kicks(s->holder, t->tid, &k))
+	if (!t->worker || !vnx_holder_kicks(s->holder, t->tid, &is))
 		return 0;
-	t->a = k.tx;
-	t->b = k.rx;
+	t->a = is.tx;
+	t->b = is.rx;
+	t->c = is.tx_again;
+	t->d = is.rx_again;
 	t->at_ns = now_ns;
-	if (!from_ns || k.tx < tx || k.rx < rx)
+	if (!from_ns || is.tx < was.tx || is.rx < was.rx)
 		return 0;
-	if (vnx_evidence_emit(out, VNX_TX_KICK, t->tid, from_ns, now_ns, k.tx - tx))
+	if (vnx_evidence_emit(out, VNX_TX_KICK, t->tid, from_ns, now_ns, is.tx - was.tx) ||
+	    vnx_evidence_emit(out, VNX_RX_KICK, t->tid, from_ns, now_ns, is.rx - was.rx))
 		return -ENOMEM;
-	return vnx_evidence_emit(out, VNX_RX_KICK, t->tid, from_ns, now_ns, k.rx - rx);
+	if (!requeues || is.tx_again < was.tx_again || is.rx_again < was.rx_again)
+		return 0;
+	if (vnx_evidence_emit(out, VNX_TX_REQUEUE, t->tid, from_ns, now_ns,
+			      is.tx_again - was.tx_again))
+		return -ENOMEM;
+	return vnx_evidence_emit(out, VNX_RX_REQUEUE, t->tid, from_ns, now_ns,
+				 is.rx_again - was.rx_again);
 }
 
 static void drop_small(struct vnx_holds *holds, size_t from)
@@ -100,8 +110,10 @@ static void holder_close(void *src)
 
 const struct vnx_source_ops vnx_source_holder = {
 	.name = "holder",
-	.summary = "who had the CPU while vhost workers and vCPUs waited for it; guests' kicks",
-	.metrics = VNX_BIT(VNX_TX_KICK) | VNX_BIT(VNX_RX_KICK),
+	.summary = "who had the CPU while vhost workers and vCPUs waited for it; guests' kicks,"
+		   " workers' requeues",
+	.metrics = VNX_BIT(VNX_TX_KICK) | VNX_BIT(VNX_RX_KICK) | VNX_BIT(VNX_TX_REQUEUE) |
+		   VNX_BIT(VNX_RX_REQUEUE),
 	.open = holder_open,
 	.read = holder_read,
 	.close = holder_close,

@@ -28,14 +28,14 @@ void vnx_pace_spent(struct vnx_pace *pace, uint64_t now_ns, uint64_t cpu_ns);
 
 struct vnx_thread {
 	uint32_t tid, vm_pid;
-	uint64_t vm_start; /* of the VM's process: tells a reused number */
-	bool worker;       /* of vhost; else a vCPU */
-	bool seen;         /* at the last vnx_threads_sync() */
-	int fd;            /* the source's own, -1: none; closed with the thread */
-	uint64_t at_ns;    /* when a and b were read, 0: not yet */
-	uint64_t a, b;     /* the source's own numbers as of then */
-	uint64_t other_ns; /* a second such time */
-	uint32_t group;    /* the source's own */
+	uint64_t vm_start;   /* of the VM's process: tells a reused number */
+	bool worker;         /* of vhost; else a vCPU */
+	bool seen;           /* at the last vnx_threads_sync() */
+	int fd;              /* the source's own, -1: none; closed with the thread */
+	uint64_t at_ns;      /* when a to d were read, 0: not yet */
+	uint64_t a, b, c, d; /* the source's own numbers as of then */
+	uint64_t other_ns;   /* a second such time */
+	uint32_t group;      /* the source's own */
 };
 
 struct vnx_threads {

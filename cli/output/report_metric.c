@@ -76,6 +76,8 @@ static const struct {
 	[VNX_HALT_POLL] = { "KVM polled for a halted vCPU", NULL },
 	[VNX_HALT_SLEEP] = { "halted vCPUs slept", NULL },
 	[VNX_HALT_POLL_HIT] = { "halt polls that ended in work", NULL },
+	[VNX_TX_REQUEUE] = { "handle_tx had enough at once and lined up again", "calls" },
+	[VNX_RX_REQUEUE] = { "handle_rx had enough at once and lined up again", "calls" },
 	[VNX_VHOST_FAR] = { "vCPUs on another NUMA node than the vhost thread", NULL },
 };
 
