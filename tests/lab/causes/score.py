@@ -82,8 +82,9 @@ class Judged:
 
     @property
     def also(self):
-        """Causes as right as the first, as the suite says now."""
-        return next((way.also for way in WAYS if way.name == self.truth["way"]), self.truth.get("also", ()))
+        """Causes as right as the first, as the suite said when it was recorded or says now."""
+        now = next((way.also for way in WAYS if way.name == self.truth["way"]), ())
+        return (*now, *self.truth.get("also", ()))
 
     @property
     def flags(self):
