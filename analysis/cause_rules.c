@@ -306,7 +306,6 @@ static double storm_score(const struct vnx_judge *j)
 	double more = j->b[kick] > 0 ? j->a[kick] / j->b[kick] : NAN;
 	double was = j->b[kick] > 0 ? j->b[VNX_TX_BYTES] / j->b[kick] : NAN;
 	double is = j->a[kick] > 0 ? j->a[VNX_TX_BYTES] / j->a[kick] : NAN;
-
 	double many = fmax(ramp(more, 1.1, 1.4), ramp(more, 0.8, 1) * ramp(was / is, 3, 5));
 
 	return many * ramp(was / is, 1.5, 2.5) *

@@ -415,12 +415,14 @@ static bool ramp_counts(const struct vnx_case *c, const struct vnx_ramp *r)
 	return true;
 }
 
-static bool begins_ramp(const struct vnx_case *c, const struct vnx_ramps *ramps, size_t change)
+/* The one that begins with this change, NULL: none that counts. */
+static const struct vnx_ramp *ramp_at(const struct vnx_case *c, const struct vnx_ramps *ramps,
+				      size_t change)
 {
 	for (size_t i = 0; i < ramps->n; i++)
 		if (ramps->v[i].first == change)
-			return !ramps->v[i].doubtful && ramp_counts(c, &ramps->v[i]);
-	return false;
+			return ramp_counts(c, &ramps->v[i]) ? &ramps->v[i] : NULL;
+	return NULL;
 }
 
 #define JOIN_S 3.0     /* a level that lasts no longer is a landing between two steps */
@@ -432,11 +434,12 @@ static bool begins_ramp(const struct vnx_case *c, const struct vnx_ramps *ramps,
  */
 static void steps_join(const struct vnx_case *c, const struct vnx_ramps *ramps, struct fall *f)
 {
-	for (size_t i = f->last + 1; i < c->changes.n && !begins_ramp(c, ramps, i); i++) {
+	for (size_t i = f->last + 1; i < c->changes.n; i++) {
+		const struct vnx_ramp *ramp = ramp_at(c, ramps, i);
 		const struct vnx_change *next = &c->changes.v[i];
 		double least = JOIN_SHARE * (f->before - next->after);
 
-		if (!is_fall(c, next, level_end(c, i)) ||
+		if ((ramp && !ramp->doubtful) || !is_fall(c, next, level_end(c, i)) ||
 		    (double)(next->at - f->down) * c->bin_s > JOIN_S ||
 		    f->before - f->after < least || f->after - next->after < least)
 			break;
@@ -471,20 +474,11 @@ static bool ends_burst(const struct vnx_case *c, const struct fall *f)
 
 static int falls_add(struct vnx_case *c, const struct alarms *alarms, const struct vnx_ramps *ramps)
 {
-	size_t next = 0;
 	int err = 0;
 
 	for (size_t i = 0; !err && i < c->changes.n; i++) {
-		const struct vnx_ramp *ramp = NULL;
-		struct fall f;
+		struct fall f = fall_of(c, i, ramp_at(c, ramps, i));
 
-		while (next < ramps->n && ramps->v[next].first < i)
-			next++;
-		if (next < ramps->n && ramps->v[next].first == i)
-			ramp = &ramps->v[next];
-		if (ramp && !ramp_counts(c, ramp))
-			ramp = NULL;
-		f = fall_of(c, i, ramp);
 		if (is_fall(c, &c->changes.v[i], level_end(c, i)) && !ends_burst(c, &f)) {
 			if (!f.ramp)
 				steps_join(c, ramps, &f);

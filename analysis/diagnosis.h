@@ -60,9 +60,9 @@ struct vnx_offender {
 /*
  * A significant fall of the level of throughput. Falls that follow each other are each one
  * of their own, `before` being the level just before the fall, unless they follow within 3 s, or a
- * straight decline explains them better (analysis/ramp.c): that is one, from its begin. It ends with the first bin
- * of the level that lacks at most a quarter of the loss (or min_effect of `before`, if that is
- * more), or at which the traffic stops.
+ * straight decline explains them better (analysis/ramp.c): that is one, from its begin. It ends
+ * with the first bin of the level that lacks at most a quarter of the loss (or min_effect of
+ * `before`, if that is more), or at which the traffic stops.
  */
 struct vnx_degradation {
 	double start_s, start_uncertainty_s; /* from the first bin */

@@ -112,7 +112,7 @@ fail:
 /* vhost_net may come with the first VM. */
 static void attach_kicks(struct vnx_holder *h)
 {
-	/* of kernels 6.4 and later, and of those before; without, requeues count as kicks */
+	/* of newer kernels, and of older ones; without, requeues count as kicks */
 	static const char *const queues[] = { "vhost_worker_queue", "vhost_work_queue", NULL };
 
 	if (h->kicks || h->kicks_tried || access(VHOST_BTF, F_OK))

@@ -24,6 +24,16 @@ static struct vnx_changes segment(const double *x, size_t n)
 	return c;
 }
 
+static struct vnx_changes segment_mbit(const double *mbit, size_t n)
+{
+	double y[64];
+
+	assert_true(n <= VNX_ARRAY_SIZE(y));
+	for (size_t i = 0; i < n; i++)
+		y[i] = mbit[i] * 1e6;
+	return segment(y, n);
+}
+
 static size_t count_changes(const double *x, size_t n)
 {
 	struct vnx_changes c = segment(x, n);
@@ -423,12 +433,8 @@ static void two_levels_are_not_taken_for_autocorrelation(void **state)
 		115, 91,  104, 135, 133, 146, 130, 110, 118, 183, 172, 149, 88,  62,  154,
 		169, 92,  82,  126, 120, 98,  123, 93,  99,  115, 109, 114, 112, 122,
 	};
-	double y[VNX_ARRAY_SIZE(mbit)];
-	struct vnx_changes c;
+	struct vnx_changes c = segment_mbit(mbit, VNX_ARRAY_SIZE(mbit));
 
-	for (size_t i = 0; i < VNX_ARRAY_SIZE(mbit); i++)
-		y[i] = mbit[i] * 1e6;
-	c = segment(y, VNX_ARRAY_SIZE(mbit));
 	assert_int_equal(c.n, 1);
 	assert_int_equal(c.v[0].at, 22);
 	assert_true(c.v[0].p < 1e-5);
@@ -467,12 +473,8 @@ static void break_is_placed_by_what_it_leaves(void **state)
 		283, 279, 285, 277, 277, 285, 275, 287, 277, 277, 285, 271, 244, 176, 151, 213,
 		176, 204, 157, 168, 176, 167, 200, 228, 253, 243, 159, 193, 162, 166, 191, 174,
 	};
-	double y[VNX_ARRAY_SIZE(mbit)];
-	struct vnx_changes c;
+	struct vnx_changes c = segment_mbit(mbit, VNX_ARRAY_SIZE(mbit));
 
-	for (size_t i = 0; i < VNX_ARRAY_SIZE(mbit); i++)
-		y[i] = mbit[i] * 1e6;
-	c = segment(y, VNX_ARRAY_SIZE(mbit));
 	assert_int_equal(c.n, 1);
 	assert_true(c.v[0].at >= 12 && c.v[0].at <= 13 && c.v[0].uncertainty <= 2);
 	free(c.v);
