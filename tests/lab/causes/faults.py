@@ -6,13 +6,14 @@ Strengths are drawn by the run's seed and reach the shell as variables. The VM j
 from dataclasses import dataclass, field
 from typing import Callable
 
-# A steady demand below what the healthy path carries, so that a fall stands out within seconds: at full
-# speed throughput follows the emulated CPU's own speed, which wanders by half. RATE is drawn by the seed.
+# A steady demand well below what the healthy path carries, so that a fall stands out within seconds: at
+# full speed throughput follows the emulated CPU's own speed, which wanders by half, and a demand of three
+# quarters of it was still missed now and then. RATE is drawn by the seed.
 SEND_FULL = "iperf3 -c 10.77.0.11 -p $PORT -R -t $D -i 0.5 --forceflush"        # the guest sends
 RECEIVE_FULL = "iperf3 -c 10.77.0.11 -p $PORT -t $D -i 0.5 --forceflush"        # the guest receives
 SEND, RECEIVE = SEND_FULL + " -b ${RATE}M", RECEIVE_FULL + " -b ${RATE}M"
 SEND_4, RECEIVE_4 = (load + " -P 4 -b $((RATE / 4))M" for load in (SEND_FULL, RECEIVE_FULL))
-RATE = {"6.1": (280, 360), "6.12": (220, 290)}
+RATE = {"6.1": (200, 260), "6.12": (160, 210)}
 
 
 def uniform(low, high, digits=0):
@@ -89,10 +90,10 @@ WAYS = (
     Way("contention-host", "cpu_contention", 'for i in $(seq $K); do hog_host ""; done',
         strength={"K": one_of(4, 6, 8)}, also=("vcpu_starved",)),
     Way("contention-pinned", "cpu_contention", "for i in $(seq $K); do hog_host 1; done",
-        before=FLAT + "pin_worker 1", strength={"K": one_of(1, 2, 3), "HOG_NICE": one_of(-7, -10, -13)},
+        before=FLAT + "pin_worker 1", strength={"K": one_of(1, 2, 3), "HOG_NICE": one_of(-10, -13, -15)},
         after=GROUPED),
     Way("contention-realtime", "cpu_contention", "hog_host 1 chrt -r 5; duty $! $ON $OFF",
-        before="pin_worker 1", strength={"ON": uniform(30, 80), "OFF": uniform(10, 40)}),
+        before="pin_worker 1", strength={"ON": uniform(60, 120), "OFF": uniform(8, 20)}),
 
     # -- a quota, or the own vCPU
     Way("throttled-vm", "throttled", "quota vm1 $SHARE 100000",
@@ -110,9 +111,9 @@ WAYS = (
     # -- the worker has all it can get and it is not enough
     # one stream alone waits for its own completions and leaves the worker idle in between
     Way("saturated-rules", "vhost_saturated", "rules_on", before="rules $N", load=SEND_4,
-        strength={"N": uniform(9000, 16000)}),
+        strength={"N": uniform(13000, 22000)}),
     Way("saturated-rules-receive", "vhost_saturated", "rules_on", before="rules $N", load=RECEIVE_4,
-        strength={"N": uniform(18000, 28000)}),
+        strength={"N": uniform(26000, 40000)}),
     Way("saturated-rules-udp", "vhost_saturated", before="rules $N; rules_on",
         inject='in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -u -b 0 -l $LEN -t 40"',
         strength={"N": uniform(2000, 4000), "LEN": uniform(200, 600)}),
@@ -157,13 +158,13 @@ WAYS = (
     # the far end is on this host too: even at its ease, receiving the storm may be what holds the worker's CPU
     Way("storm-tcp", "notification_storm", also=("cpu_contention",), inject=
         'in_guest vm1 "echo -$NICE >/proc/self/autogroup; iperf3 -c 10.77.0.2 -p 5221 -N -l $LEN -P 3 -t 40"',
-        strength={"LEN": uniform(24, 64), "NICE": uniform(6, 10)},
+        strength={"LEN": uniform(24, 64), "NICE": uniform(9, 13)},
         before="for p in $(servers 5221); do echo 19 >/proc/$p/autogroup; done",
         after="for p in $(servers 5221); do echo 0 >/proc/$p/autogroup; done"),
     Way("storm-ping", "notification_storm", """
         in_guest vm1 "echo -$NICE >/proc/self/autogroup; i=0
             while [ \\$i -lt $K ]; do ping -A -q -s 18 10.77.0.2 & i=\\$((i + 1)); done; wait"
-        """, strength={"K": uniform(12, 20), "NICE": uniform(6, 9)}),
+        """, strength={"K": uniform(12, 20), "NICE": uniform(9, 13)}),
     Way("storm-whole", "notification_storm", whole=True, baseline=SEND, load=SEND + " -N -l $LEN",
         strength={"LEN": uniform(64, 200)}),
 
