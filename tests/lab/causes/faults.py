@@ -148,7 +148,7 @@ WAYS = (
     Way("sender-busy", "sender_limited", """
         in_guest vm1 "echo -$NICE >/proc/self/autogroup; i=0
             while [ \\$i -lt $K ]; do yes >/dev/null & renice -n -$NICE -p \\$!; i=\\$((i + 1)); done; wait"
-        """, strength={"K": one_of(3, 4), "NICE": uniform(14, 18)}),
+        """, strength={"K": one_of(3, 4), "NICE": uniform(11, 16)}),
     Way("sender-rate", "sender_limited", whole=True, baseline=SEND, load=SEND_FULL + " -b ${MBITS}M",
         strength={"MBITS": log_uniform(5, 60)}),
     # tiny writes are little to send, and many kicks with few bytes each: TCP joins them or does not
