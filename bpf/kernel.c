@@ -121,6 +121,7 @@ int vnx_kernel_load(struct vnx_kernel *k, const struct vnx_capture_conf *conf)
 	for (size_t i = 0; i < conf->n_overrides; i++)
 		if (want_hook(k, conf->overrides[i].hook, NULL))
 			return -ENOMEM;
+	k->overridden = conf->n_overrides > 0;
 	k->modules = vnx_kernel_read_file("/proc/modules");
 	return scan_symbols(k);
 }
@@ -132,12 +133,38 @@ void vnx_kernel_fini(struct vnx_kernel *k)
 	*k = (struct vnx_kernel){ 0 };
 }
 
+/* Is the module at @line one that a function is wanted of? An override may be of any. */
+static bool concerns(const struct vnx_kernel *k, const char *line)
+{
+	size_t len = strcspn(line, " ");
+
+	for (size_t i = 0; i < k->n && !k->overridden; i++)
+		if (strlen(k->v[i].home) == len && !memcmp(k->v[i].home, line, len))
+			return true;
+	return k->overridden;
+}
+
+static const char *next_line(const char *line)
+{
+	line += strcspn(line, "\n");
+	return line + (*line == '\n');
+}
+
+static const char *next_concern(const struct vnx_kernel *k, const char *line)
+{
+	while (*line && !concerns(k, line))
+		line = next_line(line);
+	return line;
+}
+
 /*
  * Lines of /proc/modules hold use counts and states that change all the time: a module came
  * or went, or was loaded again, when its name or its address differs.
  */
-static bool same_modules(const char *a, const char *b)
+bool vnx_kernel_same_modules(const struct vnx_kernel *k, const char *a, const char *b)
 {
+	a = next_concern(k, a);
+	b = next_concern(k, b);
 	while (*a && *b) {
 		size_t la = strcspn(a, "\n"), lb = strcspn(b, "\n");
 		size_t na = strcspn(a, " "), nb = strcspn(b, " ");
@@ -147,8 +174,8 @@ static bool same_modules(const char *a, const char *b)
 			return false;
 		if (!xa != !xb || (xa && strncmp(xa, xb, 3 + 16)))
 			return false;
-		a += la + (a[la] == '\n');
-		b += lb + (b[lb] == '\n');
+		a = next_concern(k, next_line(a));
+		b = next_concern(k, next_line(b));
 	}
 	return !*a && !*b;
 }
@@ -156,6 +183,7 @@ static bool same_modules(const char *a, const char *b)
 int vnx_kernel_refresh(struct vnx_kernel *k)
 {
 	char *now;
+	bool same;
 	int ret;
 
 	if (!k->modules)
@@ -163,12 +191,11 @@ int vnx_kernel_refresh(struct vnx_kernel *k)
 	now = vnx_kernel_read_file("/proc/modules");
 	if (!now)
 		return -errno;
-	if (same_modules(k->modules, now)) {
-		free(now);
-		return 0;
-	}
+	same = vnx_kernel_same_modules(k, k->modules, now);
 	free(k->modules);
 	k->modules = now;
+	if (same)
+		return 0;
 	ret = scan_symbols(k);
 	return ret ? ret : 1;
 }

@@ -20,14 +20,17 @@ struct vnx_symbol {
 struct vnx_kernel {
 	struct vnx_symbol *v; /* the functions of the ladder and the overrides */
 	size_t n, cap;
-	char *modules; /* text of /proc/modules, NULL: this kernel has no modules */
+	char *modules;   /* text of /proc/modules, NULL: this kernel has no modules */
+	bool overridden; /* hooks of any module may be wanted */
 };
 
 /* Looks all functions of the ladder and of conf->overrides up. */
 int vnx_kernel_load(struct vnx_kernel *k, const struct vnx_capture_conf *conf) VNX_MUST_CHECK;
 void vnx_kernel_fini(struct vnx_kernel *k);
-/* Looks again if modules came or went since; 1: they did. Cheap when not. -errno. */
+/* Looks again if modules that matter came or went since; 1: they did. Cheap when not. -errno. */
 int vnx_kernel_refresh(struct vnx_kernel *k);
+/* Do two texts of /proc/modules tell of the same ones, as far as hooks may be in them? */
+bool vnx_kernel_same_modules(const struct vnx_kernel *k, const char *a, const char *b);
 /* NULL: not one of the functions looked up. */
 const struct vnx_symbol *vnx_kernel_symbol(const struct vnx_kernel *k, const char *name);
 /* Where the module is loaded, 0: not loaded or built in. Tells a module loaded anew. */

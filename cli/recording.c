@@ -284,7 +284,7 @@ static int fact_bind(struct vnx_recording *rec, sqlite3_stmt *st, const struct r
 }
 
 /**
- * vnx_recording_update() - rewrites the facts of the run.
+ * vnx_recording_update() - writes the facts of the run that are not written so yet.
  *
  * Part of the open transaction. Errors: as vnx_recording_add_samples(), and -ERANGE for a
  * number beyond 2^63.
@@ -292,19 +292,26 @@ static int fact_bind(struct vnx_recording *rec, sqlite3_stmt *st, const struct r
 int vnx_recording_update(struct vnx_recording *rec, const struct vnx_run_facts *facts,
 			 struct vnx_err *err)
 {
-	sqlite3_stmt *st = NULL;
 	int ret = rec_tx_begin(rec, err);
 
-	if (ret)
-		return ret;
-	ret = rec_prepare(rec, &st, "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)", err);
+	if (!ret && !rec->put_fact)
+		ret = rec_prepare(rec, &rec->put_fact,
+				  "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)", err);
 	for (size_t i = 0; i < rec_n_facts && !ret; i++) {
-		rec_bind_text(st, 1, rec_facts[i].key);
-		ret = fact_bind(rec, st, &rec_facts[i], facts, err);
+		const struct rec_fact *f = &rec_facts[i];
+
+		if (rec->facts_written && !memcmp((const char *)facts + f->offset,
+						  (const char *)&rec->written + f->offset, f->size))
+			continue;
+		rec_bind_text(rec->put_fact, 1, f->key);
+		ret = fact_bind(rec, rec->put_fact, f, facts, err);
 		if (!ret)
-			ret = rec_write_row(rec, st, "writing facts", err);
+			ret = rec_write_row(rec, rec->put_fact, "writing facts", err);
 	}
-	sqlite3_finalize(st);
+	if (!ret) {
+		rec->written = *facts;
+		rec->facts_written = true;
+	}
 	return ret;
 }
 
@@ -478,11 +485,20 @@ static int database_create(struct vnx_recording *rec, const struct vnx_run_facts
 	return ret;
 }
 
+static void finalize_all(struct vnx_recording *rec)
+{
+	sqlite3_stmt **const all[] = { &rec->add_sample, &rec->add_line, &rec->add_hold,
+				       &rec->put_fact, &rec->cursor };
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(all); i++) {
+		sqlite3_finalize(*all[i]);
+		*all[i] = NULL;
+	}
+}
+
 static void recording_free(struct vnx_recording *rec)
 {
-	sqlite3_finalize(rec->add_sample);
-	sqlite3_finalize(rec->add_line);
-	sqlite3_finalize(rec->cursor);
+	finalize_all(rec);
 	sqlite3_close_v2(rec->db);
 	free(rec->path);
 	free(rec->shown);
@@ -780,10 +796,7 @@ int vnx_recording_close(struct vnx_recording *rec, struct vnx_err *err)
 
 	if (!rec)
 		return 0;
-	sqlite3_finalize(rec->cursor);
-	sqlite3_finalize(rec->add_sample);
-	sqlite3_finalize(rec->add_line);
-	rec->cursor = rec->add_sample = rec->add_line = NULL;
+	finalize_all(rec);
 	if (rec->writer) {
 		path = rec->path ? strdup(rec->path) : NULL;
 		ret = writer_finish(rec, err);

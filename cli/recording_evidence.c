@@ -2,9 +2,9 @@
 /* Writing what was measured beside the hooks: who held the CPU, and which sources measured. */
 #include "cli/recording_internal.h"
 
-static int hold_add(struct vnx_recording *rec, sqlite3_stmt *st, const struct vnx_hold *h,
-		    struct vnx_err *err)
+static int hold_add(struct vnx_recording *rec, const struct vnx_hold *h, struct vnx_err *err)
 {
+	sqlite3_stmt *st = rec->add_hold;
 	char comm[sizeof(h->comm) + 1];
 	int ret = rec_bind_u64(rec, st, 1, h->t_ns, "a wait's time", err);
 
@@ -25,15 +25,13 @@ static int hold_add(struct vnx_recording *rec, sqlite3_stmt *st, const struct vn
 int vnx_recording_add_holds(struct vnx_recording *rec, const struct vnx_holds *holds,
 			    struct vnx_err *err)
 {
-	sqlite3_stmt *st = NULL;
 	int ret = holds->n ? rec_tx_begin(rec, err) : 0;
 
-	if (!ret && holds->n)
-		ret = rec_prepare(rec, &st, "INSERT INTO holder VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-				  err);
+	if (!ret && holds->n && !rec->add_hold)
+		ret = rec_prepare(rec, &rec->add_hold,
+				  "INSERT INTO holder VALUES(?1, ?2, ?3, ?4, ?5, ?6)", err);
 	for (size_t i = 0; i < holds->n && !ret; i++)
-		ret = hold_add(rec, st, &holds->v[i], err);
-	sqlite3_finalize(st);
+		ret = hold_add(rec, &holds->v[i], err);
 	return ret;
 }
 

@@ -21,7 +21,9 @@ struct vnx_recording {
 	bool in_tx;
 	bool failed;      /* a write failed: nothing more is written */
 	int failed_errno; /* ... and this is what later calls return */
-	sqlite3_stmt *add_sample, *add_line;
+	sqlite3_stmt *add_sample, *add_line, *add_hold, *put_fact;
+	struct vnx_run_facts written;  /* what table meta holds ... */
+	bool facts_written;            /* ... if it holds any */
 	sqlite3_stmt *cursor;          /* of vnx_recording_next() */
 	bool cursor_done;              /* it ran to the end */
 	bool metrics_read;             /* metric_of[] is valid */

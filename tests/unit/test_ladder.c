@@ -548,6 +548,30 @@ static void kernel_says_why(void **state)
 	assert_int_equal(vnx_kernel_check_function(&k, &c, "inlined", &s, why), -ENOENT);
 }
 
+static void only_modules_that_matter_are_looked_at(void **state)
+{
+	struct vnx_symbol syms[] = { { .name = "enter", .home = "kvm" },
+				     { .name = "tx", .home = "vhost_net" } };
+	struct vnx_kernel k = { .v = syms, .n = 2 };
+	const char *was = "tun 61440 1 - Live 0xffffffffc0900000\n"
+			  "kvm 1146880 1 kvm_amd, Live 0xffffffffc0a00000\n";
+	const char *diag = "tcp_diag 16384 0 - Live 0xffffffffc0b00000\n"
+			   "kvm 1146880 2 kvm_amd, Live 0xffffffffc0a00000\n"
+			   "kvm_amd 200000 0 - Live 0xffffffffc0c00000\n";
+	const char *vhost = "vhost_net 36864 0 - Live 0xffffffffc0d00000\n"
+			    "kvm 1146880 1 kvm_amd, Live 0xffffffffc0a00000\n";
+	const char *again = "kvm 1146880 1 kvm_amd, Live 0xffffffffc0e00000\n";
+
+	assert_true(vnx_kernel_same_modules(&k, was, diag));
+	assert_false(vnx_kernel_same_modules(&k, was, vhost));
+	assert_false(vnx_kernel_same_modules(&k, vhost, was));
+	assert_false(vnx_kernel_same_modules(&k, was, again));
+	assert_false(vnx_kernel_same_modules(&k, was, ""));
+	k.overridden = true;
+	assert_false(vnx_kernel_same_modules(&k, was, diag));
+	assert_true(vnx_kernel_same_modules(&k, was, was));
+}
+
 int main(void)
 {
 #define WITH_MEMORY(test) cmocka_unit_test_setup_teardown(test, setup_memory, teardown_memory)
@@ -571,6 +595,7 @@ int main(void)
 		cmocka_unit_test(hist_rows_are_understood),
 		cmocka_unit_test(hist_keeps_what_was_handed_out),
 		cmocka_unit_test(kernel_says_why),
+		cmocka_unit_test(only_modules_that_matter_are_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
