@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 # A steady demand well below what the healthy path carries, so that a fall stands out within seconds: at
-# full speed throughput follows the emulated CPU's own speed, which wanders by half, and a demand of three
-# quarters of it was still missed now and then. RATE is drawn by the seed.
+# full speed throughput follows the emulated CPU's own speed, which wanders by half, and a demand near it was
+# missed now and then by itself. RATE is drawn by the seed.
 SEND_FULL = "iperf3 -c 10.77.0.11 -p $PORT -R -t $D -i 0.5 --forceflush"        # the guest sends
 RECEIVE_FULL = "iperf3 -c 10.77.0.11 -p $PORT -t $D -i 0.5 --forceflush"        # the guest receives
 SEND, RECEIVE = SEND_FULL + " -b ${RATE}M", RECEIVE_FULL + " -b ${RATE}M"
