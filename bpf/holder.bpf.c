@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Who had the CPU while a watched thread waited for it. The kernel keeps the length of each
- * wait itself (sched_info.run_delay, kernel/sched/stats.h); it is added up when the thread gets
- * the CPU, so that the difference is found at the latest when it leaves it. All of it is given
- * to who had that CPU for longest at a stretch since a watched thread got it last: with one
- * offender that is exact, with several they share. A switch between two strangers costs two
- * looks at a bit map, a clock and a comparison.
+ * wait itself (sched_info, kernel/sched/stats.h); it is added up when the thread gets the CPU
+ * and given to who had that CPU for longest at a stretch since a watched thread got it last:
+ * with one offender that is exact, with several they share. A switch between two strangers
+ * costs a look at a bit map, a load of the run queue's clock and a comparison.
  *
  * And how often guests rang: handle_tx_kick and handle_rx_kick are handle_tx and handle_rx
  * called because of the guest, not of a socket; or of an earlier call that had enough and put
@@ -19,11 +18,13 @@
 
 #include "bpf/holder_abi.h"
 
+#define AGAIN_BITS 14
+
 char LICENSE[] SEC("license") = "GPL";
 
 /* Of the kernel's types only what is read; offsets come from its BTF. */
 struct sched_info {
-	unsigned long long run_delay;
+	unsigned long long run_delay, last_queued;
 } __attribute__((preserve_access_index));
 
 struct task_struct {
@@ -32,29 +33,35 @@ struct task_struct {
 	struct sched_info sched_info;
 } __attribute__((preserve_access_index));
 
+struct rq {
+	__u64 clock;
+} __attribute__((preserve_access_index));
+
+extern const struct rq runqueues __ksym;
+
+/* Filled by user space; an array, since hashing would cost more than all the rest. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, VNX_WATCH_WORDS);
+	__uint(max_entries, VNX_WATCH_PLACES);
 	__type(key, __u32);
-	__type(value, __u64);
-} watched SEC(".maps");
+	__type(value, struct vnx_watch);
+} watch SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
-	__type(key, __u32);
-	__type(value, struct vnx_waiter);
-} waiters SEC(".maps");
+/* A stretch of having the CPU, and whose it was. */
+struct turn {
+	__u64 ns;
+	__u64 task; /* address: the task may be gone, its name is read with care */
+	__u32 tid, pid;
+};
 
 /*
- * The longest stretch on this CPU since a watched thread got it, and that thread's own, which is
+ * The longest turn on this CPU since a watched thread got it, and that thread's own, which is
  * what others may have waited for but not itself.
  */
 struct stretch {
 	__u64 since_ns; /* who runs now got the CPU then */
-	__u64 longest_ns, first_ns;
-	struct vnx_waiter by, first; /* whose they were; delay_ns unused */
+	struct turn longest, first;
 	__u32 first_tid;
 };
 
@@ -67,75 +74,68 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, VNX_HELD_MAX); /* fewer are set before loading */
 	__type(key, struct vnx_held_key);
 	__type(value, struct vnx_held);
 } held SEC(".maps");
 
+/*
+ * Works that their own worker put into its queue, by a hash of their address; those of sockets
+ * stay here. Where two share a place the later one is known: a requeue may be taken for a kick.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << AGAIN_BITS);
 	__type(key, __u32);
-	__type(value, struct vnx_kicks);
-} kicks SEC(".maps");
-
-/* Works that their own worker put into its queue; those of sockets stay here. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, __u64); /* address of the work */
-	__type(value, __u8);
+	__type(value, __u64);
 } again SEC(".maps");
 
-static __always_inline bool is_watched(__u32 tid)
+static __always_inline struct vnx_watch *find(__u32 tid)
 {
-	__u32 word = tid / 64;
-	__u64 *bits = bpf_map_lookup_elem(&watched, &word);
+	__u32 i = tid & (VNX_WATCH_PLACES - 1);
+	struct vnx_watch *home = bpf_map_lookup_elem(&watch, &i), *w;
 
-	return bits && *bits >> (tid & 63) & 1;
+	if (!tid || !home || home->tid == tid)
+		return tid ? home : NULL;
+	for (__u32 k = 1; k < VNX_WATCH_PROBES && k <= home->reach; k++) {
+		i = (tid + k) & (VNX_WATCH_PLACES - 1);
+		w = bpf_map_lookup_elem(&watch, &i);
+		if (w && w->tid == tid)
+			return w;
+	}
+	return NULL;
 }
 
-/* The wait that ends here is added to run_delay only after this tracepoint. */
-static __noinline int arrive(__u32 tid, struct vnx_waiter *now)
+/* __schedule() has just brought the run queue's clock up to date; sched_info goes by it. */
+static __always_inline __u64 clock_now(void)
 {
-	struct vnx_waiter *w = bpf_map_lookup_elem(&waiters, &tid);
-
-	if (!w)
-		return (int)bpf_map_update_elem(&waiters, &tid, now, BPF_NOEXIST);
-	w->before = now->before;
-	__builtin_memcpy(w->comm, now->comm, sizeof(w->comm));
-	return 0;
+	return ((struct rq *)bpf_this_cpu_ptr(&runqueues))->clock;
 }
 
-static __noinline int depart(__u32 tid, __u64 delay_ns)
+static __noinline int hold(__u32 victim, const struct turn *by, __u64 ns)
 {
-	struct vnx_waiter *w = bpf_map_lookup_elem(&waiters, &tid);
-	struct vnx_held_key key = { .victim = tid };
-	struct vnx_held fresh = { 0 }, *h;
-	__u64 ns;
+	struct vnx_held_key key = { .victim = victim, .holder = by->pid };
+	struct task_struct *task = (struct task_struct *)by->task;
+	struct vnx_held *h = bpf_map_lookup_elem(&held, &key), fresh = { .ns = ns };
+	int tid = 0;
 
-	if (!w)
-		return 0;
-	ns = delay_ns - w->delay_ns;
-	w->delay_ns = delay_ns;
-	if (!ns)
-		return 0;
-	key.holder = w->before;
-	h = bpf_map_lookup_elem(&held, &key);
 	if (h) {
 		h->ns += ns;
-		__builtin_memcpy(h->comm, w->comm, sizeof(h->comm));
 		return 0;
 	}
-	fresh.ns = ns;
-	__builtin_memcpy(fresh.comm, w->comm, sizeof(fresh.comm));
+	bpf_probe_read_kernel(fresh.comm, sizeof(fresh.comm), &task->comm);
+	bpf_probe_read_kernel(&tid, sizeof(tid), &task->pid);
+	if (tid != by->tid)
+		__builtin_memset(fresh.comm, 0, sizeof(fresh.comm));
 	return (int)bpf_map_update_elem(&held, &key, &fresh, BPF_NOEXIST);
 }
 
-static __always_inline void end_of(struct vnx_waiter *w, struct task_struct *prev)
+static __always_inline void end_turn(struct turn *t, struct task_struct *prev, __u64 ns)
 {
-	w->before = prev->tgid;
-	bpf_probe_read_kernel(w->comm, sizeof(w->comm), prev->comm);
+	t->ns = ns;
+	t->task = (__u64)prev;
+	t->tid = prev->pid;
+	t->pid = prev->tgid;
 }
 
 SEC("tp_btf/sched_switch")
@@ -143,77 +143,94 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 {
 	__u32 from = prev->pid, to = next->pid, zero = 0;
 	struct stretch *s = bpf_map_lookup_elem(&stretches, &zero);
-	__u64 now_ns = bpf_ktime_get_ns(), ns;
+	__u64 now_ns = clock_now(), ns, waited_ns, queued_ns;
+	struct vnx_watch *w;
 
 	if (!s)
 		return 0;
 	/* The first switch on this CPU tells an end without a begin. */
 	ns = s->since_ns ? now_ns - s->since_ns : 0;
-	if (from == s->first_tid && !s->first_ns) {
-		s->first_ns = ns;
-		end_of(&s->first, prev);
-	} else if (ns > s->longest_ns) {
-		s->longest_ns = ns;
-		end_of(&s->by, prev);
-	}
+	if (from == s->first_tid && !s->first.ns)
+		end_turn(&s->first, prev, ns);
+	else if (ns > s->longest.ns)
+		end_turn(&s->longest, prev, ns);
 	s->since_ns = now_ns;
-	if (is_watched(to)) {
-		struct vnx_waiter *by =
-			s->first_tid != to && s->first_ns > s->longest_ns ? &s->first : &s->by;
-
-		by->delay_ns = next->sched_info.run_delay;
-		arrive(to, by);
-		s->longest_ns = s->first_ns = 0;
-		s->first_tid = to;
-	}
-	if (is_watched(from))
-		depart(from, prev->sched_info.run_delay);
+	w = find(to);
+	if (!w)
+		return 0;
+	/* The wait that ends here is added to run_delay only after this tracepoint. */
+	waited_ns = next->sched_info.run_delay;
+	queued_ns = next->sched_info.last_queued;
+	if (queued_ns)
+		waited_ns += now_ns - queued_ns;
+	ns = waited_ns - w->waited_ns;
+	w->waited_ns = waited_ns;
+	if (!w->known)
+		w->known = 1;
+	else if (ns)
+		hold(to,
+		     s->first_tid != to && s->first.ns > s->longest.ns ? &s->first : &s->longest,
+		     ns);
+	s->longest.ns = s->first.ns = 0;
+	s->first_tid = to;
 	return 0;
+}
+
+static __always_inline __u64 *again_place(__u64 work)
+{
+	__u32 i = work * 0x9e3779b97f4a7c15ull >> (64 - AGAIN_BITS);
+
+	return bpf_map_lookup_elem(&again, &i);
 }
 
 static __always_inline int count_kick(__u64 work, int rx)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	struct vnx_kicks *k = bpf_map_lookup_elem(&kicks, &tid), fresh = { 0 };
-	bool own = k && !bpf_map_delete_elem(&again, &work);
+	struct vnx_watch *w = find((__u32)bpf_get_current_pid_tgid());
+	__u64 *place = again_place(work);
+	bool own = place && *place == work;
 
-	if (!k) {
-		fresh.tx = !rx;
-		fresh.rx = rx;
-		return (int)bpf_map_update_elem(&kicks, &tid, &fresh, BPF_NOEXIST);
-	}
+	if (!w)
+		return 0;
+	w->worker = 1;
+	if (own)
+		*place = 0;
 	if (own && rx)
-		k->rx_again++;
+		w->kicks.rx_again++;
 	else if (own)
-		k->tx_again++;
+		w->kicks.tx_again++;
 	else if (rx)
-		k->rx++;
+		w->kicks.rx++;
 	else
-		k->tx++;
+		w->kicks.tx++;
 	return 0;
 }
 
-/* The first argument is the work. */
-SEC("fentry/none") int on_tx_kick(__u64 *ctx)
+/* The work is an argument; asked for in this way it comes as a number, not as a pointer. */
+static __always_inline __u64 work_of(void *ctx, __u32 argument)
 {
-	count_kick(ctx[0], 0);
-	return 0;
+	__u64 work = 0;
+
+	bpf_get_func_arg(ctx, argument, &work);
+	return work;
 }
 
-SEC("fentry/none") int on_rx_kick(__u64 *ctx)
+SEC("fentry/none") int on_tx_kick(void *ctx)
 {
-	count_kick(ctx[0], 1);
-	return 0;
+	return count_kick(work_of(ctx, 0), 0);
+}
+
+SEC("fentry/none") int on_rx_kick(void *ctx)
+{
+	return count_kick(work_of(ctx, 0), 1);
 }
 
 /* vhost_worker_queue(worker, work), vhost_work_queue(dev, work): in a worker or anywhere else. */
-SEC("fentry/none") int on_queue(__u64 *ctx)
+SEC("fentry/none") int on_queue(void *ctx)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	__u64 work = ctx[1];
-	__u8 yes = 1;
+	struct vnx_watch *w = find((__u32)bpf_get_current_pid_tgid());
+	__u64 work = work_of(ctx, 1), *place = again_place(work);
 
-	if (bpf_map_lookup_elem(&kicks, &tid))
-		bpf_map_update_elem(&again, &work, &yes, BPF_ANY);
+	if (place && w && w->worker)
+		*place = work;
 	return 0;
 }

@@ -9,25 +9,32 @@
 #include "bpf/holder.skel.h"
 
 #define BATCH 512
+/* Pairs of victim and holder in a bin; each bin all places are looked at, filled or not. */
+#define HELD_PER_CPU 256
+#define HELD_LEAST 1024
 #define VHOST_BTF "/sys/kernel/btf/vhost_net"
 
 struct vnx_holder {
-	struct holder *skel;  /* with the maps and sched_switch */
-	struct holder *kicks; /* NULL: not attached */
-	bool requeues;        /* told from kicks */
-	bool kicks_tried;     /* in vain, with vhost_net loaded */
-	uint64_t *watched;    /* mapped, VNX_WATCH_WORDS */
-	uint32_t *tids;       /* watched ones, sorted */
+	struct holder *skel;     /* with the maps and sched_switch */
+	struct holder *kicks;    /* NULL: not attached */
+	bool requeues;           /* told from kicks */
+	bool kicks_tried;        /* in vain, with vhost_net loaded */
+	struct vnx_watch *watch; /* mapped, VNX_WATCH_PLACES */
+	uint32_t *tids;          /* watched ones, sorted */
 	size_t n, cap;
 };
 
 /* A fresh object with only the wanted programs; NULL and errno. */
 static struct holder *open_with(bool sched)
 {
+	int cpus = libbpf_num_possible_cpus();
+	uint32_t held_max = HELD_LEAST + HELD_PER_CPU * (uint32_t)(cpus > 0 ? cpus : 1);
 	struct holder *skel = holder__open();
 
 	if (!skel)
 		return NULL;
+	if (held_max < VNX_HELD_MAX)
+		bpf_map__set_max_entries(skel->maps.held, held_max);
 	bpf_program__set_autoload(skel->progs.on_switch, sched);
 	bpf_program__set_autoload(skel->progs.on_tx_kick, !sched);
 	bpf_program__set_autoload(skel->progs.on_rx_kick, !sched);
@@ -63,10 +70,10 @@ int vnx_holder_open(struct vnx_holder **out, struct vnx_err *err)
 		refused(ret, "loading", err);
 		goto fail;
 	}
-	h->watched = mmap(NULL, VNX_WATCH_WORDS * sizeof(uint64_t), PROT_READ | PROT_WRITE,
-			  MAP_SHARED, bpf_map__fd(h->skel->maps.watched), 0);
-	if (h->watched == MAP_FAILED) {
-		h->watched = NULL;
+	h->watch = mmap(NULL, VNX_WATCH_PLACES * sizeof(*h->watch), PROT_READ | PROT_WRITE,
+			MAP_SHARED, bpf_map__fd(h->skel->maps.watch), 0);
+	if (h->watch == MAP_FAILED) {
+		h->watch = NULL;
 		ret = refused(-errno, "mapping", err);
 		goto fail;
 	}
@@ -83,7 +90,7 @@ fail:
 }
 
 /* With @queue, the function that puts work into a worker's queue, or NULL. */
-static struct holder *attach_with(const char *queue)
+static struct holder *attach_with(const struct vnx_holder *h, const char *queue)
 {
 	struct holder *skel = open_with(false);
 
@@ -92,7 +99,8 @@ static struct holder *attach_with(const char *queue)
 	if (queue && (bpf_program__set_autoload(skel->progs.on_queue, true) ||
 		      bpf_program__set_attach_target(skel->progs.on_queue, 0, queue)))
 		goto fail;
-	if (bpf_program__set_attach_target(skel->progs.on_tx_kick, 0, "handle_tx_kick") ||
+	if (bpf_map__reuse_fd(skel->maps.watch, bpf_map__fd(h->skel->maps.watch)) ||
+	    bpf_program__set_attach_target(skel->progs.on_tx_kick, 0, "handle_tx_kick") ||
 	    bpf_program__set_attach_target(skel->progs.on_rx_kick, 0, "handle_rx_kick") ||
 	    holder__load(skel))
 		goto fail;
@@ -119,25 +127,49 @@ static void attach_kicks(struct vnx_holder *h)
 		return;
 	h->kicks_tried = true;
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(queues) && !h->kicks; i++) {
-		h->kicks = attach_with(queues[i]);
+		h->kicks = attach_with(h, queues[i]);
 		h->requeues = h->kicks && queues[i];
 	}
 }
 
-static void set_bit(struct vnx_holder *h, uint32_t tid, bool on)
+static struct vnx_watch *place(const struct vnx_holder *h, uint32_t tid, uint32_t on)
 {
-	uint64_t *word, bit = 1ULL << (tid & 63);
+	return &h->watch[(tid + on) & (VNX_WATCH_PLACES - 1)];
+}
 
-	if (tid >= VNX_PID_LIMIT)
-		return;
-	word = &h->watched[tid / 64];
-	*(volatile uint64_t *)word = on ? *word | bit : *word & ~bit;
-	if (on)
-		return;
-	/* A thread of that number that comes later begins a new account. */
-	bpf_map_delete_elem(bpf_map__fd(h->skel->maps.waiters), &tid);
-	if (h->kicks)
-		bpf_map_delete_elem(bpf_map__fd(h->kicks->maps.kicks), &tid);
+static struct vnx_watch *find(const struct vnx_holder *h, uint32_t tid)
+{
+	for (uint32_t k = 0; k < VNX_WATCH_PROBES; k++)
+		if (place(h, tid, k)->tid == tid)
+			return place(h, tid, k);
+	return NULL;
+}
+
+/* The programs look on: the place is made first, the thread's number put there last. */
+static void watch_one(struct vnx_holder *h, uint32_t tid)
+{
+	struct vnx_watch *home = place(h, tid, 0), *w = home;
+	uint32_t k = 0;
+
+	while (w->tid && ++k < VNX_WATCH_PROBES)
+		w = place(h, tid, k);
+	if (k == VNX_WATCH_PROBES)
+		return; /* thousands of threads: this one's waits are not told */
+	w->known = w->worker = 0;
+	w->waited_ns = 0;
+	w->kicks = (struct vnx_kicks){ 0 };
+	if (k > home->reach)
+		home->reach = k;
+	__atomic_store_n(&w->tid, tid, __ATOMIC_RELEASE);
+}
+
+/* A thread of that number that comes later begins a new account. */
+static void forget_one(struct vnx_holder *h, uint32_t tid)
+{
+	struct vnx_watch *w = find(h, tid);
+
+	if (w)
+		__atomic_store_n(&w->tid, 0, __ATOMIC_RELEASE);
 }
 
 int vnx_holder_watch(struct vnx_holder *h, const uint32_t *tids, size_t n)
@@ -147,9 +179,9 @@ int vnx_holder_watch(struct vnx_holder *h, const uint32_t *tids, size_t n)
 	attach_kicks(h);
 	while (i < h->n || j < n) {
 		if (j == n || (i < h->n && h->tids[i] < tids[j]))
-			set_bit(h, h->tids[i++], false);
+			forget_one(h, h->tids[i++]);
 		else if (i == h->n || tids[j] < h->tids[i])
-			set_bit(h, tids[j++], true);
+			watch_one(h, tids[j++]);
 		else
 			i++, j++;
 	}
@@ -195,12 +227,10 @@ int vnx_holder_read(struct vnx_holder *h, uint64_t from_ns, uint64_t to_ns, stru
 
 bool vnx_holder_kicks(struct vnx_holder *h, uint32_t tid, struct vnx_kicks *out)
 {
-	*out = (struct vnx_kicks){ 0 };
-	if (!h->kicks)
-		return false;
-	/* No entry: it was never rung for. */
-	bpf_map_lookup_elem(bpf_map__fd(h->kicks->maps.kicks), &tid, out);
-	return true;
+	const struct vnx_watch *w = find(h, tid);
+
+	*out = w ? w->kicks : (struct vnx_kicks){ 0 };
+	return w && h->kicks;
 }
 
 bool vnx_holder_knows_requeues(const struct vnx_holder *h)
@@ -212,8 +242,8 @@ void vnx_holder_close(struct vnx_holder *h)
 {
 	if (!h)
 		return;
-	if (h->watched)
-		munmap(h->watched, VNX_WATCH_WORDS * sizeof(uint64_t));
+	if (h->watch)
+		munmap(h->watch, VNX_WATCH_PLACES * sizeof(*h->watch));
 	holder__destroy(h->kicks);
 	holder__destroy(h->skel);
 	free(h->tids);

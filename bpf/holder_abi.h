@@ -7,17 +7,10 @@
 
 #include "bpf/count.h"
 
-#define VNX_PID_LIMIT 4194304u /* PID_MAX_LIMIT of 64-bit kernels */
-#define VNX_WATCH_WORDS (VNX_PID_LIMIT / 64)
+#define VNX_WATCH_PLACES 16384u /* a power of two */
+#define VNX_WATCH_PROBES 8
 #define VNX_COMM_LEN 16
-
-/* A thread that is watched, from switch to switch. */
-struct vnx_waiter {
-	vnx_u64 delay_ns; /* its sched_info.run_delay, as far as given to holders */
-	vnx_u32 before;   /* process that had the CPU before it */
-	vnx_u32 pad;
-	char comm[VNX_COMM_LEN]; /* of that one's thread */
-};
+#define VNX_HELD_MAX 16384
 
 struct vnx_held_key {
 	vnx_u32 victim; /* thread id */
@@ -26,13 +19,26 @@ struct vnx_held_key {
 
 struct vnx_held {
 	vnx_u64 ns;
-	char comm[VNX_COMM_LEN]; /* of the last of the holder's threads */
+	char comm[VNX_COMM_LEN]; /* of one of the holder's threads, empty: it was gone */
 };
 
 /* What called handle_tx and handle_rx as if for a kick. */
 struct vnx_kicks {
 	vnx_u64 tx, rx;             /* the guest */
 	vnx_u64 tx_again, rx_again; /* itself, having had enough at once */
+};
+
+/*
+ * A thread of interest. It stands at place tid modulo VNX_WATCH_PLACES, or in one of the
+ * VNX_WATCH_PROBES - 1 that follow, the first one free.
+ */
+struct vnx_watch {
+	vnx_u32 tid;   /* 0: the place is free */
+	vnx_u32 reach; /* of this place: how far on those stand who belong here */
+	vnx_u32 known; /* waited_ns has a value */
+	vnx_u32 worker;
+	vnx_u64 waited_ns; /* its waits so far, as far as given to holders */
+	struct vnx_kicks kicks;
 };
 
 #endif
