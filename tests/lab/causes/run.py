@@ -128,7 +128,7 @@ class Suite(Runner):
     # -- the host
 
     def ready_host(self):
-        host = (self.kernel, 2, "", 3072)
+        host = (self.kernel, 2, "", 3072, False)
         if self.booted == host and self.qemu and self.qemu.poll() is None:
             return
         if self.lock is None:   # before the image is built: another tree's lab may build its own meanwhile

@@ -265,13 +265,13 @@ def _add_modules(archive, tree, release, wanted, scratch):
 
 # ------------------------------------------------------------------ the build
 
-def _compile(name):
+def _compile(name, *how):
     source, target = SOURCE / f"{name}.c", CACHE / "bin" / name
     if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
         return
     say(f"compiling {name}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run([need("gcc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-static",
+    done = subprocess.run([need("gcc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", *how,
                            "-o", f"{target}.new", source, "-lpthread"], capture_output=True, text=True)
     if done.returncode:
         raise LabError(f"{source.name} does not compile:\n{done.stderr}")
@@ -334,6 +334,7 @@ def build(kernels=KERNELS, update=False):
 def _build(kernels, update):
     for program in ("agent", "kick"):
         if (SOURCE / f"{program}.c").exists():
-            _compile(program)
+            _compile(program, "-static")
+    _compile("instructions", "-shared", "-fPIC")
     for kernel in kernels:
         _build_kernel(kernel, update)

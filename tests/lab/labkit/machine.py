@@ -64,6 +64,10 @@ class Machine:
             return None
         return pid if b"qemu-system" in command and f"labhost-{self.name}".encode() in command else None
 
+    def instructions(self):
+        """Executed so far, by a lab of one CPU that was started with meter."""
+        return int.from_bytes((self.dir / "instructions").read_bytes(), "little")
+
     def _prepare(self):
         if self.pid():
             raise LabError(f"lab {self.name} is up: tests/lab/lab down")
@@ -72,7 +76,7 @@ class Machine:
         for old in [*self.dir.glob("ports/*"), self.dir / "pid", self.console, self.dir / "qmp"]:
             old.unlink(missing_ok=True)
 
-    def _command(self, kernel, smp, append, mem, accel):
+    def _command(self, kernel, smp, append, mem, accel, meter):
         image = CACHE / "image" / kernel
         command = [
             need("qemu-system-x86_64"), "-name", f"labhost-{self.name}",
@@ -85,18 +89,20 @@ class Machine:
             "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
             "-device", f"virtio-serial-pci,max_ports={PORTS + 1}",
         ]
+        if meter:
+            command += ["-plugin", CACHE / "bin" / "instructions"]
         for i in range(PORTS):
             command += ["-chardev", f"socket,id=a{i},path=ports/{i:02}.sock,server=on,wait=off",
                         "-device", f"virtserialport,chardev=a{i},name=agent{i}"]
         return [str(c) for c in command]
 
-    def start(self, kernel, lock, smp=2, append="", mem=3072, attached=False):
-        """Boots and returns when the agent answers. attached: the lab dies with this process."""
+    def start(self, kernel, lock, smp=2, append="", mem=3072, attached=False, meter=False):
+        """Boots and returns when the agent answers. attached: the lab dies with this process. meter: instructions() counts."""
         self._prepare()
         began = time.monotonic()
         accel = "tcg,thread=multi"
         with open(self.dir / "qemu.log", "wb") as log:
-            qemu = subprocess.Popen(self._command(kernel, smp, append, mem, accel), cwd=self.dir,
+            qemu = subprocess.Popen(self._command(kernel, smp, append, mem, accel, meter), cwd=self.dir,
                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,),
                                     start_new_session=True,
                                     preexec_fn=_die_with_parent if attached else None)

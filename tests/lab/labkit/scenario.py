@@ -24,7 +24,7 @@ HOST_STATE = ("cd /sys/kernel/tracing; cat kprobe_events uprobe_events tracing_o
 
 DEFAULTS = {
     "about": "", "kernels": list(KERNELS), "smp": 2, "mem": 3072, "append": "", "needs": [],
-    "guest": [], "setup": "", "run": "", "zero": "", "timeout": 120, "at": [], "after": "",
+    "guest": [], "setup": "", "run": "", "zero": "", "meter": "", "timeout": 120, "at": [], "after": "",
     "status": 0, "check": [], "check_script": "", "leaves_nothing": False, "fresh": False,
     "matrix": {}, "skip_if": "",
 }
@@ -50,7 +50,7 @@ class Case:
     failures: list = field(default_factory=list)
 
     def host(self):
-        return (self.kernel, self.spec["smp"], self.spec["append"], self.spec["mem"])
+        return (self.kernel, self.spec["smp"], self.spec["append"], self.spec["mem"], bool(self.spec["meter"]))
 
     def title(self):
         return "/".join([self.name, self.kernel, *map(str, self.choice.values())])
@@ -86,6 +86,8 @@ def read(path):
     spec = _filled(spec, DEFAULTS, path.name)
     spec["guest"] = [_filled(g, GUEST_DEFAULTS, f"{path.name}: guest") for g in spec["guest"]]
     spec["check"] = [_filled(c, CHECK_DEFAULTS, f"{path.name}: check") for c in spec["check"]]
+    if spec["meter"] and spec["smp"] != 1:
+        raise LabError(f"{path.name}: meter wants smp = 1")
     spec["at"] = sorted((e for a in spec["at"] for e in _expanded_at(a, f"{path.name}: at")),
                         key=lambda e: e["t"])
     return spec
@@ -119,11 +121,11 @@ class Runner:
 
     def boot(self, host):
         self.stop()
-        kernel, smp, append, mem = host
+        kernel, smp, append, mem, meter = host
         image.build([kernel])
         if self.lock is None:
             self.lock = take_lock()
-        self.qemu = self.machine.start(kernel, self.lock, smp, append, mem, attached=True)
+        self.qemu = self.machine.start(kernel, self.lock, smp, append, mem, attached=True, meter=meter)
         self.booted, self.guests = host, {}
 
     def stop(self):
@@ -218,7 +220,8 @@ class Runner:
         argv = self.machine.exec_command(environment(case) + "cd /tmp/out\n" + (spec["run"] or "true"),
                                          spec["timeout"])
         schedule = Schedule(self, spec["at"])
-        with open(case.out / "stderr", "wb") as err, open(case.out / "stdout", "wb") as out:
+        with open(case.out / "stderr", "wb") as err, open(case.out / "stdout", "wb") as out, \
+                open(case.out / "instructions", "w") as meter:
             proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err)
             Watch(self.machine, proc).start()
             if not spec["zero"]:
@@ -228,6 +231,8 @@ class Runner:
                 out.flush()
                 if spec["zero"] and re.search(spec["zero"], line.decode(errors="replace")):
                     schedule.begin()
+                if spec["meter"] and re.search(spec["meter"], line.decode(errors="replace")):
+                    print(self.machine.instructions(), file=meter, flush=True)
             status = proc.wait()
         schedule.end()
         if status == EXIT_NO_AGENT or status < 0:

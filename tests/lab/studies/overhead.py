@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Throughput by state, round by round, from what overhead.toml left: ratios to the neighbours without.
+"""Instructions a byte takes by state, round by round, from what overhead.toml left: beside the neighbours without.
 
-overhead.py FOLDER [...]: prints the median ratio and a 95 % bootstrap interval of it, per tool.
+overhead.py FOLDER [...]: prints per tool the median ratio and a 95 % bootstrap interval of it, and of throughput. A
+CPU that has no time left carries fewer bytes as each takes more instructions: throughput left is 1 / ratio.
 """
 import json
 import random
@@ -10,28 +11,41 @@ import statistics
 import sys
 from pathlib import Path
 
+TOOLS = {"vnetdx-counts": 20, "vnetdx": 20, "trace-cmd": 10, "trace-cmd-sched": 10}     # rounds wanted
+
+
+def median_and_interval(values):
+    boots = sorted(statistics.median(random.choices(values, k=len(values))) for _ in range(2000))
+    return f"{statistics.median(values):.3f} [{boots[50]:.3f}, {boots[1949]:.3f}]"
+
+
 out = Path(sys.argv[1])
-levels = []
-lines = [line.split() for line in (out / "states").read_text().splitlines()]
-for (name, t0, bytes0), (_, t1, bytes1) in zip(lines[::2], lines[1::2]):
-    levels.append((name, (int(bytes1) - int(bytes0)) * 8 / (float(t1) - float(t0))))
 random.seed(1)
-cost = json.loads((out / "stdout").read_text())["overhead"]
-none = [level for name, level in levels if name == "none"]
-lines = [f"without: median {statistics.median(none) / 1e6:.0f} Mbit/s, standard deviation "
-         f"{statistics.stdev(none) / statistics.fmean(none):.0%} of the mean",
+marks = [line.split()[1:] for line in (out / "stdout").read_text().splitlines() if line.startswith("at ")]
+meter = [int(line) for line in (out / "instructions").read_text().split()]
+states = []     # name, instructions a byte, bytes a second
+for i in range(0, len(marks) - 1, 2):
+    (name, t0, bytes0), (_, t1, bytes1) = marks[i:i + 2]
+    crossed = int(bytes1) - int(bytes0)
+    states.append((name, (meter[i + 1] - meter[i]) / crossed, crossed / (float(t1) - float(t0))))
+none = [s for s in states if s[0] == "none"]
+spread = [statistics.stdev(v) / statistics.fmean(v) for v in list(zip(*none))[1:]]
+cost = json.loads((out / "last.json").read_text())["overhead"]
+lines = [f"without: {statistics.median(s[1] for s in none):.3f} instructions a byte (standard deviation {spread[0]:.1%} of the mean), "
+         f"{statistics.median(s[2] for s in none) * 8 / 1e6:.0f} Mbit/s ({spread[1]:.1%})",
          f"vnetdx of itself: {cost['cpu_share']:.1%} of a CPU, {cost['ns_per_event']:.0f} ns an event"]
-for tool in ("vnetdx-counts", "vnetdx", "trace-cmd", "trace-cmd-sched"):
+enough = True
+for tool, wanted in TOOLS.items():
     ratios = []
-    for i, (name, level) in enumerate(levels):
-        beside = [v for n, v in levels[max(0, i - 1):i + 2:2] if n == "none"]
-        if name == tool and beside:
-            ratios.append(level / statistics.fmean(beside))
-    boots = sorted(statistics.median(random.choices(ratios, k=len(ratios))) for _ in range(2000))
-    lines.append(f"{tool}: median throughput {statistics.median(ratios):.3f} of that without "
-                 f"[{boots[50]:.3f}, {boots[1949]:.3f}], {len(ratios)} rounds")
-    if len(ratios) < 20:
-        print(f"only {len(ratios)} rounds of {tool} are there")
-        sys.exit(1)
+    for i, state in enumerate(states):
+        beside = [s for s in states[max(0, i - 1):i + 2:2] if s[0] == "none"]
+        if state[0] == tool and beside:
+            ratios.append([state[j] / statistics.fmean(s[j] for s in beside) for j in (1, 2)])
+    if ratios:
+        instructions, rate = map(list, zip(*ratios))
+        lines.append(f"{tool}: {median_and_interval(instructions)} times the instructions a byte, "
+                     f"{median_and_interval(rate)} times the throughput, {len(ratios)} rounds")
+    enough &= len(ratios) >= wanted
 (out / "overhead.txt").write_text("\n".join(lines) + "\n")
 print("\n".join(lines))
+sys.exit(0 if enough else "too few rounds")
