@@ -4,7 +4,7 @@
  * wait itself (sched_info, kernel/sched/stats.h); it is added up when the thread gets the CPU
  * and given to who had that CPU for longest at a stretch since a watched thread got it last:
  * with one offender that is exact, with several they share. A switch between two strangers
- * costs a look at a bit map, a load of the run queue's clock and a comparison.
+ * costs a look at a table, a load of the run queue's clock and a comparison.
  *
  * And how often guests rang: handle_tx_kick and handle_rx_kick are handle_tx and handle_rx
  * called because of the guest, not of a socket; or of an earlier call that had enough and put
@@ -119,6 +119,8 @@ static __noinline int hold(__u32 victim, const struct turn *by, __u64 ns)
 	struct vnx_held *h = bpf_map_lookup_elem(&held, &key), fresh = { .ns = ns };
 	int tid = 0;
 
+	if (!by->task)
+		return 0;
 	if (h) {
 		h->ns += ns;
 		return 0;

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -216,8 +217,8 @@ int vnx_holder_read(struct vnx_holder *h, uint64_t from_ns, uint64_t to_ns, stru
 						 .victim = keys[i].victim,
 						 .holder = keys[i].holder };
 
-			memcpy(hold.comm, values[i].comm, sizeof(hold.comm));
-			hold.comm[sizeof(hold.comm) - 1] = '\0';
+			snprintf(hold.comm, sizeof(hold.comm), "%.*s", VNX_COMM_LEN - 1,
+				 values[i].comm[0] ? values[i].comm : "(gone)");
 			if (vnx_vec_push(out, hold))
 				return -ENOMEM;
 		}
