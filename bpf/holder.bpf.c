@@ -27,17 +27,24 @@ struct sched_info {
 	unsigned long long run_delay, last_queued;
 } __attribute__((preserve_access_index));
 
-struct task_struct {
-	int pid, tgid;
-	char comm[VNX_COMM_LEN];
-	struct sched_info sched_info;
-} __attribute__((preserve_access_index));
-
 struct rq {
 	__u64 clock;
 } __attribute__((preserve_access_index));
 
-extern const struct rq runqueues __ksym;
+struct cfs_rq {
+	struct rq *rq;
+} __attribute__((preserve_access_index));
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq; /* with group scheduling: there is no KVM host without */
+} __attribute__((preserve_access_index));
+
+struct task_struct {
+	int pid, tgid;
+	char comm[VNX_COMM_LEN];
+	struct sched_info sched_info;
+	struct sched_entity se;
+} __attribute__((preserve_access_index));
 
 /* Filled by user space; an array, since hashing would cost more than all the rest. */
 struct {
@@ -106,12 +113,6 @@ static __always_inline struct vnx_watch *find(__u32 tid)
 	return NULL;
 }
 
-/* __schedule() has just brought the run queue's clock up to date; sched_info goes by it. */
-static __always_inline __u64 clock_now(void)
-{
-	return ((struct rq *)bpf_this_cpu_ptr(&runqueues))->clock;
-}
-
 static __noinline int hold(__u32 victim, const struct turn *by, __u64 ns)
 {
 	struct vnx_held_key key = { .victim = victim, .holder = by->pid };
@@ -145,10 +146,11 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 {
 	__u32 from = prev->pid, to = next->pid, zero = 0;
 	struct stretch *s = bpf_map_lookup_elem(&stretches, &zero);
-	__u64 now_ns = clock_now(), ns, waited_ns, queued_ns;
+	/* __schedule() has just brought the run queue's clock up to date; sched_info goes by it. */
+	__u64 now_ns = prev->se.cfs_rq->rq->clock, ns, waited_ns, queued_ns;
 	struct vnx_watch *w;
 
-	if (!s)
+	if (!s || !now_ns)
 		return 0;
 	/* The first switch on this CPU tells an end without a begin. */
 	ns = s->since_ns ? now_ns - s->since_ns : 0;
