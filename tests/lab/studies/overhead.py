@@ -11,7 +11,8 @@ import statistics
 import sys
 from pathlib import Path
 
-TOOLS = {"vnetdx-counts": 20, "vnetdx": 20, "trace-cmd": 10, "trace-cmd-sched": 10}     # rounds wanted
+TOOLS = {"vnetdx-counts": 20, "vnetdx": 20, "trace-cmd": 5, "trace-cmd-sched": 5}     # rounds wanted
+BIN_S = 0.5
 
 
 def median_and_interval(values):
@@ -24,10 +25,14 @@ random.seed(1)
 marks = [line.split()[1:] for line in (out / "stdout").read_text().splitlines() if line.startswith("at ")]
 meter = [int(line) for line in (out / "instructions").read_text().split()]
 states = []     # name, instructions a byte, bytes a second
+idle = []       # name, instructions a second
 for i in range(0, len(marks) - 1, 2):
     (name, t0, bytes0), (_, t1, bytes1) = marks[i:i + 2]
-    crossed = int(bytes1) - int(bytes0)
-    states.append((name, (meter[i + 1] - meter[i]) / crossed, crossed / (float(t1) - float(t0))))
+    crossed, took, instructions = int(bytes1) - int(bytes0), float(t1) - float(t0), meter[i + 1] - meter[i]
+    if name.startswith("idle-"):
+        idle.append((name.removeprefix("idle-"), instructions / took))
+    else:
+        states.append((name, instructions / crossed, crossed / took))
 none = [s for s in states if s[0] == "none"]
 spread = [statistics.stdev(v) / statistics.fmean(v) for v in list(zip(*none))[1:]]
 cost = json.loads((out / "last.json").read_text())["overhead"]
@@ -46,6 +51,9 @@ for tool, wanted in TOOLS.items():
         lines.append(f"{tool}: {median_and_interval(instructions)} times the instructions a byte, "
                      f"{median_and_interval(rate)} times the throughput, {len(ratios)} rounds")
     enough &= len(ratios) >= wanted
+for tool in ("vnetdx-counts", "vnetdx"):
+    more = [(idle[i][1] - (idle[i - 1][1] + idle[i + 1][1]) / 2) * BIN_S for i in range(1, len(idle) - 1) if idle[i][0] == tool]
+    lines.append(f"{tool}, no flow: {median_and_interval([m / 1e3 for m in more])} thousand instructions a bin, {len(more)} rounds")
 (out / "overhead.txt").write_text("\n".join(lines) + "\n")
 print("\n".join(lines))
 sys.exit(0 if enough else "too few rounds")
