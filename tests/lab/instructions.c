@@ -8,8 +8,8 @@
  * The interface is QEMU's, version 1 (docs/devel/tcg-plugins.rst); no package ships its header.
  */
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
