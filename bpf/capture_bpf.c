@@ -675,7 +675,6 @@ static int reattach(struct vnx_capture *cap, struct vnx_err *err)
 static int bpf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_tids,
 		       struct vnx_err *err)
 {
-	step_cost(cap);
 	vnx_slots_reclaim(&cap->slots, tid_gone, NULL);
 	/* What cannot be looked up now is tried again in a second. */
 	if (vnx_kernel_refresh(&cap->kernel) > 0)
@@ -691,6 +690,7 @@ static int bpf_read(struct vnx_capture *cap, struct vnx_samples *out, bool final
 	uint64_t slack = 0;
 	int ret = read_clocks(cap, &now);
 
+	step_cost(cap);
 	if (ret)
 		now.mono_ns = vnx_mono_ns();
 	if (!cap->rodata.use_ktime) {

@@ -212,7 +212,7 @@ void rec_configure(sqlite3 *db)
 
 int rec_tx_begin(struct vnx_recording *rec, struct vnx_err *err)
 {
-	int ret;
+	int ret = 0;
 
 	if (rec->failed)
 		return vnx_err_set(err, rec->failed_errno, VNX_EXIT_FAILED, "recording-failed",
@@ -221,7 +221,10 @@ int rec_tx_begin(struct vnx_recording *rec, struct vnx_err *err)
 	if (rec->in_tx)
 		return 0;
 	/* IMMEDIATE: the file is marked as being written even between two commits. */
-	ret = rec_exec(rec, "BEGIN IMMEDIATE", "starting a bin", err);
+	if (!rec->begin)
+		ret = rec_prepare(rec, &rec->begin, "BEGIN IMMEDIATE", err);
+	if (!ret)
+		ret = rec_write_row(rec, rec->begin, "starting a bin", err);
 	rec->in_tx = !ret;
 	return ret;
 }
@@ -465,7 +468,8 @@ static int database_create(struct vnx_recording *rec, const struct vnx_run_facts
 			   struct vnx_err *err)
 {
 	int rc = sqlite3_open_v2(rec->path ? rec->path : ":memory:", &rec->db,
-				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+				 NULL);
 	int ret;
 
 	if (rc != SQLITE_OK)
@@ -487,8 +491,9 @@ static int database_create(struct vnx_recording *rec, const struct vnx_run_facts
 
 static void finalize_all(struct vnx_recording *rec)
 {
-	sqlite3_stmt **const all[] = { &rec->add_sample, &rec->add_line, &rec->add_hold,
-				       &rec->put_fact, &rec->cursor };
+	sqlite3_stmt **const all[] = { &rec->begin,       &rec->commit,   &rec->add_sample,
+				       &rec->add_samples, &rec->add_line, &rec->add_hold,
+				       &rec->put_fact,    &rec->cursor };
 
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(all); i++) {
 		sqlite3_finalize(*all[i]);
@@ -554,28 +559,43 @@ out:
 
 /* Adding */
 
-/* Samples of equal time, metric, entity and length add up, as struct vnx_sample says. */
-static const char add_sample_sql[] =
-	"INSERT INTO sample(t_ns, dur_ns, metric, entity, count) VALUES(?1, ?2, ?3, ?4, ?5)"
-	" ON CONFLICT DO UPDATE SET count = count + excluded.count";
+#define SAMPLE_COLUMNS 5
 
-static int sample_add(struct vnx_recording *rec, const struct vnx_sample *s, struct vnx_err *err)
+/*
+ * A statement for @rows samples: most of what a row costs is the statement around it. Samples
+ * of equal time, metric, entity and length add up, as struct vnx_sample says.
+ */
+static int prepare_add(struct vnx_recording *rec, sqlite3_stmt **st, int rows, struct vnx_err *err)
 {
-	sqlite3_stmt *st = rec->add_sample;
-	int ret = rec_bind_u64(rec, st, 1, s->t_ns, "a sample's time", err);
+	char sql[512] = "INSERT INTO sample(t_ns, dur_ns, metric, entity, count) VALUES";
+	size_t n = strlen(sql);
+
+	if (*st)
+		return 0;
+	for (int i = 0; i < rows; i++)
+		n += (size_t)snprintf(sql + n, sizeof(sql) - n, "%s(?,?,?,?,?)", i ? "," : "");
+	snprintf(sql + n, sizeof(sql) - n, " ON CONFLICT DO UPDATE SET count=count+excluded.count");
+	return rec_prepare(rec, st, sql, err);
+}
+
+static int sample_bind(struct vnx_recording *rec, sqlite3_stmt *st, int row,
+		       const struct vnx_sample *s, struct vnx_err *err)
+{
+	int at = row * SAMPLE_COLUMNS;
+	int ret = rec_bind_u64(rec, st, at + 1, s->t_ns, "a sample's time", err);
 
 	if (!ret)
-		ret = rec_bind_u64(rec, st, 2, s->dur_ns, "a sample's length", err);
+		ret = rec_bind_u64(rec, st, at + 2, s->dur_ns, "a sample's length", err);
 	if (!ret)
-		ret = rec_bind_u64(rec, st, 5, s->count, "a sample's count", err);
+		ret = rec_bind_u64(rec, st, at + 5, s->count, "a sample's count", err);
 	if (ret)
 		return ret;
 	if (!vnx_metric_name(s->metric))
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "bad-metric",
 				   "%s: %u is no metric", rec->shown, s->metric);
-	sqlite3_bind_int(st, 3, (int)s->metric);
-	sqlite3_bind_int64(st, 4, s->entity);
-	return rec_write_row(rec, st, "writing samples", err);
+	sqlite3_bind_int(st, at + 3, (int)s->metric);
+	sqlite3_bind_int64(st, at + 4, s->entity);
+	return 0;
 }
 
 /**
@@ -590,10 +610,20 @@ int vnx_recording_add_samples(struct vnx_recording *rec, const struct vnx_sample
 {
 	int ret = rec_tx_begin(rec, err);
 
-	if (!ret && !rec->add_sample)
-		ret = rec_prepare(rec, &rec->add_sample, add_sample_sql, err);
-	for (size_t i = 0; i < samples->n && !ret; i++)
-		ret = sample_add(rec, &samples->v[i], err);
+	if (!ret)
+		ret = prepare_add(rec, &rec->add_sample, 1, err);
+	if (!ret)
+		ret = prepare_add(rec, &rec->add_samples, REC_ROWS, err);
+	for (size_t i = 0, n; i < samples->n && !ret; i += n) {
+		sqlite3_stmt *st;
+
+		n = samples->n - i < REC_ROWS ? 1 : REC_ROWS;
+		st = n == 1 ? rec->add_sample : rec->add_samples;
+		for (size_t row = 0; row < n && !ret; row++)
+			ret = sample_bind(rec, st, (int)row, &samples->v[i + row], err);
+		if (!ret)
+			ret = rec_write_row(rec, st, "writing samples", err);
+	}
 	return ret;
 }
 
@@ -720,9 +750,13 @@ int vnx_recording_commit(struct vnx_recording *rec, struct vnx_err *err)
 	int ret = rec_tx_begin(rec, err);
 	int rc;
 
+	if (!ret && !rec->commit)
+		ret = rec_prepare(rec, &rec->commit, "COMMIT", err);
 	if (ret)
 		return ret;
-	rc = sqlite3_exec(rec->db, "COMMIT", NULL, NULL, NULL);
+	rc = sqlite3_step(rec->commit);
+	sqlite3_reset(rec->commit);
+	rc = rc == SQLITE_DONE ? SQLITE_OK : rc;
 	if ((rc & 0xff) == SQLITE_BUSY)
 		return 0;
 	if (rc != SQLITE_OK) {

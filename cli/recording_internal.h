@@ -12,6 +12,7 @@
 #define REC_SCHEMA 1
 #define REC_APPLICATION_ID 0x564e5831 /* "VNX1", at byte 68 of the file */
 #define REC_METRIC_IDS 256            /* ids of table metric that a reader looks at */
+#define REC_ROWS 16                   /* samples in one statement */
 
 struct vnx_recording {
 	sqlite3 *db;
@@ -21,7 +22,9 @@ struct vnx_recording {
 	bool in_tx;
 	bool failed;      /* a write failed: nothing more is written */
 	int failed_errno; /* ... and this is what later calls return */
-	sqlite3_stmt *add_sample, *add_line, *add_hold, *put_fact;
+	sqlite3_stmt *begin, *commit;
+	sqlite3_stmt *add_sample, *add_samples; /* one row, REC_ROWS rows */
+	sqlite3_stmt *add_line, *add_hold, *put_fact;
 	struct vnx_run_facts written;  /* what table meta holds ... */
 	bool facts_written;            /* ... if it holds any */
 	sqlite3_stmt *cursor;          /* of vnx_recording_next() */
