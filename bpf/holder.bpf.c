@@ -80,11 +80,15 @@ struct {
 } stretches SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, VNX_HELD_MAX); /* fewer are set before loading */
-	__type(key, struct vnx_held_key);
-	__type(value, struct vnx_held);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, VNX_HELD_ROWS_MAX); /* fewer are set before loading */
+	__type(key, __u32);
+	__type(value, struct vnx_held_row);
 } held SEC(".maps");
+
+/* Counted on by the reader; never 0, which is what unused places have. */
+volatile __u32 round_now = 1;
 
 /*
  * Works that their own worker put into its queue, by a hash of their address; those of sockets
@@ -113,24 +117,35 @@ static __always_inline struct vnx_watch *find(__u32 tid)
 	return NULL;
 }
 
-static __noinline int hold(__u32 victim, const struct turn *by, __u64 ns)
+/* More than VNX_HELD_PLACES processes in one round: the rest is not told. */
+static __noinline int hold(__u32 row, const struct turn *by, __u64 ns)
 {
-	struct vnx_held_key key = { .victim = victim, .holder = by->pid };
+	struct vnx_held_row *r = bpf_map_lookup_elem(&held, &row);
 	struct task_struct *task = (struct task_struct *)by->task;
-	struct vnx_held *h = bpf_map_lookup_elem(&held, &key), fresh = { .ns = ns };
+	__u32 now = round_now;
 	int tid = 0;
 
-	if (!by->task)
+	if (!r || !by->task)
 		return 0;
-	if (h) {
-		h->ns += ns;
+	for (int k = 0; k < VNX_HELD_PLACES; k++) {
+		struct vnx_held *h = &r->side[now & 1][k];
+
+		if (h->round == now && h->pid != by->pid)
+			continue;
+		if (h->round == now) {
+			h->ns += ns;
+			return 0;
+		}
+		bpf_probe_read_kernel(h->comm, sizeof(h->comm), &task->comm);
+		bpf_probe_read_kernel(&tid, sizeof(tid), &task->pid);
+		if (tid != by->tid)
+			__builtin_memset(h->comm, 0, sizeof(h->comm));
+		h->pid = by->pid;
+		h->ns = ns;
+		h->round = now;
 		return 0;
 	}
-	bpf_probe_read_kernel(fresh.comm, sizeof(fresh.comm), &task->comm);
-	bpf_probe_read_kernel(&tid, sizeof(tid), &task->pid);
-	if (tid != by->tid)
-		__builtin_memset(fresh.comm, 0, sizeof(fresh.comm));
-	return (int)bpf_map_update_elem(&held, &key, &fresh, BPF_NOEXIST);
+	return 0;
 }
 
 static __always_inline void end_turn(struct turn *t, struct task_struct *prev, __u64 ns)
@@ -172,7 +187,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (!w->known)
 		w->known = 1;
 	else if (ns)
-		hold(to,
+		hold(w->row,
 		     s->first_tid != to && s->first.ns > s->longest.ns ? &s->first : &s->longest,
 		     ns);
 	s->longest.ns = s->first.ns = 0;

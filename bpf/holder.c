@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bpf/holder.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -9,19 +8,22 @@
 
 #include "bpf/holder.skel.h"
 
-#define BATCH 512
-/* Pairs of victim and holder in a bin; each bin all places are looked at, filled or not. */
-#define HELD_PER_CPU 256
-#define HELD_LEAST 1024
+/* Threads whose holders are told: more than a host's CPUs can be shared by and still serve. */
+#define ROWS_PER_CPU 16
+#define ROWS_LEAST 128
 #define VHOST_BTF "/sys/kernel/btf/vhost_net"
 
 struct vnx_holder {
-	struct holder *skel;     /* with the maps and sched_switch */
-	struct holder *kicks;    /* NULL: not attached */
-	bool requeues;           /* told from kicks */
-	bool kicks_tried;        /* in vain, with vhost_net loaded */
-	struct vnx_watch *watch; /* mapped, VNX_WATCH_PLACES */
-	uint32_t *tids;          /* watched ones, sorted */
+	struct holder *skel;       /* with the maps and sched_switch */
+	struct holder *kicks;      /* NULL: not attached */
+	bool requeues;             /* told from kicks */
+	bool kicks_tried;          /* in vain, with vhost_net loaded */
+	struct vnx_watch *watch;   /* mapped, VNX_WATCH_PLACES */
+	struct vnx_held_row *rows; /* mapped, n_rows */
+	uint32_t n_rows;
+	uint32_t *free_rows; /* n_free of them, room for n_rows */
+	uint32_t n_free;
+	uint32_t *tids; /* watched ones, sorted */
 	size_t n, cap;
 };
 
@@ -29,13 +31,14 @@ struct vnx_holder {
 static struct holder *open_with(bool sched)
 {
 	int cpus = libbpf_num_possible_cpus();
-	uint32_t held_max = HELD_LEAST + HELD_PER_CPU * (uint32_t)(cpus > 0 ? cpus : 1);
+	uint32_t rows = ROWS_LEAST + ROWS_PER_CPU * (uint32_t)(cpus > 0 ? cpus : 1);
 	struct holder *skel = holder__open();
 
 	if (!skel)
 		return NULL;
-	if (held_max < VNX_HELD_MAX)
-		bpf_map__set_max_entries(skel->maps.held, held_max);
+	if (rows < VNX_HELD_ROWS_MAX)
+		bpf_map__set_max_entries(skel->maps.held, rows);
+	bpf_map__set_autocreate(skel->maps.held, sched);
 	bpf_program__set_autoload(skel->progs.on_switch, sched);
 	bpf_program__set_autoload(skel->progs.on_tx_kick, !sched);
 	bpf_program__set_autoload(skel->progs.on_rx_kick, !sched);
@@ -51,6 +54,30 @@ static int refused(int ret, const char *doing, struct vnx_err *err)
 			   "who holds the CPU cannot be seen: %s a BPF program on sched_switch "
 			   "failed: %s",
 			   doing, strerror(-ret));
+}
+
+static void *map_table(const struct bpf_map *map, size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int map_tables(struct vnx_holder *h)
+{
+	h->n_rows = bpf_map__max_entries(h->skel->maps.held);
+	h->free_rows = calloc(h->n_rows, sizeof(*h->free_rows));
+	if (!h->free_rows)
+		return -ENOMEM;
+	while (h->n_free < h->n_rows) {
+		h->free_rows[h->n_free] = h->n_rows - 1 - h->n_free;
+		h->n_free++;
+	}
+	h->watch = map_table(h->skel->maps.watch, VNX_WATCH_PLACES * sizeof(*h->watch));
+	if (!h->watch)
+		return -errno;
+	h->rows = map_table(h->skel->maps.held, h->n_rows * sizeof(*h->rows));
+	return h->rows ? 0 : -errno;
 }
 
 int vnx_holder_open(struct vnx_holder **out, struct vnx_err *err)
@@ -71,11 +98,9 @@ int vnx_holder_open(struct vnx_holder **out, struct vnx_err *err)
 		refused(ret, "loading", err);
 		goto fail;
 	}
-	h->watch = mmap(NULL, VNX_WATCH_PLACES * sizeof(*h->watch), PROT_READ | PROT_WRITE,
-			MAP_SHARED, bpf_map__fd(h->skel->maps.watch), 0);
-	if (h->watch == MAP_FAILED) {
-		h->watch = NULL;
-		ret = refused(-errno, "mapping", err);
+	ret = map_tables(h);
+	if (ret) {
+		refused(ret, "mapping", err);
 		goto fail;
 	}
 	h->skel->links.on_switch = bpf_program__attach(h->skel->progs.on_switch);
@@ -159,6 +184,9 @@ static void watch_one(struct vnx_holder *h, uint32_t tid)
 	w->known = w->worker = 0;
 	w->waited_ns = 0;
 	w->kicks = (struct vnx_kicks){ 0 };
+	w->row = h->n_free ? h->free_rows[--h->n_free] : h->n_rows;
+	if (w->row < h->n_rows)
+		memset(&h->rows[w->row], 0, sizeof(h->rows[w->row]));
 	if (k > home->reach)
 		home->reach = k;
 	__atomic_store_n(&w->tid, tid, __ATOMIC_RELEASE);
@@ -169,8 +197,11 @@ static void forget_one(struct vnx_holder *h, uint32_t tid)
 {
 	struct vnx_watch *w = find(h, tid);
 
-	if (w)
-		__atomic_store_n(&w->tid, 0, __ATOMIC_RELEASE);
+	if (!w)
+		return;
+	__atomic_store_n(&w->tid, 0, __ATOMIC_RELEASE);
+	if (w->row < h->n_rows)
+		h->free_rows[h->n_free++] = w->row;
 }
 
 int vnx_holder_watch(struct vnx_holder *h, const uint32_t *tids, size_t n)
@@ -194,35 +225,30 @@ int vnx_holder_watch(struct vnx_holder *h, const uint32_t *tids, size_t n)
 	return 0;
 }
 
+/* A wait that ends on another CPU in these very microseconds may be lost. */
 int vnx_holder_read(struct vnx_holder *h, uint64_t from_ns, uint64_t to_ns, struct vnx_holds *out)
 {
-	int fd = bpf_map__fd(h->skel->maps.held), ret;
-	struct vnx_held_key keys[BATCH];
-	struct vnx_held values[BATCH];
-	uint64_t place = 0;
-	bool first = true;
-	uint32_t n;
+	uint32_t over = h->skel->data->round_now;
 
-	do {
-		n = BATCH;
-		ret = bpf_map_lookup_and_delete_batch(fd, first ? NULL : &place, &place, keys,
-						      values, &n, NULL);
-		first = false;
-		if (ret && ret != -ENOENT)
-			return ret == -ENOSPC ? 0 : ret;
-		for (uint32_t i = 0; i < n; i++) {
+	__atomic_store_n(&h->skel->data->round_now, over + 1, __ATOMIC_SEQ_CST);
+	for (size_t i = 0; i < h->n; i++) {
+		const struct vnx_watch *w = find(h, h->tids[i]);
+		const struct vnx_held *v =
+			w && w->row < h->n_rows ? h->rows[w->row].side[over & 1] : NULL;
+
+		for (int k = 0; v && k < VNX_HELD_PLACES && v[k].round == over; k++) {
 			struct vnx_hold hold = { .t_ns = from_ns,
 						 .dur_ns = to_ns - from_ns,
-						 .ns = values[i].ns,
-						 .victim = keys[i].victim,
-						 .holder = keys[i].holder };
+						 .ns = v[k].ns,
+						 .victim = h->tids[i],
+						 .holder = v[k].pid };
 
 			snprintf(hold.comm, sizeof(hold.comm), "%.*s", VNX_COMM_LEN - 1,
-				 values[i].comm[0] ? values[i].comm : "(gone)");
+				 v[k].comm[0] ? v[k].comm : "(gone)");
 			if (vnx_vec_push(out, hold))
 				return -ENOMEM;
 		}
-	} while (!ret);
+	}
 	return 0;
 }
 
@@ -245,6 +271,9 @@ void vnx_holder_close(struct vnx_holder *h)
 		return;
 	if (h->watch)
 		munmap(h->watch, VNX_WATCH_PLACES * sizeof(*h->watch));
+	if (h->rows)
+		munmap(h->rows, h->n_rows * sizeof(*h->rows));
+	free(h->free_rows);
 	holder__destroy(h->kicks);
 	holder__destroy(h->skel);
 	free(h->tids);

@@ -10,16 +10,23 @@
 #define VNX_WATCH_PLACES 16384u /* a power of two */
 #define VNX_WATCH_PROBES 8
 #define VNX_COMM_LEN 16
-#define VNX_HELD_MAX 16384
+#define VNX_HELD_PLACES 16
+#define VNX_HELD_ROWS_MAX 4096u
 
-struct vnx_held_key {
-	vnx_u32 victim; /* thread id */
-	vnx_u32 holder; /* process id, 0: the CPU was idle */
+/* A process that had the CPU while a watched thread waited for it. */
+struct vnx_held {
+	vnx_u32 pid;   /* 0: the CPU was idle */
+	vnx_u32 round; /* of bookkeeping in which it did; an earlier one: the place is free */
+	vnx_u64 ns;
+	char comm[VNX_COMM_LEN]; /* of one of its threads, empty: it was gone */
 };
 
-struct vnx_held {
-	vnx_u64 ns;
-	char comm[VNX_COMM_LEN]; /* of one of the holder's threads, empty: it was gone */
+/*
+ * Those of one watched thread, filled from the first place on. Two sides: the programs write
+ * to side round % 2 while the reader, who counts the rounds, reads the other one.
+ */
+struct vnx_held_row {
+	struct vnx_held side[2][VNX_HELD_PLACES];
 };
 
 /* What called handle_tx and handle_rx as if for a kick. */
@@ -37,6 +44,8 @@ struct vnx_watch {
 	vnx_u32 reach; /* of this place: how far on those stand who belong here */
 	vnx_u32 known; /* waited_ns has a value */
 	vnx_u32 worker;
+	vnx_u32 row; /* of the table of holders; beyond its end: none was left */
+	vnx_u32 unused;
 	vnx_u64 waited_ns; /* its waits so far, as far as given to holders */
 	struct vnx_kicks kicks;
 };

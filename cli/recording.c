@@ -7,8 +7,8 @@
  * by a plain copy; with a rollback journal FILE itself is complete up to the last commit but
  * for the milliseconds in which a commit copies its pages.
  *
- * journal_mode=TRUNCATE: a commit ends by cutting the journal to nothing, the atomic step; it
- * saves the create and unlink per bin of mode DELETE.
+ * journal_mode=PERSIST: a commit ends by zeroing the journal's head, the atomic step; it saves
+ * the create and unlink per bin of mode DELETE, and the fresh pages that TRUNCATE would fill.
  * synchronous=OFF while recording: SIGKILL cannot take back what write() gave to the kernel,
  * and order of write() calls is all that a rollback needs. Only a power loss or a crash of the
  * kernel could reorder them; against that a sync per bin would load the disk of a host which
@@ -476,7 +476,7 @@ static int database_create(struct vnx_recording *rec, const struct vnx_run_facts
 		return rec_fail(rec, rc, "creating the file", err);
 	rec_configure(rec->db);
 	ret = rec_exec(
-		rec, "PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=OFF; PRAGMA cache_spill=OFF",
+		rec, "PRAGMA journal_mode=PERSIST; PRAGMA synchronous=OFF; PRAGMA cache_spill=OFF",
 		"setting up the journal", err);
 	if (!ret)
 		ret = rec_tx_begin(rec, err);

@@ -81,14 +81,15 @@ static int holder_read(void *src, const struct vnx_scene *scene, const struct vn
 {
 	struct source *s = src;
 	size_t from = out->holds->n;
-	int ret = vnx_threads_sync(&s->threads, scene->vms);
+	/* first: threads that went waited, too */
+	int ret = vnx_holder_read(s->holder, s->at_ns, scene->now_ns, out->holds);
 
+	if (!ret)
+		ret = vnx_threads_sync(&s->threads, scene->vms);
 	if (!ret)
 		ret = watch_threads(s);
 	for (size_t i = 0; i < s->threads.n && !ret; i++)
 		ret = read_kicks(s, &s->threads.v[i], scene->now_ns, out);
-	if (!ret && s->at_ns)
-		ret = vnx_holder_read(s->holder, s->at_ns, scene->now_ns, out->holds);
 	if (ret && ret != -ENOMEM)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-bpf",
 				   "who holds the CPU could not be read any more: %s",
