@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/memory.h"
+
 #define LINE_MAX_BYTES (1u << 20)
 #define TOTAL_MAX_BYTES (128ull << 20)
 #define SILENCE_NS (3 * VNX_NSEC_PER_SEC)
@@ -68,6 +70,7 @@ static void child_exec(char **argv, int out_fd, int err_fd, int report_fd, pid_t
 	for (int sig = 1; sig < 32; sig++)
 		signal(sig, SIG_DFL);
 	setenv("LC_ALL", "C", 1);
+	vnx_memory_restore();
 	if (null_fd >= 0 && dup2(null_fd, 0) == 0 && dup2(out_fd, 1) == 1 && dup2(err_fd, 2) == 2)
 		execvp(argv[0], argv);
 	e = errno;

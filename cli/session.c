@@ -12,6 +12,7 @@
 #include "cli/event_file.h"
 #include "cli/host/host.h"
 #include "cli/load.h"
+#include "cli/memory.h"
 #include "cli/progress.h"
 #include "cli/stop.h"
 
@@ -311,6 +312,7 @@ static int start(struct session *s, struct vnx_err *err)
 	int ret;
 
 	raise_file_limit();
+	vnx_memory_keep_small();
 	s->host = vnx_host_new("/proc");
 	if (!s->host)
 		return -ENOMEM;
@@ -331,6 +333,7 @@ static int start(struct session *s, struct vnx_err *err)
 		ret = read_evidence(s, err);
 	if (ret)
 		return ret;
+	vnx_memory_give_back();
 	fill_facts(s);
 	if (!s->conf->watch)
 		ret = create_recording(s, err);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * This process takes little memory while it measures, and asks the host for no huge pages: a
+ * few touched pages would become 2 MB that the kernel clears on a CPU that is being watched.
+ */
+#ifndef VNX_MEMORY_H
+#define VNX_MEMORY_H
+
+/* No huge pages from here on. */
+void vnx_memory_keep_small(void);
+/* What was needed for setting up goes back to the host. */
+void vnx_memory_give_back(void);
+/* In a child that is about to become another program: huge pages as they were. */
+void vnx_memory_restore(void);
+
+#endif
