@@ -40,7 +40,7 @@ struct sched_entity {
 } __attribute__((preserve_access_index));
 
 struct task_struct {
-	int pid, tgid;
+	int pid;
 	char comm[VNX_COMM_LEN];
 	struct sched_info sched_info;
 	struct sched_entity se;
@@ -148,18 +148,20 @@ static __noinline int hold(__u32 row, const struct turn *by, __u64 ns)
 	return 0;
 }
 
-static __always_inline void end_turn(struct turn *t, struct task_struct *prev, __u64 ns)
+static __always_inline void end_turn(struct turn *t, struct task_struct *task, __u64 id, __u64 ns)
 {
 	t->ns = ns;
-	t->task = (__u64)prev;
-	t->tid = prev->pid;
-	t->pid = prev->tgid;
+	t->task = (__u64)task;
+	t->tid = (__u32)id;
+	t->pid = id >> 32;
 }
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	__u32 from = prev->pid, to = next->pid, zero = 0;
+	/* Whose turn ends is current still: asking is cheaper than following a pointer. */
+	__u64 from = bpf_get_current_pid_tgid();
+	__u32 to = next->pid, zero = 0;
 	struct stretch *s = bpf_map_lookup_elem(&stretches, &zero);
 	/* __schedule() has just brought the run queue's clock up to date; sched_info goes by it. */
 	__u64 now_ns = prev->se.cfs_rq->rq->clock, ns, waited_ns, queued_ns;
@@ -169,10 +171,10 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		return 0;
 	/* The first switch on this CPU tells an end without a begin. */
 	ns = s->since_ns ? now_ns - s->since_ns : 0;
-	if (from == s->first_tid && !s->first.ns)
-		end_turn(&s->first, prev, ns);
+	if ((__u32)from == s->first_tid && !s->first.ns)
+		end_turn(&s->first, prev, from, ns);
 	else if (ns > s->longest.ns)
-		end_turn(&s->longest, prev, ns);
+		end_turn(&s->longest, prev, from, ns);
 	s->since_ns = now_ns;
 	w = find(to);
 	if (!w)
