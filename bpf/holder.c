@@ -10,7 +10,7 @@
 
 /* Threads whose holders are told: more than a host's CPUs can be shared by and still serve. */
 #define ROWS_PER_CPU 16
-#define ROWS_LEAST 128
+#define ROWS_LEAST 512
 #define VHOST_BTF "/sys/kernel/btf/vhost_net"
 
 struct vnx_holder {

@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""totals.py FOLDER: calls that vnetdx counted against the events ftrace stamped while its hooks were attached."""
+"""totals.py FOLDER: calls that vnetdx counted against the events ftrace stamped while its hooks were attached.
+
+And who held the CPU against how long the kernel says that was waited for: each wait is somebody's.
+"""
 import json
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -22,5 +26,17 @@ for hook in run["hooks"]:
     (out / "totals").open("a").write(line + "\n")
     if counted != seen or seen < 1000:
         wrong.append(line)
+db = sqlite3.connect(out / "run.vdx")
+waits = dict(db.execute("SELECT entity, sum(count) / 1e9 FROM counts WHERE metric IN ('vcpu_runq_wait', 'vhost_runq_wait') GROUP BY entity"))
+held = dict(db.execute("SELECT victim, sum(ns) / 1e9 FROM holder GROUP BY victim"))
+long_waits = {tid: s for tid, s in waits.items() if s > 1}
+for tid, waited in long_waits.items():
+    line = f"thread {tid}: waited {waited:.2f} s, others held the CPU for {held.get(tid, 0):.2f} s of it"
+    (out / "totals").open("a").write(line + "\n")
+    if not 0.95 <= held.get(tid, 0) / waited <= 1.01:
+        wrong.append(line)
+hogs = [ns / 1e9 for (ns,) in db.execute("SELECT sum(ns) FROM holder WHERE comm = 'yes' GROUP BY pid")]
+if len(hogs) != 3 or max(hogs) > 1.5 * min(hogs) or not long_waits:
+    wrong.append(f"three equal hogs held the CPU for {hogs} s")
 print("; ".join(wrong))
 sys.exit(1 if wrong else 0)
