@@ -60,7 +60,8 @@ struct vnx_capture {
 	uint64_t hole_ns, hole_dur_ns; /* a hook's module was loaded anew: calls may be missing */
 	char no_fentry[VNX_WHY_LEN];   /* why functions cannot be hooked, "" if they can */
 	bool fentry_tried;
-	int cost_fd; /* run-time statistics are on while it is open; -1 */
+	int cost_fd;                 /* run-time statistics are on while it is open; -1 */
+	uint64_t cost_ns, cost_runs; /* of the first bin, when all is cold; 0: not over */
 	double ns_per_event;
 };
 
@@ -483,8 +484,8 @@ static bool read_cost(const struct vnx_capture *cap, uint64_t *ns, uint64_t *run
 }
 
 /*
- * Measuring makes each event dearer, so it is done once and for few events. The figures
- * start at 0 with each program and only grow while statistics are on.
+ * Measuring makes each event dearer, so it is done once and for few events, from the second
+ * bin on. The figures start at 0 with each program and only grow while statistics are on.
  */
 static void end_cost(struct vnx_capture *cap)
 {
@@ -492,8 +493,8 @@ static void end_cost(struct vnx_capture *cap)
 
 	if (cap->cost_fd < 0)
 		return;
-	if (read_cost(cap, &ns, &runs) && runs)
-		cap->ns_per_event = (double)ns / (double)runs;
+	if (read_cost(cap, &ns, &runs) && runs > cap->cost_runs)
+		cap->ns_per_event = (double)(ns - cap->cost_ns) / (double)(runs - cap->cost_runs);
 	close(cap->cost_fd);
 	cap->cost_fd = -1;
 }
@@ -504,8 +505,13 @@ static void step_cost(struct vnx_capture *cap)
 
 	if (cap->cost_fd < 0)
 		return;
-	if (!read_cost(cap, &ns, &runs) || runs >= COST_EVENTS)
+	if (!read_cost(cap, &ns, &runs) ||
+	    (cap->cost_runs && runs - cap->cost_runs >= COST_EVENTS)) {
 		end_cost(cap);
+	} else if (!cap->cost_runs) {
+		cap->cost_ns = ns;
+		cap->cost_runs = runs;
+	}
 }
 
 static int bpf_detach(struct vnx_capture *cap, struct vnx_err *err)
