@@ -57,7 +57,8 @@ struct vnx_capture {
 	uint64_t lost;                  /* besides slots.lost */
 	uint64_t ended_ns[VNX_COUNTED]; /* when a hook's module went away, 0: it has not */
 	uint64_t last_read_ns, last_refresh_ns;
-	uint64_t hole_ns, hole_dur_ns; /* a hook's module was loaded anew: calls may be missing */
+	uint64_t hole_ns, hole_dur_ns; /* calls may be missing there, or in wrong bins */
+	uint64_t late_ns;              /* jiffies were, at the last read */
 	char no_fentry[VNX_WHY_LEN];   /* why functions cannot be hooked, "" if they can */
 	bool fentry_tried;
 	int cost_fd;                 /* run-time statistics are on while it is open; -1 */
@@ -689,6 +690,21 @@ static int bpf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_t
 	return 0;
 }
 
+/*
+ * Jiffies stood still: what was counted since fell into the bin in which they stopped. The
+ * stretch ends with the first read at which they are right again.
+ */
+static void note_late(struct vnx_capture *cap, uint64_t now_ns, uint64_t late_ns)
+{
+	uint64_t most_ns = cap->rodata.bin_ns / 2, since_ns = now_ns - late_ns;
+
+	if (late_ns > most_ns || cap->late_ns > most_ns) {
+		cap->hole_ns = since_ns < cap->last_read_ns ? since_ns : cap->last_read_ns;
+		cap->hole_dur_ns = now_ns - cap->hole_ns;
+	}
+	cap->late_ns = late_ns;
+}
+
 static int bpf_read(struct vnx_capture *cap, struct vnx_samples *out, bool final,
 		    struct vnx_err *err)
 {
@@ -701,7 +717,7 @@ static int bpf_read(struct vnx_capture *cap, struct vnx_samples *out, bool final
 		now.mono_ns = vnx_mono_ns();
 	if (!cap->rodata.use_ktime) {
 		if (!ret)
-			vnx_jiffies_check(&cap->jiffies, &now);
+			note_late(cap, now.mono_ns, vnx_jiffies_check(&cap->jiffies, &now));
 		slack = cap->jiffies.tick_ns + vnx_jiffies_error_ns(&cap->jiffies);
 	}
 	ret = vnx_slots_read(&cap->slots, now.mono_ns - slack, final, out);

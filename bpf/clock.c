@@ -111,7 +111,7 @@ int vnx_jiffies_fit(const struct vnx_clock_pair *pairs, size_t n, struct vnx_jif
 	return 0;
 }
 
-void vnx_jiffies_check(struct vnx_jiffies *j, const struct vnx_clock_pair *pair)
+uint64_t vnx_jiffies_check(struct vnx_jiffies *j, const struct vnx_clock_pair *pair)
 {
 	uint64_t begun = vnx_jiffies_mono_ns(j, pair->jiffies), due = begun + j->tick_ns, off = 0;
 
@@ -121,6 +121,7 @@ void vnx_jiffies_check(struct vnx_jiffies *j, const struct vnx_clock_pair *pair)
 	else if (pair->mono_ns > due)
 		off = pair->mono_ns - due;
 	j->looks[off ? 64 - __builtin_clzll(off | 1) - (off >> 63) : 0]++;
+	return off;
 }
 
 uint64_t vnx_jiffies_error_ns(const struct vnx_jiffies *j)

@@ -26,8 +26,8 @@ struct vnx_jiffies {
 int vnx_jiffies_fit(const struct vnx_clock_pair *pairs, size_t n,
 		    struct vnx_jiffies *out) VNX_MUST_CHECK;
 uint64_t vnx_jiffies_mono_ns(const struct vnx_jiffies *j, uint64_t jiffies);
-/* A later look at both clocks: notes how far it lies outside the tick that @j expects. */
-void vnx_jiffies_check(struct vnx_jiffies *j, const struct vnx_clock_pair *pair);
+/* A later look at both clocks: notes, and returns in ns, how far it lies outside the tick of @j. */
+uint64_t vnx_jiffies_check(struct vnx_jiffies *j, const struct vnx_clock_pair *pair);
 /*
  * Ticks are late or early by at most this at 19 of 20 looks (a power of two); not less than
  * the fit's own error. A single stall of the whole host says nothing of all other bins.

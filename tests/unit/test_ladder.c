@@ -453,8 +453,8 @@ static void clock_error_is_not_one_stall(void **state)
 
 	assert_int_equal(vnx_jiffies_error_ns(&j), 700);
 	for (int i = 0; i < 40; i++)
-		vnx_jiffies_check(&j, &fits);
-	vnx_jiffies_check(&j, &late);
+		assert_int_equal(vnx_jiffies_check(&j, &fits), 0);
+	assert_int_equal(vnx_jiffies_check(&j, &late), 300000000);
 	assert_int_equal(vnx_jiffies_error_ns(&j), 700);
 	for (int i = 0; i < 4; i++)
 		vnx_jiffies_check(&j, &late);
