@@ -33,7 +33,8 @@ long_waits = {tid: s for tid, s in waits.items() if s > 1}
 for tid, waited in long_waits.items():
     line = f"thread {tid}: waited {waited:.2f} s, others held the CPU for {held.get(tid, 0):.2f} s of it"
     (out / "totals").open("a").write(line + "\n")
-    if not 0.95 <= held.get(tid, 0) / waited <= 1.01:
+    # small holders are not written down; a wait that ends long after it began is cut to where it is told
+    if not 0.95 <= held.get(tid, 0) / waited <= 1.05:
         wrong.append(line)
 hogs = [ns / 1e9 for (ns,) in db.execute("SELECT sum(ns) FROM holder WHERE comm = 'yes' GROUP BY pid")]
 if len(hogs) != 3 or max(hogs) > 1.5 * min(hogs) or not long_waits:
