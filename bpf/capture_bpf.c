@@ -29,7 +29,8 @@ _Static_assert(VNX_HANDLE_TX == 0 && VNX_VCPU_HALT + 1 == VNX_COUNTED, "see coun
 #define CALIBRATE_EDGES 8
 #define CALIBRATE_TRIES 4
 #define CALIBRATE_MAX_NS (500 * VNX_NSEC_PER_MSEC)
-#define COST_EVENTS 64 /* enough to tell the cost of one */
+#define STALL_NS (250 * VNX_NSEC_PER_MSEC) /* a tick so late is a stall; less is edge_error_s */
+#define COST_EVENTS 64                     /* enough to tell the cost of one */
 
 /* A program at its hook. Each has an object of its own: one refused refuses no other. */
 struct attached {
@@ -696,7 +697,8 @@ static int bpf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_t
  */
 static void note_late(struct vnx_capture *cap, uint64_t now_ns, uint64_t late_ns)
 {
-	uint64_t most_ns = cap->rodata.bin_ns / 2, since_ns = now_ns - late_ns;
+	uint64_t half_ns = cap->rodata.bin_ns / 2, since_ns = now_ns - late_ns;
+	uint64_t most_ns = half_ns > STALL_NS ? half_ns : STALL_NS;
 
 	if (late_ns > most_ns || cap->late_ns > most_ns) {
 		cap->hole_ns = since_ns < cap->last_read_ns ? since_ns : cap->last_read_ns;
