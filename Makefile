@@ -52,7 +52,7 @@ LIBAPI := build/linux/tools/lib/api/libapi.a
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 SKELS := $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.skel.h)
 LIB_SRC := $(wildcard analysis/*.c) $(filter-out %.bpf.c,$(wildcard bpf/*.c)) \
-	$(filter-out cli/main.c,$(wildcard cli/*.c cli/*/*.c))
+	$(filter-out cli/main.c,$(wildcard cli/*.c cli/*/*.c cli/*/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 
@@ -156,4 +156,4 @@ clean: ## remove build/ but keep the lab's images
 help: ## this list
 	$(Q)grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 16
 
--include $(shell find $(B) -maxdepth 4 -type f -name '*.d' -not -path '*/linux/*' -not -path '*/lab/*' 2>/dev/null)
+-include $(shell find $(B) -maxdepth 5 -type f -name '*.d' -not -path '*/linux/*' -not -path '*/lab/*' 2>/dev/null)

@@ -41,24 +41,24 @@ enum vnx_metric {
 	VNX_QDISC_OVERLIMITS, /* times that a shaper there held something back */
 	VNX_UPLINK_USE,       /* share of the uplink's speed, the fuller direction */
 	VNX_UPLINK_DROPS,
-	VNX_HOST_IDLE,    /* share of all CPUs' time */
-	VNX_HOST_STEAL,   /* share of all CPUs' time that a hypervisor below us took */
-	VNX_KSM_SCANNED,  /* pages that KSM looked at */
-	VNX_LOAD_RUN,     /* the load's process on this host ran */
-	VNX_LOAD_WAIT,    /* ... could run and had no CPU */
-	VNX_LOAD_STOPPED, /* ... was stopped */
-	VNX_LOAD_RECVQ,   /* bytes in its sockets that it has not read */
-	VNX_LOAD_SENDQ,   /* bytes in its sockets that are not acknowledged */
-	VNX_LOAD_RETRANS, /* segments sent again */
-	VNX_LOAD_OOO,     /* segments that came out of order: others before them were lost */
-	VNX_LOAD_RWND,    /* share of the time that the other side's window held it back */
-	VNX_LOAD_SNDBUF,  /* share of the time that its send buffer held it back */
-	VNX_LOAD_BUSY,    /* share of the time that it had something to send */
-	VNX_LOAD_RTT,     /* us, smoothed, as TCP sees it */
-	VNX_LOAD_CWND,    /* segments */
-	VNX_LOAD_LOST,    /* datagrams that the load generator missed */
-	VNX_VHOST_TURN,   /* us from the worker's waking to its sleeping again, a mean */
-	VNX_SOFTNET_DROPS,   /* packets that the host's own receive backlog had no room for */
+	VNX_HOST_IDLE,     /* share of all CPUs' time */
+	VNX_HOST_STEAL,    /* share of all CPUs' time that a hypervisor below us took */
+	VNX_KSM_SCANNED,   /* pages that KSM looked at */
+	VNX_LOAD_RUN,      /* the load's process on this host ran */
+	VNX_LOAD_WAIT,     /* ... could run and had no CPU */
+	VNX_LOAD_STOPPED,  /* ... was stopped */
+	VNX_LOAD_RECVQ,    /* bytes in its sockets that it has not read */
+	VNX_LOAD_SENDQ,    /* bytes in its sockets that are not acknowledged */
+	VNX_LOAD_RETRANS,  /* segments sent again */
+	VNX_LOAD_OOO,      /* segments that came out of order: others before them were lost */
+	VNX_LOAD_RWND,     /* share of the time that the other side's window held it back */
+	VNX_LOAD_SNDBUF,   /* share of the time that its send buffer held it back */
+	VNX_LOAD_BUSY,     /* share of the time that it had something to send */
+	VNX_LOAD_RTT,      /* us, smoothed, as TCP sees it */
+	VNX_LOAD_CWND,     /* segments */
+	VNX_LOAD_LOST,     /* datagrams that the load generator missed */
+	VNX_VHOST_TURN,    /* us from the worker's waking to its sleeping again, a mean */
+	VNX_SOFTNET_DROPS, /* packets that the host's own receive backlog had no room for */
 
 	VNX_EXIT_TOTAL,      /* guest exits of all vCPUs, as KVM counts them; below, by reason */
 	VNX_EXIT_IO,         /* port access */

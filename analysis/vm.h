@@ -40,11 +40,11 @@ struct vnx_iface {
 	char *kind;       /* "tap", "macvtap", "" */
 	char *nic;        /* "virtio-net", "e1000", ... */
 	enum vnx_backend backend;
-	unsigned queues;    /* queue pairs; 0: not known */
-	char *mac;          /* guest's, where the VMM's arguments give it, else "" */
-	char *sw;           /* switch: "br0", "ovs-br0"; for macvtap its parent */
-	char *switch_kind;  /* "bridge", "openvswitch", "macvtap", "none", "unknown" */
-	char *uplink;       /* first physical (or veth) port of the switch, "" if none */
+	unsigned queues;         /* queue pairs; 0: not known */
+	char *mac;               /* guest's, where the VMM's arguments give it, else "" */
+	char *sw;                /* switch: "br0", "ovs-br0"; for macvtap its parent */
+	char *switch_kind;       /* "bridge", "openvswitch", "macvtap", "none", "unknown" */
+	char *uplink;            /* first physical (or veth) port of the switch, "" if none */
 	uint32_t uplink_ifindex; /* 0: none */
 	int64_t uplink_bps;      /* -1: not known */
 };

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "bpf/clock.h"
+#include "bpf/jiffies.h"
 #include "bpf/count.h"
 #include "bpf/count.skel.h"
 #include "bpf/kernel.h"

@@ -16,7 +16,7 @@
 #include <tracefs.h>
 #include <unistd.h>
 
-#include "bpf/clock.h"
+#include "bpf/jiffies.h"
 #include "bpf/hist.h"
 #include "bpf/tracefs.h"
 

@@ -14,7 +14,7 @@
 #include <perf/threadmap.h>
 #include <unistd.h>
 
-#include "bpf/clock.h"
+#include "bpf/jiffies.h"
 #include "bpf/tracefs.h"
 
 #define HOOKS 4

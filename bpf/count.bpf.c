@@ -95,7 +95,8 @@ static __always_inline void open_bin(struct vnx_head *h, __u32 i, __u64 now)
 static __noinline int count_slow(__u64 id, __u32 metric)
 {
 	__u64 key = id | VNX_KEY_METRIC(metric), now = clock_now(), owner;
-	/* Stacks lie in rows: from a taken slot on, each goes its own way (TAOCP 6.4, algorithm D). */
+	/* Stacks lie in rows: from a taken slot on, each goes its own way (TAOCP 6.4, algorithm D).
+	 */
 	__u32 zero = 0, i, step = (__u32)id * 2654435761u >> 16 | 1;
 	struct vnx_head *h;
 	__u64 *lost;

@@ -14,7 +14,7 @@
 #include <tracefs.h>
 #include <unistd.h>
 
-#include "bpf/clock.h"
+#include "bpf/jiffies.h"
 #include "bpf/tracefs.h"
 
 #define KINDS (VNX_KIND(VNX_HOOK_KPROBE) | VNX_KIND(VNX_HOOK_TP))

@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 
-#include "bpf/clock.h"
+#include "bpf/jiffies.h"
 
 #define HALT_NOTE "counted when the halt ends"
 #define RUN_NOTE "entries as the processor-specific code makes them"

@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "cli/output/reporter.h"
-#include "cli/output/safe.h"
+#include "cli/base/safe.h"
 
 #define HELP_KEY 1000
 #define VERSION_KEY 1001

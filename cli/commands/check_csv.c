@@ -4,7 +4,7 @@
  */
 #include "cli/commands/check.h"
 
-#include "cli/output/csv.h"
+#include "cli/output/csv_write.h"
 
 /* The fields of one row, in the order of the header; NULL: empty. */
 struct row {

@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cli/output/layout.h"
+#include "cli/output/text/layout.h"
 
 #define NAME_COLUMNS 9
 #define LABEL_INDENT 4

@@ -6,9 +6,9 @@
 #define VNX_COMMON_H
 
 #include "cli/options.h"
-#include "cli/output/report.h"
-#include "cli/pipeline.h"
-#include "cli/session.h"
+#include "cli/output/report/report.h"
+#include "cli/pipeline/pipeline.h"
+#include "cli/record/session.h"
 
 /* Options of a live capture. */
 struct vnx_live_opts {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/commands/recorded.h"
 
-#include "cli/output/safe.h"
+#include "cli/base/safe.h"
 
 static int parse_offset(const struct vnx_recorded_opts *o, const struct vnx_view_opts *view,
 			struct vnx_placement *out, struct vnx_err *err)

@@ -6,7 +6,7 @@
 #define VNX_RECORDED_SET_H
 
 #include "cli/commands/recorded.h"
-#include "cli/output/report.h"
+#include "cli/output/report/report.h"
 
 /* What one INPUT gave. */
 struct vnx_recorded_result {

@@ -11,10 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/clock.h"
+#include "cli/base/clock.h"
 #include "cli/host/host.h"
-#include "cli/output/csv.h"
-#include "cli/output/safe.h"
+#include "cli/output/csv_write.h"
+#include "cli/base/safe.h"
 
 #define NAME_WIDTH_MAX 40
 #define LOOKS 4 /* scans, as a vCPU that runs is not told from other threads */

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "cli/clock.h"
+#include "cli/base/clock.h"
 
 /* As many interfaces are asked for one by one; of more, all of the host's at once. */
 #define ONE_BY_ONE_MAX 64

@@ -5,7 +5,7 @@
  */
 #include "cli/host/internal.h"
 
-#include "cli/output/safe.h"
+#include "cli/base/safe.h"
 
 /* Descriptors that belong to the card being looked at. */
 struct evidence {

@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-#include "cli/output/safe.h"
+#include "cli/base/safe.h"
 
 #define CMDLINE_MAX (4u << 20)
 #define YOUNG_SCANS 8 /* a process may still exec or open /dev/kvm: look each time */

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 
-#include "cli/output/safe.h"
+#include "cli/base/safe.h"
 
 /* Numbers of a JSON reader are signed 64 bits; what is beyond goes as text. */
 static json_t *from_u64(uint64_t v, uint64_t unknown)

@@ -6,7 +6,7 @@
 #ifndef VNX_READER_H
 #define VNX_READER_H
 
-#include "cli/recording.h"
+#include "cli/record/recording.h"
 
 #define VNX_HEAD_LEN 4096
 

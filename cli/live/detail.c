@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "cli/output/text.h"
-#include "cli/output/units.h"
+#include "cli/output/text/text.h"
+#include "cli/base/units.h"
 
 #define NOW_S 5
 #define LABEL 10

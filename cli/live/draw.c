@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "cli/clock.h"
-#include "cli/output/safe.h"
-#include "cli/output/units.h"
+#include "cli/base/clock.h"
+#include "cli/base/safe.h"
+#include "cli/base/units.h"
 
 #define HEAD_LINES 2
 #define FOOT_LINES 2

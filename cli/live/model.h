@@ -8,7 +8,7 @@
 
 #include "analysis/change.h"
 #include "cli/output/pick.h"
-#include "cli/session.h"
+#include "cli/record/session.h"
 
 #define VNX_LIVE_BINS 600 /* remembered: 5 min of 0.5 s */
 #define VNX_LIVE_QUIET_S 60

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <stdio_ext.h>
 
-#include "cli/output/units.h"
-#include "cli/stop.h"
+#include "cli/base/units.h"
+#include "cli/base/stop.h"
 
 static void put_events(struct vnx_live_app *a, struct vnx_layout *l)
 {

@@ -5,7 +5,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "cli/stop.h"
+#include "cli/base/stop.h"
 
 #define ESC_DELAY_MS 25 /* a key's sequence comes at once, Esc alone */
 
@@ -126,7 +126,7 @@ static attr_t color_of(int pair)
 	return use_colors ? (attr_t)COLOR_PAIR(pair) : A_NORMAL;
 }
 
-/* The escape sequences of cli/output/layout.c; text from outside cannot hold any. */
+/* The escape sequences of cli/output/text/layout.c; text from outside cannot hold any. */
 static attr_t attr_of(attr_t now, long code)
 {
 	switch (code) {

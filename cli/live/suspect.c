@@ -10,8 +10,8 @@
 
 #include <math.h>
 
-#include "cli/clock.h"
-#include "cli/output/units.h"
+#include "cli/base/clock.h"
+#include "cli/base/units.h"
 
 #define JUDGE_BINS 20 /* as a diagnosis takes for a verdict */
 #define RECENT_S 10

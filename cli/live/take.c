@@ -8,8 +8,8 @@
 
 #include <math.h>
 
-#include "cli/clock.h"
-#include "cli/series.h"
+#include "cli/base/clock.h"
+#include "cli/pipeline/series.h"
 
 #define REDO_NS (8 * VNX_NSEC_PER_SEC) /* a sample reaches back so far at most */
 #define SLOW_EVERY_NS (2 * VNX_NSEC_PER_SEC)

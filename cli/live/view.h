@@ -8,7 +8,7 @@
 
 #include "cli/live/keep.h"
 #include "cli/live/model.h"
-#include "cli/output/layout.h"
+#include "cli/output/text/layout.h"
 
 #define VNX_LIVE_MIN_COLUMNS 80
 #define VNX_LIVE_MIN_ROWS 24

@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-#include "cli/input/clock_cost.h"
+#include "cli/input/trace/clock_cost.h"
 #include "cli/output/json_write.h"
 #include "cli/output/pick.h"
 

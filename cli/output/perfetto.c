@@ -13,9 +13,9 @@
 
 #include "cli/output/json_write.h"
 #include "cli/output/pick.h"
-#include "cli/output/safe.h"
-#include "cli/output/text.h"
-#include "cli/output/units.h"
+#include "cli/base/safe.h"
+#include "cli/output/text/text.h"
+#include "cli/base/units.h"
 
 /* Threads of a VM's process: falls first, of which several may last at once. */
 #define FALL_TID 1

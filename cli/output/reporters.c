@@ -2,9 +2,5 @@
 #include "cli/output/reporter.h"
 
 const struct vnx_reporter_ops *const vnx_reporters[] = {
-	&vnx_reporter_text,
-	&vnx_reporter_json,
-	&vnx_reporter_csv,
-	&vnx_reporter_perfetto,
-	NULL,
+	&vnx_reporter_text, &vnx_reporter_json, &vnx_reporter_csv, &vnx_reporter_perfetto, NULL,
 };

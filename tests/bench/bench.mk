@@ -24,7 +24,7 @@ bench-replay: all $(B)/bench/make_trace_dat $(B)/bench/make_perf_data ## how fas
 	$(Q)tests/deps --bench
 	$(Q)tests/bench/replay
 
-bench-live: $(B)/bench/live ## cost of the live view for 200 VMs, made up
-	$(Q)$(B)/bench/live
+bench-live: $(B)/bench/bench_live ## cost of the live view for 200 VMs, made up
+	$(Q)$(B)/bench/bench_live
 
 capture-tool: $(B)/bench/capture_tool

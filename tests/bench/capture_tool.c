@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "bpf/capture.h"
-#include "bpf/clock.h"
+#include "bpf/jiffies.h"
 
 struct tids {
 	uint32_t *v;

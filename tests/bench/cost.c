@@ -38,7 +38,7 @@
 #include "analysis/stats.h"
 #include "bench/empty.skel.h"
 #include "bpf/capture.h"
-#include "bpf/clock.h"
+#include "bpf/jiffies.h"
 #include "bpf/kernel.h"
 
 #define HOOK "netif_receive_skb"

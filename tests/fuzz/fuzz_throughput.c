@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <math.h>
 
-#include "cli/input/throughput.h"
+#include "cli/input/throughput/throughput.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,8 @@
  * Commands over a character stream, both ends of it in one static program.
  *
  *   agent serve PORT...        inside: one process a port (virtio-serial), runs what it is told
- *   agent run [-p] [-t SECS] DIR CMD   outside: DIR holds the ports' other ends, unix sockets *.sock
+ *   agent run [-p] [-t SECS] DIR CMD   outside: DIR holds the ports' other ends, unix sockets
+ * *.sock
  *
  * The lab host is reached this way and, one level further in, so are its guests. It needs no
  * network, so the lab host has no interface and no packet that a test did not ask for.
@@ -42,17 +43,17 @@ enum { EXIT_TIMEOUT = 124, EXIT_NO_AGENT = 125 };
 
 /* to the agent */
 #define T_HELLO 'H'
-#define T_EXEC 'X'	/* payload: piece of the command */
-#define T_START 'S'	/* payload: 'p' = on a terminal of its own, '-' = on pipes */
+#define T_EXEC 'X'  /* payload: piece of the command */
+#define T_START 'S' /* payload: 'p' = on a terminal of its own, '-' = on pipes */
 #define T_STDIN 'I'
 #define T_STDIN_END 'E'
 #define T_KILL 'K'
-#define T_SIZE 'W'	/* payload: struct winsize */
+#define T_SIZE 'W' /* payload: struct winsize */
 /* from the agent */
 #define T_HELLO_BACK 'h'
 #define T_STDOUT 'o'
 #define T_STDERR 'e'
-#define T_STATUS 'x'	/* payload: one byte, as a shell's $? */
+#define T_STATUS 'x' /* payload: one byte, as a shell's $? */
 
 struct buffer {
 	unsigned char data[QUEUE_MAX + HEADER];
@@ -84,7 +85,7 @@ static int write_all(int fd, const void *data, size_t len)
 			p += n;
 			len -= (size_t)n;
 		} else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+			struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 
 			if (poll(&pfd, 1, 1000) > 0 && (pfd.revents & POLLHUP))
 				return -1;
@@ -136,10 +137,10 @@ static int frame_ready(struct buffer *b, uint32_t *len)
 
 struct session {
 	int port;
-	int sigs;		/* signalfd of SIGCHLD and SIGIO */
+	int sigs; /* signalfd of SIGCHLD and SIGIO */
 	pid_t child;
-	int in, out, err;	/* the child's, -1 when closed */
-	int in_ends;		/* close in when the queue is empty */
+	int in, out, err; /* the child's, -1 when closed */
+	int in_ends;      /* close in when the queue is empty */
 	int exited, status;
 	char command[COMMAND_MAX];
 	size_t command_len;
@@ -336,11 +337,11 @@ static void serve_once(struct session *s, int *host_gone)
 {
 	struct signalfd_siginfo si;
 	struct pollfd p[5] = {
-		{.fd = s->sigs, .events = POLLIN},
-		{.fd = *host_gone ? -1 : s->port, .events = POLLIN},
-		{.fd = s->out, .events = POLLIN},
-		{.fd = s->err, .events = POLLIN},
-		{.fd = s->stdin_queue.len || s->in_ends ? s->in : -1, .events = POLLOUT},
+		{ .fd = s->sigs, .events = POLLIN },
+		{ .fd = *host_gone ? -1 : s->port, .events = POLLIN },
+		{ .fd = s->out, .events = POLLIN },
+		{ .fd = s->err, .events = POLLIN },
+		{ .fd = s->stdin_queue.len || s->in_ends ? s->in : -1, .events = POLLOUT },
 	};
 
 	if (poll(p, 5, *host_gone ? 1000 : -1) < 0)
@@ -408,7 +409,7 @@ static void note_signal(int sig)
 
 static int connect_unix(const char *path)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (strlen(path) >= sizeof(addr.sun_path))
@@ -428,7 +429,8 @@ static int by_name(const struct dirent *d)
 	return n > 5 && !strcmp(d->d_name + n - 5, ".sock");
 }
 
-/* First port nobody else uses, locked for the life of this process; the cwd is the ports' folder. */
+/* First port nobody else uses, locked for the life of this process; the cwd is the ports' folder.
+ */
 static int take_port(void)
 {
 	struct dirent **names;
@@ -468,8 +470,8 @@ static int next_frame(struct client *c, uint32_t *len, double deadline)
 		int type = frame_ready(&c->frames, len);
 		int wait_ms = 1000;
 		struct pollfd p[2] = {
-			{.fd = c->sock, .events = POLLIN},
-			{.fd = c->stdin_open ? 0 : -1, .events = POLLIN},
+			{ .fd = c->sock, .events = POLLIN },
+			{ .fd = c->stdin_open ? 0 : -1, .events = POLLIN },
 		};
 		char data[FRAME_MAX];
 		ssize_t n;
@@ -598,7 +600,7 @@ static int relay(struct client *c, double deadline)
 static int run(const char *dir, const char *command, int terminal, double timeout_s)
 {
 	static struct client c;
-	struct sigaction sa = {.sa_handler = note_signal};
+	struct sigaction sa = { .sa_handler = note_signal };
 	struct termios saved, raw;
 	double deadline;
 	int status;

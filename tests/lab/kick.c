@@ -113,8 +113,8 @@ static void quiet_tap(const char *name)
 
 static void tap_open(struct net *n)
 {
-	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-	struct sockaddr_ll to = {.sll_family = AF_PACKET};
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct sockaddr_ll to = { .sll_family = AF_PACKET };
 
 	snprintf(ifr.ifr_name, IFNAMSIZ, "%s", n->tap_name);
 	n->tap = must(open("/dev/net/tun", O_RDWR | O_NONBLOCK), "/dev/net/tun");
@@ -139,9 +139,9 @@ static void offer(struct ring *r, uint16_t descriptor)
 static void ring_open(struct net *n, unsigned int index)
 {
 	struct ring *r = &n->ring[index];
-	struct vhost_vring_state num = {.index = index, .num = RING}, base = {.index = index};
-	struct vhost_vring_file kick = {.index = index}, call = {.index = index};
-	struct vhost_vring_addr addr = {.index = index};
+	struct vhost_vring_state num = { .index = index, .num = RING }, base = { .index = index };
+	struct vhost_vring_file kick = { .index = index }, call = { .index = index };
+	struct vhost_vring_addr addr = { .index = index };
 
 	vring_init(&r->vring, RING, map(vring_size(RING, 4096), -1), 4096);
 	r->buffers = map((size_t)RING * BUFFER, -1);
@@ -170,7 +170,7 @@ static void memory_table(struct net *n)
 	struct {
 		struct vhost_memory head;
 		struct vhost_memory_region region[1];
-	} table = {.head.nregions = 1};
+	} table = { .head.nregions = 1 };
 
 	table.region[0].memory_size = (1ULL << 47) - 4096;
 	must(ioctl(n->vhost, VHOST_SET_MEM_TABLE, &table), "VHOST_SET_MEM_TABLE");
@@ -196,7 +196,7 @@ static int open_if_named(const char *folder, const char *entry, const char *want
 /* stat file of the thread vhost-<our pid>: a thread of ours or, on older kernels, a process. */
 static int find_worker(void)
 {
-	static const char *const folders[] = {"/proc/self/task", "/proc"};
+	static const char *const folders[] = { "/proc/self/task", "/proc" };
 	char wanted[32];
 	int fd = -1;
 
@@ -240,7 +240,7 @@ static void wait_worker(struct net *n)
 static void wait_used(struct net *n, struct ring *r)
 {
 	double deadline = now_s() + WAIT_S;
-	struct pollfd pfd = {.fd = r->call, .events = POLLIN};
+	struct pollfd pfd = { .fd = r->call, .events = POLLIN };
 	uint64_t calls;
 
 	while (__atomic_load_n(&r->vring.used->idx, __ATOMIC_SEQ_CST) == r->used_seen) {
@@ -268,7 +268,7 @@ static void net_open(struct net *n)
 	for (unsigned int i = 0; i < QUEUES; i++)
 		ring_open(n, i);
 	for (unsigned int i = 0; i < QUEUES; i++) {
-		backend = (struct vhost_vring_file){.index = i, .fd = n->tap};
+		backend = (struct vhost_vring_file){ .index = i, .fd = n->tap };
 		must(ioctl(n->vhost, VHOST_NET_SET_BACKEND, &backend), "VHOST_NET_SET_BACKEND");
 	}
 	n->worker_stat = must(find_worker(), "vhost worker thread");
@@ -279,7 +279,7 @@ static void net_open(struct net *n)
 static void net_close(struct net *n)
 {
 	for (unsigned int i = 0; i < QUEUES; i++) {
-		struct vhost_vring_file none = {.index = i, .fd = -1};
+		struct vhost_vring_file none = { .index = i, .fd = -1 };
 
 		must(ioctl(n->vhost, VHOST_NET_SET_BACKEND, &none), "VHOST_NET_SET_BACKEND");
 	}
@@ -291,7 +291,7 @@ static void net_close(struct net *n)
 /* An experimental EtherType, to nobody: no protocol answers it. */
 static void fill_frame(unsigned char *frame)
 {
-	static const unsigned char head[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5};
+	static const unsigned char head[14] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5 };
 
 	memset(frame, 0, FRAME);
 	memcpy(frame, head, sizeof(head));
@@ -356,7 +356,7 @@ static uint64_t exits(struct vcpu *v)
 static void real_mode(struct vcpu *v)
 {
 	struct kvm_sregs sregs;
-	struct kvm_regs regs = {.rip = 0x1000, .rflags = 2};
+	struct kvm_regs regs = { .rip = 0x1000, .rflags = 2 };
 
 	must(ioctl(v->vcpu, KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
 	sregs.cs.base = sregs.cs.selector = 0;
@@ -370,8 +370,8 @@ static void signals(struct vcpu *v)
 	struct {
 		struct kvm_signal_mask head;
 		uint64_t set;
-	} __attribute__((packed)) mask = {.head.len = 8};
-	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1};
+	} __attribute__((packed)) mask = { .head.len = 8 };
+	struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -391,17 +391,18 @@ static void enter_once(struct vcpu *v)
 
 static void set_state(struct vcpu *v, uint32_t state)
 {
-	struct kvm_mp_state mp = {.mp_state = state};
+	struct kvm_mp_state mp = { .mp_state = state };
 
 	must(ioctl(v->vcpu, KVM_SET_MP_STATE, &mp), "KVM_SET_MP_STATE");
 }
 
 static void vcpu_open(struct vcpu *v)
 {
-	static const unsigned char code[] = {0xe6, 0x80, 0xeb, 0xfc}; /* 1: out %al, $0x80; jmp 1b */
+	static const unsigned char code[] = { 0xe6, 0x80, 0xeb,
+					      0xfc }; /* 1: out %al, $0x80; jmp 1b */
 	unsigned char *memory = map(0x10000, -1);
-	struct kvm_userspace_memory_region region = {
-		.memory_size = 0x10000, .userspace_addr = (uintptr_t)memory};
+	struct kvm_userspace_memory_region region = { .memory_size = 0x10000,
+						      .userspace_addr = (uintptr_t)memory };
 
 	memcpy(memory + 0x1000, code, sizeof(code));
 	v->kvm = must(open("/dev/kvm", O_RDWR), "/dev/kvm");
@@ -410,7 +411,8 @@ static void vcpu_open(struct vcpu *v)
 	must(ioctl(v->vm, KVM_CREATE_IRQCHIP), "KVM_CREATE_IRQCHIP");
 	must(ioctl(v->vm, KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION");
 	v->vcpu = must(ioctl(v->vm, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
-	v->run_size = (size_t)must(ioctl(v->kvm, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
+	v->run_size =
+		(size_t)must(ioctl(v->kvm, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
 	v->run = map(v->run_size, v->vcpu);
 	v->stats = must(ioctl(v->vcpu, KVM_GET_STATS_FD, NULL), "KVM_GET_STATS_FD");
 	v->exits_offset = find_exits(v->stats);
@@ -422,8 +424,8 @@ static void vcpu_open(struct vcpu *v)
 
 static void halt_once(struct vcpu *v)
 {
-	struct itimerspec soon = {.it_value.tv_nsec = HALT_NS};
-	struct timespec limit = {.tv_sec = WAIT_S};
+	struct itimerspec soon = { .it_value.tv_nsec = HALT_NS };
+	struct timespec limit = { .tv_sec = WAIT_S };
 	sigset_t set;
 
 	must(timer_settime(v->timer, 0, &soon, NULL), "timer_settime");
@@ -498,12 +500,16 @@ static long number(const char *text)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"tx", required_argument, NULL, 0}, {"rx", required_argument, NULL, 1},
-		{"entries", required_argument, NULL, 2}, {"halts", required_argument, NULL, 3},
-		{"gap-ms", required_argument, NULL, 'g'}, {"tap", required_argument, NULL, 't'}, {0},
+		{ "tx", required_argument, NULL, 0 },
+		{ "rx", required_argument, NULL, 1 },
+		{ "entries", required_argument, NULL, 2 },
+		{ "halts", required_argument, NULL, 3 },
+		{ "gap-ms", required_argument, NULL, 'g' },
+		{ "tap", required_argument, NULL, 't' },
+		{ 0 },
 	};
-	struct net net = {.tap_name = "kick0"};
-	struct vcpu vcpu = {0};
+	struct net net = { .tap_name = "kick0" };
+	struct vcpu vcpu = { 0 };
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -514,7 +520,8 @@ int main(int argc, char **argv)
 		else if (opt == 't')
 			net.tap_name = optarg;
 		else
-			errx(2, "usage: kick --tx N --rx N --entries N --halts N [--gap-ms N] [--tap NAME]");
+			errx(2,
+			     "usage: kick --tx N --rx N --entries N --halts N [--gap-ms N] [--tap NAME]");
 	}
 	net_open(&net);
 	vcpu_open(&vcpu);

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "cli/input/throughput.h"
+#include "cli/input/throughput/throughput.h"
 
 static void put_number(double v, const char *end)
 {

@@ -8,7 +8,7 @@
  * online detector alone over the day; and a watch that looks anew with every bin, at @P (0: no
  * watch). NOISE and AR are the rows of the table to begin with, from 0.
  */
-#include "tests/sim/series.h"
+#include "tests/sim/sim_series.h"
 
 #include "analysis/change.h"
 

@@ -3,7 +3,7 @@
  * What is found of real falls: power [RUNS]. Runs of 120 s with a step at a random place;
  * runs with a linear decline; runs that go down in stages of 25 s. Through the whole analysis.
  */
-#include "tests/sim/series.h"
+#include "tests/sim/sim_series.h"
 
 #include <stdlib.h>
 

@@ -83,8 +83,8 @@ struct gen {
 	bool big, absolute; /* absolute: times as stamps, not extends */
 	unsigned commit_size, page_size, chunk_pages;
 	enum gen_codec codec;
-	bool no_strings; /* no strings section */
-	bool no_sched;   /* no formats of sched's events */
+	bool no_strings;     /* no strings section */
+	bool no_sched;       /* no formats of sched's events */
 	const char *latency; /* the text of a latency tracer, in place of pages */
 	const char *kallsyms, *cmdlines, *clock, *date, *offset, *uname;
 	uint32_t tsc_mult, tsc_shift; /* an option where mult is not 0 */

@@ -9,7 +9,7 @@
 #include <locale.h>
 #include <math.h>
 
-#include "cli/output/safe.h"
+#include "cli/base/safe.h"
 #include "tests/unit/live_feed.h"
 
 #define MBIT 1e6

@@ -11,7 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "cli/input/throughput.h"
+#include "cli/input/throughput/throughput.h"
 
 #define assert_near(a, b, rel)                                                           \
 	do {                                                                             \

@@ -5,7 +5,7 @@
 #include "load_lines.h"
 
 #include "analysis/place.h"
-#include "cli/input/clock_cost.h"
+#include "cli/input/trace/clock_cost.h"
 
 #define SEC VNX_NSEC_PER_SEC
 #define N 240

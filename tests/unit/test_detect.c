@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "analysis/change.h"
-#include "tests/sim/series.h"
+#include "tests/sim/sim_series.h"
 
 #define LEN 240
 

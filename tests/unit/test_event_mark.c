@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "bpf/events.h"
-#include "cli/event_file.h"
-#include "cli/input/trace_internal.h"
+#include "cli/record/event_file.h"
+#include "cli/input/trace/trace_internal.h"
 
 struct lines {
 	char **v;

@@ -16,7 +16,7 @@
 
 #include "cli/evidence/kvm.h"
 #include "cli/evidence/numa.h"
-#include "cli/pipeline.h"
+#include "cli/pipeline/pipeline.h"
 
 #define SEC VNX_NSEC_PER_SEC
 #define BIN (SEC / 2)

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/clock.h"
+#include "cli/base/clock.h"
 #include "cli/evidence/load_diag.h"
 #include "cli/evidence/load_procs.h"
 
@@ -119,7 +119,7 @@ static bool has_pid(const struct vnx_load_procs *list, pid_t pid)
 	return false;
 }
 
-/* Until the leader is dead, but not reaped: as cli/load.c leaves it. */
+/* Until the leader is dead, but not reaped: as cli/record/load.c leaves it. */
 static void kill_leader(void)
 {
 	siginfo_t si;

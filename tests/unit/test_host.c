@@ -648,7 +648,8 @@ static void vms_come_and_go(void **state)
 /* Killed, its descriptors are closed before it is a zombie: what it had stays known. */
 static void exiting_vm_keeps_its_cards(void **state)
 {
-	static const char card[] = "virtio-net vhost-net q1 tap1/tap#7 > br0/bridge > eth0 10000000000";
+	static const char card[] =
+		"virtio-net vhost-net q1 tap1/tap#7 > br0/bridge > eth0 10000000000";
 	struct vnx_host *host;
 
 	add_links(plain_links);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "cli/output/safe.h"
+#include "cli/base/safe.h"
 
 static void is_safe(const char *in, unsigned width, const char *want)
 {

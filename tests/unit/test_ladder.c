@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "bpf/clock.h"
+#include "bpf/jiffies.h"
 #include "bpf/hist.h"
 #include "bpf/kernel.h"
 #include "bpf/ladder.h"

@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "cli/input/clock_cost.h"
+#include "cli/input/trace/clock_cost.h"
 #include "tests/unit/dat_read.h"
 
 #define US 1000ULL
@@ -132,13 +132,14 @@ static void test_graph(void **state)
 		t.v + t.n, "#     REL TIME      CPU  TASK/PID       ||||     DURATION     CALLS\n");
 	for (unsigned i = 0; i < TX; i++)
 		t.n += (size_t)sprintf(
-			t.v + t.n, "%9u us |   0)  vhost-1-148   |  d..1. | %s    |  handle_tx();\n",
+			t.v + t.n,
+			"%9u us |   0)  vhost-1-148   |  d..1. | %s    |  handle_tx();\n",
 			i * 100000, i % 2 ? "  0.250 us " : "! 123.456 us");
-	t.n += (size_t)sprintf(t.v + t.n,
-			       "  2400000 us |   0)  vhost-1-148   |  ..... |               |  "
-			       "handle_rx() {\n"
-			       "  2400001 us |   0)  vhost-1-148   |  ..... |   1.0 us      |  }\n"
-			       " 2400.000001 |   0)  vhost-1-148   |   1.0 us      |  handle_rx();\n");
+	t.n += (size_t)sprintf(
+		t.v + t.n, "  2400000 us |   0)  vhost-1-148   |  ..... |               |  "
+			   "handle_rx() {\n"
+			   "  2400001 us |   0)  vhost-1-148   |  ..... |   1.0 us      |  }\n"
+			   " 2400.000001 |   0)  vhost-1-148   |   1.0 us      |  handle_rx();\n");
 	got = read_as(&vnx_reader_ftrace_text, t.v, t.n);
 	assert_int_equal(got.ret, 0);
 	assert_int_equal(got.total[VNX_HANDLE_TX], TX);
@@ -291,8 +292,8 @@ static void test_dat_cut(void **state)
 		unsigned read = 0;
 
 		for (size_t i = 1; i < 250; i++) {
-			struct got got =
-				read_as(&vnx_reader_trace_dat, file.v, 10 + (file.n - 10) * i / 250);
+			struct got got = read_as(&vnx_reader_trace_dat, file.v,
+						 10 + (file.n - 10) * i / 250);
 
 			assert_true(all_calls(&got) <= 40 * (TX + RX + ENTER + HALT));
 			if (!got.ret && all_calls(&got)) {

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "cli/live/app.h"
-#include "cli/stop.h"
+#include "cli/base/stop.h"
 #include "tests/unit/live_bed.h"
 
 /* ---- the list and the detail ---- */

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/load.h"
+#include "cli/record/load.h"
 
 #define MS VNX_NSEC_PER_MSEC
 #define BIN (500 * MS)

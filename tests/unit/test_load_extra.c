@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-#include "cli/input/throughput.h"
+#include "cli/input/throughput/throughput.h"
 
 #define FIXTURES "fixtures/iperf3/"
 #define BIN_NS (VNX_NSEC_PER_SEC / 2)

@@ -10,12 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/output/figure.h"
+#include "cli/output/plot/figure.h"
 #include "cli/output/json_write.h"
-#include "cli/output/layout.h"
-#include "cli/output/plot.h"
-#include "cli/output/safe.h"
-#include "cli/output/units.h"
+#include "cli/output/text/layout.h"
+#include "cli/output/plot/plot.h"
+#include "cli/base/safe.h"
+#include "cli/base/units.h"
 
 #define BINS 40
 #define HOSTILE "w\x1b[31m'`\"<&,\n\xe6\xbc\xa2"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* perf.data made here, with known counts, in every shape that perf writes; and broken ones. */
-#include "tests/unit/perf_data.h"
+#include "tests/unit/perf_data_gen.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
 /* Who ran, who waited and for whom, from the switches and wakeups of a perf.data. */
 #define WITH_SCHED
 #define T0 (10000 * VNX_NSEC_PER_SEC) /* hours after what is hours before it */
-#include "tests/unit/perf_data.h"
+#include "tests/unit/perf_data_gen.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

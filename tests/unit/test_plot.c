@@ -12,9 +12,9 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "cli/output/figure.h"
-#include "cli/output/plot.h"
-#include "cli/pipeline.h"
+#include "cli/output/plot/figure.h"
+#include "cli/output/plot/plot.h"
+#include "cli/pipeline/pipeline.h"
 
 #define CAUSES "fixtures/causes-6.1/"
 

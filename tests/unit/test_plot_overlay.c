@@ -8,9 +8,9 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "cli/output/report_parts.h"
-#include "cli/output/units.h"
-#include "cli/pipeline.h"
+#include "cli/output/report/report_parts.h"
+#include "cli/base/units.h"
+#include "cli/pipeline/pipeline.h"
 
 #define CAUSES "fixtures/causes-6.1/"
 #define RUNS_MAX 10

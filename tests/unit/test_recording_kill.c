@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/recording.h"
+#include "cli/record/recording.h"
 
 #define BIN (500 * VNX_NSEC_PER_MSEC)
 #define START 1234567890123456789ULL

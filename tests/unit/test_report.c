@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/output/csv.h"
-#include "cli/output/page.h"
-#include "cli/output/report_parts.h"
+#include "cli/output/csv_write.h"
+#include "cli/output/report/page.h"
+#include "cli/output/report/report_parts.h"
 
 #define BINS 40
 

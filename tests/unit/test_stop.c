@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "cli/live/screen.h"
-#include "cli/stop.h"
+#include "cli/base/stop.h"
 
 /* Wait status of a child that did @what; it returns what _exit() is given. */
 static int status_of(int (*what)(int arg), int arg)

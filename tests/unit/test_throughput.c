@@ -11,7 +11,7 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "cli/input/throughput.h"
+#include "cli/input/throughput/throughput.h"
 
 #define FIXTURES "fixtures/iperf3/"
 #define SEC VNX_NSEC_PER_SEC

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "cli/input/trace.h"
+#include "cli/input/trace/trace.h"
 
 #define BIN (VNX_NSEC_PER_SEC / 2)
 

@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "bpf/clock.h"
+#include "bpf/jiffies.h"
 #include "tests/unit/dat_read.h"
 
 /* ---- what cannot be read ---- */

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/output/trace_dat.h"
+#include "cli/record/trace_dat_write.h"
 
 #define PAGE 4096
 #define CPUS 3

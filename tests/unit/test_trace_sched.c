@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "cli/input/trace_sched.h"
-#include "cli/pipeline.h"
+#include "cli/input/trace/trace_sched.h"
+#include "cli/pipeline/pipeline.h"
 #include "tests/unit/dat_read.h"
 #include "tests/unit/sched_cases.h"
 

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A table of times and rates with names in its first row (csv_columns.c knows which). Lines
+ * before it that begin with '#' are passed over.
+ *
+ * Where an interval begins and ends: as columns "start" and "end" say; with one of them, from
+ * one row's time to the next's. A plain "time" is the start where the first one is 0; else the
+ * end, as samplers print it, and unless the first is one step from 0 it may as well be the
+ * start: that step is added to the uncertainty. Times since 1970 are taken for the wall clock.
+ */
+#include "cli/input/throughput/csv.h"
+
+#include <math.h>
+
+#define LONGEST_S 1e7
+#define HEADER_WITHIN 50 /* rows before it are some program's chatter */
+#define GAP 3            /* so many usual steps: rows are missing there */
+#define EPOCH_FROM_S 1e9 /* 2001: nothing counts so many seconds from elsewhere */
+#define EPOCH_TO_S 9e9
+#define WANTED                                                                              \
+	"a column time, t, seconds, timestamp, start or end (in s, or with _ms, _us, _ns) " \
+	"and one of bps, kbps, mbps, gbps, Mbit/s, bits_per_second, throughput (bit/s), "   \
+	"bytes_per_second, bytes or bits (of the interval)"
+
+struct row {
+	double start_s, end_s; /* what is not told is NaN */
+	double value;
+	uint64_t arrival_ns;
+};
+
+struct rows {
+	struct row *v;
+	size_t n, cap;
+	double step_s; /* the usual one, NaN: none */
+	bool whole_seconds;
+};
+
+/* Which of the times are used: start and end before a plain one. */
+static bool has_time(const struct csv_columns *c)
+{
+	return c->time[CSV_TIME] >= 0 || c->time[CSV_START] >= 0 || c->time[CSV_END] >= 0;
+}
+
+static bool is_complete(const struct csv_columns *c)
+{
+	return has_time(c) && c->rate >= 0;
+}
+
+static bool is_numbers(const char *text, char separator)
+{
+	struct csv_field f[CSV_FIELDS];
+	int n = separator ? csv_split(text, separator, f) : 0;
+	double v;
+
+	for (int i = 0; i < n; i++)
+		if (!csv_number(&f[i], &v))
+			return false;
+	return n > 1;
+}
+
+/* The row of names; lines->n: none. */
+static size_t find_header(const struct vnx_load_lines *lines, struct csv_columns *c)
+{
+	size_t at = vnx_lines_next(lines, 0);
+
+	for (int i = 0; i < HEADER_WITHIN && at < lines->n; i++) {
+		if (csv_columns_read(lines->v[at].text, c) && is_complete(c))
+			return at;
+		at = vnx_lines_next(lines, at + 1);
+	}
+	return lines->n;
+}
+
+/* The first row that is no remark, if the table is one but lacks the names wanted. */
+static size_t find_poor_header(const struct vnx_load_lines *lines, struct csv_columns *c)
+{
+	size_t at = vnx_lines_next(lines, 0), next;
+
+	while (at < lines->n && lines->v[at].text[0] == '#')
+		at = vnx_lines_next(lines, at + 1);
+	next = at < lines->n ? vnx_lines_next(lines, at + 1) : lines->n;
+	if (next >= lines->n || !csv_columns_read(lines->v[at].text, c))
+		return lines->n;
+	if (is_numbers(lines->v[at].text, c->separator))
+		return at;
+	return c->any && is_numbers(lines->v[next].text, c->separator) ? at : lines->n;
+}
+
+static int csv_probe(const struct vnx_load_lines *lines)
+{
+	struct csv_columns c;
+
+	if (find_header(lines, &c) < lines->n)
+		return 40;
+	return find_poor_header(lines, &c) < lines->n ? 10 : 0;
+}
+
+static const char *field_name(const char *text, char separator, int at, char *buf, size_t size)
+{
+	struct csv_field f[CSV_FIELDS];
+	int n = csv_split(text + (*text == '#'), separator, f);
+
+	snprintf(buf, size, "%.*s", at < n ? (int)(f[at].n < 30 ? f[at].n : 30) : 0,
+		 at < n ? f[at].text : "");
+	return buf;
+}
+
+/* -EINVAL where the names leave open which column is meant. */
+static int check_header(const struct vnx_load_lines *lines, size_t at, const struct csv_columns *c,
+			struct vnx_err *err)
+{
+	const char *text = lines->v[at].text;
+	bool times = c->rival_time >= 0;
+	int first = c->rate, second = c->rival_rate;
+	char a[32], b[32];
+
+	if (!is_complete(c)) {
+		vnx_err_hint(err, "The first row must name " WANTED ".");
+		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "csv-header",
+				   "line %zu: no column of this table is named as %s", at + 1,
+				   has_time(c)    ? "a rate"
+				   : c->rate >= 0 ? "a time"
+						  : "time and rate");
+	}
+	if (!times && second < 0)
+		return 0;
+	for (int k = 0; times && k < CSV_TIMES; k++)
+		if (c->time[k] >= 0)
+			first = c->time[k];
+	second = times ? c->rival_time : second;
+	vnx_err_hint(err, "Leave one of them: " WANTED ".");
+	return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "csv-header",
+			   "line %zu: both \"%s\" and \"%s\" could be the %s", at + 1,
+			   field_name(text, c->separator, first, a, sizeof(a)),
+			   field_name(text, c->separator, second, b, sizeof(b)),
+			   times ? "time" : "rate");
+}
+
+/* The times and the value of one line; false: a number is missing. */
+static bool take_row(const char *text, const struct csv_columns *c, struct row *r)
+{
+	struct csv_field f[CSV_FIELDS];
+	int n = csv_split(text, c->separator, f);
+	bool plain = c->time[CSV_START] < 0 && c->time[CSV_END] < 0;
+	double t[CSV_TIMES] = { NAN, NAN, NAN };
+
+	for (int k = 0; k < CSV_TIMES; k++) {
+		int at = c->time[k];
+
+		if (at < 0 || plain != (k == CSV_TIME))
+			continue;
+		if (at >= n || !csv_number(&f[at], &t[k]))
+			return false;
+		t[k] *= c->time_s[k];
+		if (!(t[k] >= 0 && t[k] < EPOCH_TO_S))
+			return false;
+	}
+	/* A plain time is kept as the end until it is known what it is. */
+	r->start_s = t[CSV_START];
+	r->end_s = plain ? t[CSV_TIME] : t[CSV_END];
+	return c->rate < n && csv_number(&f[c->rate], &r->value) && r->value >= 0;
+}
+
+static double time_of(const struct row *r)
+{
+	return isnan(r->start_s) ? r->end_s : r->start_s;
+}
+
+static int take_rows(struct vnx_throughput *tp, const struct vnx_load_lines *lines, size_t from,
+		     const struct csv_columns *c, struct rows *out)
+{
+	size_t bad_line = 0, first_dropped = tp->dropped;
+
+	out->whole_seconds = true;
+	for (size_t i = vnx_lines_next(lines, from); i < lines->n;
+	     i = vnx_lines_next(lines, i + 1)) {
+		struct row r = { .arrival_ns = lines->v[i].arrival_ns };
+		bool ok = take_row(lines->v[i].text, c, &r);
+
+		if (lines->v[i].text[0] == '#')
+			continue;
+		if (ok && !(out->n && time_of(&r) <= time_of(&out->v[out->n - 1]))) {
+			out->whole_seconds &= time_of(&r) == floor(time_of(&r));
+			if (vnx_vec_push(out, r))
+				return -ENOMEM;
+			continue;
+		}
+		tp->dropped++;
+		bad_line = bad_line ? bad_line : i + 1;
+	}
+	if (!bad_line)
+		return 0;
+	return vnx_throughput_warn(tp,
+				   "line %zu has no number where one should be, or goes back "
+				   "in time (%zu such)",
+				   bad_line, tp->dropped - first_dropped);
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int find_step(struct rows *rows)
+{
+	VNX_CLEANUP_FREE double *d = malloc((rows->n + 1) * sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	for (size_t i = 1; i < rows->n; i++)
+		d[i - 1] = time_of(&rows->v[i]) - time_of(&rows->v[i - 1]);
+	if (rows->n > 1)
+		qsort(d, rows->n - 1, sizeof(*d), compare_doubles);
+	rows->step_s = rows->n > 1 ? d[(rows->n - 1) / 2] : NAN;
+	return 0;
+}
+
+/* A plain time that begins the interval, not ends it. */
+static void settle_plain(struct vnx_throughput *tp, struct rows *rows)
+{
+	double first = rows->v[0].end_s;
+
+	if (first != 0) {
+		if (fabs(first - rows->step_s) > 0.05 * rows->step_s)
+			tp->slack_s = rows->step_s;
+		return;
+	}
+	for (size_t i = 0; i < rows->n; i++) {
+		rows->v[i].start_s = rows->v[i].end_s;
+		rows->v[i].end_s = NAN;
+	}
+}
+
+/* The end of the interval that is not told, from the neighbour; false: rows are missing there. */
+static bool complete_row(const struct rows *rows, size_t i, bool is_amount, struct row *r)
+{
+	double other = NAN;
+
+	*r = rows->v[i];
+	if (!isnan(r->start_s) && !isnan(r->end_s))
+		return true;
+	if (isnan(r->end_s) && i + 1 < rows->n)
+		other = rows->v[i + 1].start_s;
+	if (isnan(r->start_s) && i)
+		other = rows->v[i - 1].end_s;
+	if (!isnan(other) && fabs(other - time_of(r)) > GAP * rows->step_s) {
+		if (is_amount)
+			return false;
+		other = NAN;
+	}
+	if (isnan(r->end_s))
+		r->end_s = isnan(other) ? r->start_s + rows->step_s : other;
+	else
+		r->start_s = isnan(other) ? r->end_s - rows->step_s : other;
+	return true;
+}
+
+static int add_intervals(struct vnx_throughput *tp, const struct rows *rows,
+			 const struct csv_columns *c)
+{
+	double prev_end = -INFINITY;
+
+	for (size_t i = 0; i < rows->n; i++) {
+		struct vnx_interval iv = { .arrival_ns = rows->v[i].arrival_ns };
+		struct row r;
+
+		if (complete_row(rows, i, c->is_amount, &r)) {
+			iv.start_s = r.start_s - tp->own_zero_s;
+			iv.end_s = r.end_s - tp->own_zero_s;
+			iv.bytes = r.value * c->bits / 8 * (c->is_amount ? 1 : r.end_s - r.start_s);
+		}
+		/* Rounded times of neighbours may overlap a little. */
+		if (!(iv.end_s > iv.start_s) || !isfinite(iv.bytes) || !(iv.end_s < LONGEST_S) ||
+		    iv.start_s < prev_end - 0.011) {
+			tp->dropped++;
+			continue;
+		}
+		if (vnx_vec_push(&tp->intervals, iv))
+			return -ENOMEM;
+		prev_end = iv.end_s;
+	}
+	return 0;
+}
+
+static int fill(struct vnx_throughput *tp, struct rows *rows, const struct csv_columns *c)
+{
+	bool plain = c->time[CSV_START] < 0 && c->time[CSV_END] < 0;
+	struct row first;
+	int ret = find_step(rows);
+
+	if (ret)
+		return ret;
+	if (rows->n < 2)
+		return vnx_throughput_warn(tp, "one row alone tells no interval");
+	if (plain)
+		settle_plain(tp, rows);
+	complete_row(rows, 0, false, &first);
+	if (first.start_s >= EPOCH_FROM_S) {
+		tp->stamped_rows = true;
+		tp->own_zero_s = tp->timestamp_s = first.start_s;
+		tp->resolution_s = rows->whole_seconds ? 1 : 0.001;
+	}
+	ret = add_intervals(tp, rows, c);
+	if (!ret)
+		ret = vnx_throughput_stamps_of_intervals(tp);
+	if (!ret && !tp->intervals.n)
+		ret = vnx_throughput_warn(tp, "it holds no interval that can be used");
+	return ret;
+}
+
+static int csv_parse(const struct vnx_load_lines *lines, struct vnx_throughput **out,
+		     struct vnx_err *err)
+{
+	struct vnx_throughput *tp;
+	struct rows rows = { 0 };
+	struct csv_columns c;
+	size_t at = find_header(lines, &c);
+	int ret;
+
+	if (at == lines->n)
+		at = find_poor_header(lines, &c);
+	if (at == lines->n)
+		return -ENOENT;
+	ret = check_header(lines, at, &c, err);
+	if (ret)
+		return ret;
+	tp = vnx_throughput_new("csv");
+	ret = tp ? take_rows(tp, lines, at + 1, &c, &rows) : -ENOMEM;
+	if (!ret)
+		ret = fill(tp, &rows, &c);
+	if (tp)
+		tp->stamps.first_ns = lines->v[0].arrival_ns;
+	free(rows.v);
+	if (ret)
+		vnx_throughput_free(tp);
+	else
+		*out = tp;
+	return ret;
+}
+
+const struct vnx_load_format vnx_load_csv = {
+	.name = "CSV",
+	.probe = csv_probe,
+	.parse = csv_parse,
+};

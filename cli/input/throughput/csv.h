@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which columns of a CSV file tell the time and the rate, by the names in its first row.
+ */
+#ifndef VNX_CSV_H
+#define VNX_CSV_H
+
+#include "cli/input/throughput/throughput_format.h"
+
+#define CSV_FIELDS 32 /* further ones are not looked at */
+
+struct csv_field {
+	const char *text; /* in the line, without quotes and blanks */
+	size_t n;
+};
+
+enum csv_time { CSV_TIME, CSV_START, CSV_END, CSV_TIMES };
+
+struct csv_columns {
+	char separator;
+	int time[CSV_TIMES];        /* place from 0, -1: none */
+	double time_s[CSV_TIMES];   /* of one unit there */
+	int rate;                   /* -1: none */
+	double bits;                /* of one unit of the rate */
+	bool is_amount;             /* bytes or bits of the interval, not of a second */
+	int rival_time, rival_rate; /* a second column that could be it as well, -1: none */
+	bool any;                   /* at least one name is known */
+};
+
+/* Splits @text; returns how many fields there are, up to CSV_FIELDS. */
+int csv_split(const char *text, char separator, struct csv_field *fields);
+/* Reads @text as a row of names. False: it has no two columns. */
+bool csv_columns_read(const char *text, struct csv_columns *out);
+/* The whole field is a number. */
+bool csv_number(const struct csv_field *f, double *out);
+
+#endif

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From iperf3's tests, as its JSON or its text told them, to intervals on one clock.
+ *
+ * Which side: what the receiver saw. With --get-server-output the server's intervals are taken
+ * where they are the receiver's and no coarser than the client's (an interval of 1 s says
+ * nothing of bins of 0.5 s). They count from the server's own zero, of which no line tells
+ * when it was; both sides start the test at one word of the control connection, so the
+ * client's zero serves, with OTHER_SIDE_S more of uncertainty.
+ *
+ * Several tests in one output (a script, a server's file): those of one direction are put on
+ * the first one's clock by their arrival stamps, else by their start.timestamp; where there is
+ * neither the longest alone is taken.
+ */
+#include "cli/input/throughput/iperf3.h"
+
+#include <math.h>
+
+/* start.timestamp is cut to whole seconds before 3.20, to milliseconds since: two of them */
+#define APART_S 1.0
+#define APART_MS_S 0.001
+#define LONGEST_APART_S 1e7
+
+/* Stamps */
+
+static int stamps_of(const struct iperf_run *run, struct vnx_throughput *tp)
+{
+	const struct iperf_rows *rows = run->rows.n ? &run->rows : &run->reverse;
+	VNX_CLEANUP_FREE int64_t *lag = malloc((rows->n + 1) * sizeof(*lag));
+	size_t n = 0;
+
+	if (!lag)
+		return -ENOMEM;
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct iperf_row *r = &rows->v[i];
+
+		if (r->arrival_ns && r->arrival_ns <= INT64_MAX && !r->omitted && r->end_s > 0 &&
+		    r->end_s < 1e7)
+			lag[n++] = (int64_t)r->arrival_ns - llround(r->end_s * 1e9);
+	}
+	vnx_throughput_stamps(tp, lag, n, run->resolution_s);
+	return 0;
+}
+
+/* Choice */
+
+static size_t size_of(const struct iperf_run *run)
+{
+	return run->rows.n + run->reverse.n;
+}
+
+static const struct iperf_run *longest(const struct iperf_runs *runs)
+{
+	const struct iperf_run *best = NULL;
+
+	for (size_t i = 0; i < runs->n; i++)
+		if (!best || size_of(&runs->v[i]) > size_of(best))
+			best = &runs->v[i];
+	return best;
+}
+
+/* The view of @run to be used: its own, or the server's. */
+static const struct iperf_run *better_view(const struct iperf_run *run)
+{
+	const struct iperf_run *server = run->server;
+
+	if (!server || run->side != IPERF_SENDER || server->side != IPERF_RECEIVER)
+		return run;
+	return iperf_rows_nominal(&server->rows) <= 1.1 * iperf_rows_nominal(&run->rows) ? server
+											 : run;
+}
+
+static int describe(struct vnx_throughput *tp, const struct iperf_run *run)
+{
+	const struct iperf_run *view = better_view(run);
+
+	free(tp->source);
+	tp->source = strdup(view->side == IPERF_RECEIVER ? "iperf3-receiver" : "iperf3-sender");
+	tp->is_reverse = run->is_reverse;
+	tp->timestamp_s = run->timestamp_s;
+	tp->has_ms = run->has_ms;
+	tp->omit_s = run->omit_s;
+	tp->resolution_s = view->resolution_s;
+	tp->other_side = view != run;
+	memcpy(tp->cookie, run->cookie, sizeof(tp->cookie));
+	return tp->source ? stamps_of(run, tp) : -ENOMEM;
+}
+
+/* Where @run's zero stands behind that of @first, by their own stamps; false: not known. */
+static bool apart(const struct vnx_throughput *tp, const struct iperf_run *first,
+		  const struct iperf_run *run, double *shift_s)
+{
+	*shift_s = (run->timestamp_s + run->omit_s) - (first->timestamp_s + first->omit_s);
+	return !tp->stamps.n && *shift_s >= 0 && *shift_s < LONGEST_APART_S;
+}
+
+/* The better view's intervals; beside them each side tells what only it can know. */
+static int apply(const struct iperf_run *run, double shift_s, struct vnx_throughput *tp)
+{
+	int ret = iperf_rules_apply(better_view(run), shift_s, tp);
+
+	if (!ret)
+		ret = iperf_rules_extras(run, shift_s, NAN, tp);
+	if (!ret && run->server && run->server->side != run->side)
+		ret = iperf_rules_extras(run->server, shift_s, run->mss, tp);
+	return ret;
+}
+
+/* A further test of the same output, on the clock of the first one; *done: it could be. */
+static int add_further(struct vnx_throughput *tp, const struct iperf_run *first,
+		       const struct iperf_run *run, bool *done)
+{
+	struct vnx_throughput own = { 0 };
+	double shift_s;
+	int ret = stamps_of(run, &own);
+
+	*done = ret || apart(tp, first, run, &shift_s);
+	if (ret)
+		return ret;
+	if (*done) {
+		tp->slack_s =
+			fmax(tp->slack_s, first->has_ms && run->has_ms ? APART_MS_S : APART_S);
+		return apply(run, shift_s, tp);
+	}
+	*done = tp->stamps.n > 0;
+	if (!own.stamps.n)
+		return 0;
+	tp->stamps.uncertainty_s = fmax(tp->stamps.uncertainty_s, own.stamps.uncertainty_s);
+	return apply(run, ((double)own.stamps.zero_ns - (double)tp->stamps.zero_ns) / 1e9, tp);
+}
+
+/* The test that the others are put behind: the first where there is a clock for all. */
+static const struct iperf_run *choose_first(const struct vnx_throughput *tp,
+					    const struct iperf_runs *runs,
+					    const struct iperf_run *main)
+{
+	for (const struct iperf_run *run = runs->v; run != main; run++)
+		if (size_of(run) && run->is_reverse == main->is_reverse &&
+		    (tp->stamps.n || run->timestamp_s <= main->timestamp_s))
+			return run;
+	return main;
+}
+
+/* --json-stream-full-output tells the whole test once more at its end. */
+static bool is_repeated(const struct iperf_run *run, const struct iperf_run *first)
+{
+	return run->cookie[0] && run > first &&
+	       (!strcmp(run->cookie, first->cookie) || !strcmp(run->cookie, run[-1].cookie));
+}
+
+static int add_runs(struct vnx_throughput *tp, const struct iperf_runs *runs)
+{
+	const struct iperf_run *main = longest(runs), *first;
+	size_t left_out = 0;
+	int ret = describe(tp, main);
+
+	first = ret ? main : choose_first(tp, runs, main);
+	if (first != main)
+		ret = describe(tp, first);
+	if (!ret)
+		ret = apply(first, 0, tp);
+	for (size_t i = 0; i < runs->n && !ret; i++) {
+		const struct iperf_run *run = &runs->v[i];
+		bool done = false;
+
+		if (run == first || !size_of(run) || is_repeated(run, first))
+			continue;
+		if (run > first && run->is_reverse == first->is_reverse)
+			ret = add_further(tp, first, run, &done);
+		left_out += !done;
+	}
+	if (!ret && left_out)
+		ret = vnx_throughput_warn(tp, "%zu further test%s in the output left out", left_out,
+					  left_out > 1 ? "s" : "");
+	return ret;
+}
+
+static int add_warnings(struct vnx_throughput *tp, const struct iperf_runs *runs)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < runs->n && !ret; i++) {
+		if (runs->v[i].error)
+			ret = vnx_throughput_warn(tp, "iperf3 reported: %s", runs->v[i].error);
+		if (!ret && runs->v[i].interrupted)
+			ret = runs->v[i].broken_line
+				      ? vnx_throughput_warn(tp, "the output breaks off in line %zu",
+							    runs->v[i].broken_line)
+				      : vnx_throughput_warn(tp, "the output breaks off");
+	}
+	if (!ret && !tp->intervals.n && !tp->reverse.n)
+		ret = vnx_throughput_warn(tp, "it holds no interval that can be used");
+	return ret;
+}
+
+static int build(const struct iperf_runs *runs, const struct vnx_load_lines *lines,
+		 struct vnx_throughput **out)
+{
+	struct vnx_throughput *tp = vnx_throughput_new("");
+	int ret;
+
+	if (!tp)
+		return -ENOMEM;
+	ret = add_runs(tp, runs);
+	if (!ret)
+		ret = add_warnings(tp, runs);
+	tp->stamps.first_ns = lines->n ? lines->v[0].arrival_ns : 0;
+	if (ret) {
+		vnx_throughput_free(tp);
+		return ret;
+	}
+	*out = tp;
+	return 0;
+}
+
+/* One way from lines to a result for both forms. */
+static int parse_form(const struct vnx_load_lines *lines,
+		      int (*form)(const struct vnx_load_lines *, struct iperf_runs *),
+		      struct vnx_throughput **out)
+{
+	struct iperf_runs runs = { 0 };
+	int ret = form(lines, &runs);
+
+	if (!ret)
+		ret = runs.n ? build(&runs, lines, out) : -ENOENT;
+	iperf_runs_fini(&runs);
+	return ret;
+}
+
+static int json_probe(const struct vnx_load_lines *lines)
+{
+	for (size_t i = 0; i < lines->n; i++)
+		if (lines->v[i].text[0] == '{')
+			return 60;
+	return 0;
+}
+
+static int json_parse(const struct vnx_load_lines *lines, struct vnx_throughput **out,
+		      struct vnx_err *err)
+{
+	return parse_form(lines, iperf_json_parse, out);
+}
+
+static int text_parse(const struct vnx_load_lines *lines, struct vnx_throughput **out,
+		      struct vnx_err *err)
+{
+	return parse_form(lines, iperf_text_parse, out);
+}
+
+/* JSON before text: a document may hold the server's text. */
+const struct vnx_load_format vnx_load_iperf3_json = {
+	.name = "iperf3 JSON and JSON stream",
+	.probe = json_probe,
+	.parse = json_parse,
+};
+
+const struct vnx_load_format vnx_load_iperf3_text = {
+	.name = "iperf3 text",
+	.probe = iperf_text_probe,
+	.parse = text_parse,
+};
