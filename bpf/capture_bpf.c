@@ -4,6 +4,7 @@
  * that reading takes no system call and disturbs nobody. Every attachment is a descriptor:
  * when the process dies, by whatever signal, the kernel detaches.
  */
+#include "bpf/clock.h"
 #include "bpf/capture.h"
 
 #include <bpf/bpf.h>
@@ -644,7 +645,7 @@ static int drop_orphans(struct vnx_capture *cap)
 			continue;
 		drop_attached(at);
 		hook->hook[0] = '\0';
-		hook->until_ns = cap->ended_ns[hook->metric] = vnx_mono_ns();
+		hook->until_ns = cap->ended_ns[hook->metric] = vnx_clock_mono();
 		dropped++;
 	}
 	return dropped;
@@ -658,7 +659,7 @@ static bool tid_gone(uint32_t tid, void *arg)
 /* Modules came or went: hooks to drop, hooks to try again. */
 static int reattach(struct vnx_capture *cap, struct vnx_err *err)
 {
-	uint64_t now = vnx_mono_ns();
+	uint64_t now = vnx_clock_mono();
 	bool orphans = drop_orphans(cap);
 	int ret;
 
@@ -673,7 +674,7 @@ static int reattach(struct vnx_capture *cap, struct vnx_err *err)
 		if (hook->hook[0] && cap->ended_ns[hook->metric]) {
 			cap->ended_ns[hook->metric] = 0;
 			cap->hole_ns = cap->last_refresh_ns;
-			cap->hole_dur_ns = vnx_mono_ns() - cap->last_refresh_ns;
+			cap->hole_dur_ns = vnx_clock_mono() - cap->last_refresh_ns;
 		}
 	}
 	cap->last_refresh_ns = now;
@@ -687,7 +688,7 @@ static int bpf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_t
 	/* What cannot be looked up now is tried again in a second. */
 	if (vnx_kernel_refresh(&cap->kernel) > 0)
 		return reattach(cap, err);
-	cap->last_refresh_ns = vnx_mono_ns();
+	cap->last_refresh_ns = vnx_clock_mono();
 	return 0;
 }
 
@@ -716,7 +717,7 @@ static int bpf_read(struct vnx_capture *cap, struct vnx_samples *out, bool final
 
 	step_cost(cap);
 	if (ret)
-		now.mono_ns = vnx_mono_ns();
+		now.mono_ns = vnx_clock_mono();
 	if (!cap->rodata.use_ktime) {
 		if (!ret)
 			note_late(cap, now.mono_ns, vnx_jiffies_check(&cap->jiffies, &now));

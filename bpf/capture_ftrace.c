@@ -16,7 +16,7 @@
 #include <tracefs.h>
 #include <unistd.h>
 
-#include "bpf/jiffies.h"
+#include "bpf/clock.h"
 #include "bpf/hist.h"
 #include "bpf/tracefs.h"
 
@@ -144,7 +144,7 @@ static int attach_candidate(void *arg, enum vnx_metric metric, const struct vnx_
 
 	if (ret)
 		return ret;
-	src.read_ns = vnx_mono_ns();
+	src.read_ns = vnx_clock_mono();
 	ret = write_trigger(cap, &src, 0, true);
 	if (ret == -EINVAL && cap->stamped) {
 		/* Buckets came with 5.14; before, sums per thread are what there is. */
@@ -266,7 +266,7 @@ static void start_next(struct vnx_capture *cap, struct source *src)
 		return;
 	if (write_trigger(cap, src, !src->cur, true))
 		return;
-	src->until_ns = bin_floor(cap, vnx_mono_ns()) + cap->conf.bin_ns;
+	src->until_ns = bin_floor(cap, vnx_clock_mono()) + cap->conf.bin_ns;
 }
 
 /* The elder histogram's last bin was handed out: go on with the younger. */
@@ -284,13 +284,13 @@ static int read_once(struct vnx_capture *cap, enum vnx_metric metric, bool final
 		     struct vnx_samples *out, struct vnx_err *err)
 {
 	struct source *src = &cap->src[metric];
-	uint64_t now_ns = vnx_mono_ns();
+	uint64_t now_ns = vnx_clock_mono();
 	int ret = look(cap, src, err);
 
 	if (ret)
 		return ret;
 	if (!cap->stamped)
-		now_ns = vnx_mono_ns();
+		now_ns = vnx_clock_mono();
 	ret = emit_rows(cap, metric, now_ns, final, out);
 	if (!ret)
 		ret = emit_lost(cap, src, now_ns, out);
@@ -424,7 +424,7 @@ static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 	snprintf(cap->group, sizeof(cap->group), VNX_GROUP_FMT, getpid());
 	cap->rows = count_rows(cap->conf.threads_hint);
 	make_trigger(cap, true);
-	cap->start_ns = bin_floor(cap, vnx_mono_ns());
+	cap->start_ns = bin_floor(cap, vnx_clock_mono());
 	ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
 				&cap->waiting, err);
 	if (ret || cap->waiting || cap->conf.keep_empty)

@@ -14,7 +14,7 @@
 #include <perf/threadmap.h>
 #include <unistd.h>
 
-#include "bpf/jiffies.h"
+#include "bpf/clock.h"
 #include "bpf/tracefs.h"
 
 #define HOOKS 4
@@ -84,7 +84,7 @@ static int counter_open(struct counter *c, const struct perf_event_attr *attr, u
 	c->threads = perf_thread_map__new_array(1, &pid);
 	c->evsel = c->threads ? perf_evsel__new(&copy) : NULL;
 	if (c->evsel) {
-		c->read_ns = vnx_mono_ns();
+		c->read_ns = vnx_clock_mono();
 		ret = perf_evsel__open(c->evsel, NULL, c->threads);
 	}
 	if (ret)
@@ -225,7 +225,7 @@ static int read_counter(struct vnx_capture *cap, enum vnx_metric metric, struct 
 	uint64_t t_ns;
 	int ret = perf_evsel__read(c->evsel, 0, 0, &now);
 
-	t_ns = vnx_mono_ns();
+	t_ns = vnx_clock_mono();
 	if (ret)
 		return ret;
 	s = (struct vnx_sample){ .t_ns = c->read_ns,
@@ -282,7 +282,7 @@ static int drop_orphans(struct vnx_capture *cap)
 		src->counters.n = 0;
 		src->attached = false;
 		hook->hook[0] = '\0';
-		hook->until_ns = vnx_mono_ns();
+		hook->until_ns = vnx_clock_mono();
 		cap->waiting++;
 	}
 	return 0;
@@ -377,7 +377,7 @@ static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 	/* Without tracefs functions can still be probed. */
 	if (vnx_tracefs_open(&cap->tracefs, &no_tracefs))
 		snprintf(cap->no_tracefs, sizeof(cap->no_tracefs), "%.190s", no_tracefs.message);
-	cap->start_ns = vnx_mono_ns();
+	cap->start_ns = vnx_clock_mono();
 	ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
 				&cap->waiting, err);
 	if (ret || cap->waiting || cap->conf.keep_empty)

@@ -14,7 +14,7 @@
 #include <tracefs.h>
 #include <unistd.h>
 
-#include "bpf/jiffies.h"
+#include "bpf/clock.h"
 #include "bpf/tracefs.h"
 
 #define KINDS (VNX_KIND(VNX_HOOK_KPROBE) | VNX_KIND(VNX_HOOK_TP))
@@ -359,7 +359,7 @@ int vnx_events_read(struct vnx_events *ev, bool final, const struct vnx_events_s
 		ev->every_ns /= 2;
 	else if (most < ev->buffer_size / 16 && ev->every_ns < LOOK_MAX_NS)
 		ev->every_ns *= 2;
-	ev->due_ns = vnx_mono_ns() + ev->every_ns;
+	ev->due_ns = vnx_clock_mono() + ev->every_ns;
 	return ret;
 }
 

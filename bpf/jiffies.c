@@ -2,7 +2,6 @@
 #include "bpf/jiffies.h"
 
 #include <math.h>
-#include <time.h>
 
 /* HZ of kernel/Kconfig.hz, then those that only some architectures have. */
 static const unsigned hz_common[] = { 100, 250, 300, 1000 };
@@ -11,14 +10,6 @@ static const unsigned hz_rare[] = { 24, 32, 48, 64, 128, 200, 256, 500, 512, 102
 #define COMMON_TOLERANCE 0.08
 #define RARE_TOLERANCE 0.01
 #define MIN_TICKS 4
-
-uint64_t vnx_mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 uint64_t vnx_jiffies_mono_ns(const struct vnx_jiffies *j, uint64_t jiffies)
 {

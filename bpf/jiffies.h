@@ -33,6 +33,5 @@ uint64_t vnx_jiffies_check(struct vnx_jiffies *j, const struct vnx_clock_pair *p
  * the fit's own error. A single stall of the whole host says nothing of all other bins.
  */
 uint64_t vnx_jiffies_error_ns(const struct vnx_jiffies *j);
-uint64_t vnx_mono_ns(void); /* CLOCK_MONOTONIC now */
 
 #endif

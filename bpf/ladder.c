@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 
-#include "bpf/jiffies.h"
+#include "bpf/clock.h"
 
 #define HALT_NOTE "counted when the halt ends"
 #define RUN_NOTE "entries as the processor-specific code makes them"
@@ -154,7 +154,7 @@ void vnx_hooks_end(struct vnx_hooks *hooks, enum vnx_metric metric)
 {
 	for (size_t i = 0; i < hooks->n; i++)
 		if (hooks->v[i].metric == metric && hooks->v[i].since_ns && !hooks->v[i].until_ns)
-			hooks->v[i].until_ns = vnx_mono_ns();
+			hooks->v[i].until_ns = vnx_clock_mono();
 }
 
 int vnx_hooks_need(const struct vnx_hooks *hooks, const char *backend, struct vnx_err *err)
@@ -233,7 +233,7 @@ static int try_candidate(struct choice *c, const struct vnx_candidate *cand, str
 		snprintf(c->hook->hook, sizeof(c->hook->hook), "%s", cand->hook);
 		snprintf(c->hook->note, sizeof(c->hook->note), "%s", cand->note ? cand->note : "");
 		if (!c->hook->since_ns)
-			c->hook->since_ns = vnx_mono_ns();
+			c->hook->since_ns = vnx_clock_mono();
 		c->hook->until_ns = 0;
 		return 1;
 	}

@@ -13,7 +13,8 @@ int vnx_tracefs_open(char **path, struct vnx_err *err)
 
 	*path = vnx_kernel_tracefs();
 	if (!*path) {
-		vnx_err_hint(err, "As root, mount it: mount -t tracefs tracefs /sys/kernel/tracing");
+		vnx_err_hint(err,
+			     "As root, mount it: mount -t tracefs tracefs /sys/kernel/tracing");
 		return vnx_err_set(err, -ENOENT, VNX_EXIT_UNSUPPORTED, "no-tracefs",
 				   "tracefs is not mounted");
 	}

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 #include "cli/host/host.h"
 #include "cli/output/csv_write.h"
 #include "cli/base/safe.h"

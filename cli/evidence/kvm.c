@@ -15,7 +15,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 #include "cli/evidence/kvm.h"
 #include "cli/evidence/threads.h"
 

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 
 /* As many interfaces are asked for one by one; of more, all of the host's at once. */
 #define ONE_BY_ONE_MAX 64
@@ -178,26 +178,17 @@ static int read_queues(struct net *n, const struct vnx_readings *out)
 	return ret;
 }
 
-static uint64_t own_thread_ns(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts))
-		return 0;
-	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 /* One of the two readings, if it is its turn; what it cost decides when the next one is. */
 static int read_when_due(struct net *n, int (*read)(struct net *, const struct vnx_readings *),
 			 uint64_t *due_ns, uint64_t now_ns, const struct vnx_readings *out)
 {
-	uint64_t begun_ns = own_thread_ns(), pause_ns;
+	uint64_t begun_ns = vnx_clock_thread_cpu(), pause_ns;
 	int ret;
 
 	if (now_ns < *due_ns)
 		return 0;
 	ret = read(n, out);
-	pause_ns = (own_thread_ns() - begun_ns) * READ_SHARE;
+	pause_ns = (vnx_clock_thread_cpu() - begun_ns) * READ_SHARE;
 	*due_ns = now_ns + (pause_ns < READ_MAX_NS ? pause_ns : READ_MAX_NS);
 	return ret;
 }

@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 #include "cli/evidence/numa.h"
 
 #define NODES "/sys/devices/system/node"

@@ -10,7 +10,7 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 
 struct counters {
 	uint32_t ifindex;

@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 #include "cli/live/screen.h"
 
 /* Painting may take 1/500 of a core, unless the screen would be older than that. */

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 #include "cli/base/safe.h"
 #include "cli/base/units.h"
 

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <poll.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 #include "cli/host/host.h"
 #include "cli/base/stop.h"
 

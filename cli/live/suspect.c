@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 #include "cli/base/units.h"
 
 #define JUDGE_BINS 20 /* as a diagnosis takes for a verdict */

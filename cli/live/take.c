@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 #include "cli/pipeline/series.h"
 
 #define REDO_NS (8 * VNX_NSEC_PER_SEC) /* a sample reaches back so far at most */

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <strings.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 
 #define FAST_S 2 /* rates are means over this */
 #define SLOW_S 5 /* ... and what wavers more over this */

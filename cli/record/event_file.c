@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "bpf/events.h"
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 #include "cli/output/json_write.h"
 #include "cli/record/trace_dat_write.h"
 #include "cli/base/units.h"

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf/clock.h"
 #include "cli/record/memory.h"
 
 #define LINE_MAX_BYTES (1u << 20)
@@ -42,14 +43,6 @@ struct vnx_load {
 	char *partial;               /* a line without its newline yet */
 	size_t partial_n, partial_cap;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 /* Starting */
 
@@ -197,7 +190,7 @@ int vnx_load_start(struct vnx_load **out, char *const *argv, uint64_t bin_ns, st
 		ret = watch_all(load);
 	if (ret)
 		goto out;
-	load->last_read_ns = now_ns();
+	load->last_read_ns = vnx_clock_mono();
 	*out = load;
 	load = NULL;
 out:
@@ -304,7 +297,7 @@ static int read_output(struct vnx_load *load, struct vnx_load_lines *out, struct
 
 	for (int i = 0; i < 16 && load->out_fd >= 0 && !ret; i++) {
 		ssize_t got = read(load->out_fd, buf, sizeof(buf));
-		uint64_t at_ns = now_ns();
+		uint64_t at_ns = vnx_clock_mono();
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -366,7 +359,7 @@ static void look_for_end(struct vnx_load *load)
 	load->ended = true;
 	load->code = si.si_code;
 	load->status = si.si_status;
-	load->ended_ns = now_ns();
+	load->ended_ns = vnx_clock_mono();
 	unwatch(load, &load->pid_fd); /* or it would be readable for ever */
 }
 
@@ -390,7 +383,7 @@ bool vnx_load_running(struct vnx_load *load)
 	if (!load->ended)
 		return true;
 	quiet_since = load->ended_ns > load->last_read_ns ? load->ended_ns : load->last_read_ns;
-	return load->out_fd >= 0 && now_ns() - quiet_since < SILENCE_NS;
+	return load->out_fd >= 0 && vnx_clock_mono() - quiet_since < SILENCE_NS;
 }
 
 /* Stopping */
@@ -402,7 +395,7 @@ static bool wait_end(struct vnx_load *load, uint64_t until_ns, struct vnx_load_l
 
 	for (;;) {
 		struct pollfd pfd = { .fd = load->epoll_fd, .events = POLLIN };
-		uint64_t now = now_ns();
+		uint64_t now = vnx_clock_mono();
 		uint64_t left_ms;
 
 		if (vnx_load_pump(load, out, &ignored))
@@ -426,13 +419,13 @@ void vnx_load_stop(struct vnx_load *load, uint64_t grace_ns, struct vnx_load_lin
 			break;
 		kill(-load->pid, signals[i]);
 		kill(-load->pid, SIGCONT); /* a stopped one would never see it */
-		if (wait_end(load, now_ns() + grace_ns, out))
+		if (wait_end(load, vnx_clock_mono() + grace_ns, out))
 			break;
 	}
 	/* Whoever is left: the command itself, or children that ignore signals. */
 	kill(-load->pid, SIGKILL);
 	/* Its descriptors close a moment later; one that left the group is not waited for. */
-	wait_end(load, now_ns() + 200 * VNX_NSEC_PER_MSEC, out);
+	wait_end(load, vnx_clock_mono() + 200 * VNX_NSEC_PER_MSEC, out);
 }
 
 void vnx_load_free(struct vnx_load *load)

@@ -8,7 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 #include "cli/record/event_file.h"
 #include "cli/host/host.h"
 #include "cli/record/load.h"

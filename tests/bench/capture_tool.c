@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "bpf/capture.h"
-#include "bpf/jiffies.h"
+#include "bpf/clock.h"
 
 struct tids {
 	uint32_t *v;
@@ -164,12 +164,12 @@ static void run(struct tool *t)
 	struct vnx_capture *cap;
 	struct vnx_err err = { 0 };
 	struct tids tids = { 0 };
-	uint64_t end, last_read = vnx_mono_ns();
+	uint64_t end, last_read = vnx_clock_mono();
 	bool over = false;
 
 	if (t->ops->open(&cap, &t->conf, &err))
 		die("open", &err);
-	end = vnx_mono_ns() + (uint64_t)(t->seconds * 1e9);
+	end = vnx_clock_mono() + (uint64_t)(t->seconds * 1e9);
 	for (bool first = true; !over; first = false) {
 		struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
 
@@ -179,9 +179,9 @@ static void run(struct tool *t)
 		if (first && t->wait)
 			printf("ready\n");
 		fflush(stdout);
-		over = poll(&in, t->wait, first ? 100 : 500) > 0 || vnx_mono_ns() >= end;
-		if (!over && vnx_mono_ns() - last_read >= (uint64_t)(t->read_s * 1e9)) {
-			last_read = vnx_mono_ns();
+		over = poll(&in, t->wait, first ? 100 : 500) > 0 || vnx_clock_mono() >= end;
+		if (!over && vnx_clock_mono() - last_read >= (uint64_t)(t->read_s * 1e9)) {
+			last_read = vnx_clock_mono();
 			read_samples(t, cap, false);
 		}
 	}

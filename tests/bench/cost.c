@@ -38,7 +38,7 @@
 #include "analysis/stats.h"
 #include "bench/empty.skel.h"
 #include "bpf/capture.h"
-#include "bpf/jiffies.h"
+#include "bpf/clock.h"
 #include "bpf/kernel.h"
 
 #define HOOK "netif_receive_skb"
@@ -211,10 +211,10 @@ static pid_t start_peer(const char *const argv[], int *out)
 /* Reads until a line holds @word; the last line read stays in @line. */
 static bool await_line(int fd, const char *word, char *line, size_t size)
 {
-	uint64_t end = vnx_mono_ns() + PEER_START_MS * VNX_NSEC_PER_MSEC;
+	uint64_t end = vnx_clock_mono() + PEER_START_MS * VNX_NSEC_PER_MSEC;
 	size_t n = 0;
 
-	while (vnx_mono_ns() < end) {
+	while (vnx_clock_mono() < end) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 
 		if (poll(&p, 1, 1000) <= 0)

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 #include "cli/evidence/load_diag.h"
 #include "cli/evidence/load_procs.h"
 

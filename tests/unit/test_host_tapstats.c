@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 #include "cli/host/internal.h"
 
 #define TX_FRAMES 23

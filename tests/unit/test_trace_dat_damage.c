@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "bpf/jiffies.h"
+#include "bpf/clock.h"
 #include "tests/unit/dat_read.h"
 
 /* ---- what cannot be read ---- */
@@ -170,7 +170,7 @@ static void check_damaged(const void *p, size_t n, uint64_t whole)
 /* Every prefix, at 1000 cuts. */
 static void test_cuts(void **state)
 {
-	uint64_t begun = vnx_mono_ns();
+	uint64_t begun = vnx_clock_mono();
 
 	for (unsigned kind = 0; kind < VNX_ARRAY_SIZE(kinds); kind++) {
 		struct gen_bytes file;
@@ -184,7 +184,7 @@ static void test_cuts(void **state)
 		free(file.v);
 		gen_fini(&g);
 	}
-	assert_true(vnx_mono_ns() - begun < 60 * VNX_NSEC_PER_SEC);
+	assert_true(vnx_clock_mono() - begun < 60 * VNX_NSEC_PER_SEC);
 }
 
 /* xorshift64* (Vigna, An experimental exploration of Marsaglia's xorshift generators, 2016) */
@@ -212,14 +212,14 @@ static void test_corruptions(void **state)
 		for (size_t i = 0; i < 1000; i++) {
 			size_t at = random64(&seed) % file.n;
 			uint8_t was = file.v[at];
-			uint64_t begun = vnx_mono_ns();
+			uint64_t begun = vnx_clock_mono();
 			struct got got;
 
 			file.v[at] ^= (uint8_t)(1 + random64(&seed) % 255);
 			got = read_bytes(file.v, file.n);
 			got_fini(&got);
 			file.v[at] = was;
-			begun = vnx_mono_ns() - begun;
+			begun = vnx_clock_mono() - begun;
 			slowest = begun > slowest ? begun : slowest;
 		}
 		assert_true(slowest < 2 * VNX_NSEC_PER_SEC);

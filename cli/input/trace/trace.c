@@ -2,7 +2,7 @@
 /* Sources and shards: which events matter, and how many there were by thread and bin. */
 #include <stdarg.h>
 
-#include "bpf/jiffies.h"
+#include "bpf/clock.h"
 #include "cli/input/trace/sched_internal.h"
 #include "cli/input/trace/trace_internal.h"
 
@@ -82,7 +82,7 @@ int vnx_trace_new(struct vnx_trace **out, const struct vnx_input *in,
 	t->in = in;
 	t->conf = conf;
 	t->shift_ns = (conf->bin_ns - conf->origin_ns % conf->bin_ns) % conf->bin_ns;
-	t->begun_ns = t->shown_ns = vnx_mono_ns();
+	t->begun_ns = t->shown_ns = vnx_clock_mono();
 	t->sched = vnx_sched_new(conf->bin_ns, t->shift_ns);
 	ret = t->sched ? fill_rungs(t, err) : -ENOMEM;
 	if (ret) {

@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include "bpf/jiffies.h"
+#include "bpf/clock.h"
 #include "cli/input/trace/trace_internal.h"
 
 #define WORKERS_MAX 16
@@ -95,7 +95,7 @@ void vnx_trace_progress(struct vnx_trace *t, uint64_t bytes)
 	pthread_mutex_lock(&t->lock);
 	t->done += bytes;
 	if (!t->conf->quiet) {
-		now_ns = vnx_mono_ns();
+		now_ns = vnx_clock_mono();
 		if (now_ns - t->begun_ns > QUIET_NS)
 			show(t, now_ns);
 	}

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf/clock.h"
 #include "cli/output/plot/figure.h"
 #include "cli/output/json_write.h"
 #include "cli/output/report/report_parts.h"
@@ -28,10 +29,7 @@ static int no_memory(struct vnx_err *err)
 
 static time_t now_s(void)
 {
-	struct timespec ts = { 0 };
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+	return (time_t)(vnx_clock_mono() / VNX_NSEC_PER_SEC);
 }
 
 /* One line, rewritten on a terminal; elsewhere one every ten seconds. */

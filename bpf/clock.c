@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "cli/base/clock.h"
+#include "bpf/clock.h"
 
 #include <time.h>
 
