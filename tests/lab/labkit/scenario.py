@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import image
-from .common import CACHE, KERNELS, ROOT, LabCrash, LabError, say
+from .common import CACHE, KERNELS, ROOT, LabCrash, LabError, Unavailable, say
 from .cpushare import CpuShare
 from .machine import EXIT_NO_AGENT, Machine, take_lock
 
@@ -135,6 +135,8 @@ class Runner:
             if self.lock is None:
                 self.lock = take_lock()
             self.qemu = self.machine.start(kernel, self.lock, smp, append, mem, attached=True, meter=meter)
+        except Unavailable:
+            raise
         except LabError as error:
             failed.append(error)
             raise
@@ -442,7 +444,7 @@ def attempt(runner, case):
         case.cpu = CpuShare(runner.qemu.pid)
         runner.run(case)
         case.cpu.end()
-    except Skip as reason:
+    except (Skip, Unavailable) as reason:
         case.failures = [str(reason)]
         return "skipped"
     except LabCrash:
