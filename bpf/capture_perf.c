@@ -443,7 +443,7 @@ static uint64_t perf_start_ns(const struct vnx_capture *cap)
 	return cap->start_ns;
 }
 
-static const struct vnx_hooks *perf_hooks(const struct vnx_capture *cap)
+static struct vnx_hooks *perf_hooks(struct vnx_capture *cap)
 {
 	return &cap->hooks;
 }
