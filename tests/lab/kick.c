@@ -344,10 +344,32 @@ static uint64_t find_exits(int fd)
 	errx(1, "KVM statistics lack exits");
 }
 
+static void open_stats(struct vcpu *v)
+{
+	v->stats = ioctl(v->vcpu, KVM_GET_STATS_FD, NULL);
+	if (v->stats >= 0)
+		v->exits_offset = find_exits(v->stats);
+}
+
+/* Kernels before 5.14 have them in debugfs alone, as text, one VM's vCPUs summed. */
+static uint64_t exits_in_debugfs(struct vcpu *v)
+{
+	char path[128], text[32] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/exits", getpid(), v->vm);
+	fd = must(open(path, O_RDONLY), path);
+	must((int)read(fd, text, sizeof(text) - 1), path);
+	close(fd);
+	return strtoull(text, NULL, 10);
+}
+
 static uint64_t exits(struct vcpu *v)
 {
 	uint64_t value;
 
+	if (v->stats < 0)
+		return exits_in_debugfs(v);
 	if (pread(v->stats, &value, sizeof(value), (off_t)v->exits_offset) != sizeof(value))
 		err(1, "KVM statistics");
 	return value;
@@ -414,8 +436,7 @@ static void vcpu_open(struct vcpu *v)
 	v->run_size =
 		(size_t)must(ioctl(v->kvm, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
 	v->run = map(v->run_size, v->vcpu);
-	v->stats = must(ioctl(v->vcpu, KVM_GET_STATS_FD, NULL), "KVM_GET_STATS_FD");
-	v->exits_offset = find_exits(v->stats);
+	open_stats(v);
 	real_mode(v);
 	signals(v);
 	for (int i = 0; i < WARM_UP; i++) /* the first entries also fault pages in */

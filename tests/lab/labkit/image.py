@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Builds what the lab boots: per kernel an uncompressed vmlinux, the host's and the guests' initramfs."""
+"""Builds what the lab boots: a kernel's uncompressed vmlinux and modules, the host's programs, the guest.
+
+Each is an initramfs of its own; what a lab host boots is some of them, one after the other.
+"""
 import fcntl
 import glob
 import hashlib
+import io
 import lzma
 import os
 import re
@@ -11,8 +15,9 @@ import struct
 import subprocess
 from pathlib import Path
 
-from .common import CACHE, KERNELS, SOURCE, LabError, say
+from .common import CACHE, KERNELS, SOURCE, LabError, need, say
 from .cpio import Archive
+from .packages import kernel_tree
 
 # Programs of the lab host: name -> Debian package. Libraries follow from ldd.
 HOST_PROGRAMS = {
@@ -46,73 +51,28 @@ HOST_MODULES = (
     "inet_diag", "tcp_diag", "act_police", "act_gact", "cls_u32", "cls_matchall", "cls_bpf", "act_bpf",
     "virtio_pci", "virtio_console", "virtio_blk", "virtio_net", "9p", "9pnet_virtio", "e1000",
     "msr", "configs", "nf_conntrack", "iptable_filter", "fuse", "overlay", "loop",
+    "crc32c_generic",   # libcrc32c asks for it by an alias, so no dependency names it
 )
 GUEST_MODULES = (
     "virtio_pci", "virtio_mmio", "virtio_console", "virtio_net", "e1000", "e1000e", "sch_tbf",
     "sch_netem", "sch_fq", "8139cp",
 )
 
-DEBIAN_OF_TOOL = {"apt-get": "apt", "dpkg-deb": "dpkg", "gcc": "gcc", "zstd": "zstd",
-                  "depmod": "kmod", "busybox": "busybox-static",
-                  "qemu-system-x86_64": "qemu-system-x86"}
-
-
-def need(tool, package=None):
-    path = shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin")
-    if not path:
-        package = package or DEBIAN_OF_TOOL.get(tool, tool)
-        raise LabError(f"{tool} is missing: apt-get install {package}")
-    return path
-
 
 def _output(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-# ------------------------------------------------------------------ kernel packages
+# ------------------------------------------------------------------ a kernel
 
-def _newest_package(kernel):
-    pattern = re.compile(rf"^(linux-image-{re.escape(kernel)}\.[0-9.]+(?:\+deb[0-9]+)?"
-                         rf"(?:-[0-9]+)?-amd64)$")
-    names = _output("apt-cache", "pkgnames", f"linux-image-{kernel}.").split()
-    found = [n for n in names if pattern.match(n)]
-    found = [n for n in found if _output("apt-cache", "policy", n).find("Candidate: (none)") < 0]
-    if not found:
-        raise LabError(f"the package lists name no linux-image-{kernel}: apt-get update")
-    return max(found, key=lambda n: [int(d) for d in re.findall(r"\d+", n)])
-
-
-def _download(package, to):
-    to.mkdir(parents=True, exist_ok=True)
-    have = sorted(to.glob(f"{package}_*.deb"))
-    if have:
-        return have[-1]
-    need("apt-get")
-    say(f"downloading {package}")
-    done = subprocess.run(["apt-get", "download", "-o", "APT::Sandbox::User=root", package], cwd=to,
-                          capture_output=True, text=True)
-    have = sorted(to.glob(f"{package}_*.deb"))
-    if done.returncode or not have:
-        raise LabError(f"cannot download {package}: {done.stderr.strip() or 'apt-get update?'}")
-    return have[-1]
-
-
-def _kernel_tree(kernel, update):
-    """The unpacked kernel package; what is cached is kept until an update is asked for."""
-    chosen = CACHE / "kernel" / f"{kernel}.package"
-    if update or not chosen.exists():
-        chosen.parent.mkdir(parents=True, exist_ok=True)
-        chosen.write_text(_newest_package(kernel))
-    package = chosen.read_text()
-    tree = CACHE / "kernel" / package
-    if not tree.exists():
-        deb = _download(package, CACHE / "debs")
-        say(f"unpacking {deb.name}")
-        partial = tree.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        subprocess.run([need("dpkg-deb"), "-x", deb, partial], check=True)
-        partial.rename(tree)
-    return tree
+def _kernel_files(kernel, update):
+    """Where it is unpacked, its release, its image and its configuration."""
+    tree = kernel_tree(kernel, update)
+    release = next((tree / "lib" / "modules").iterdir()).name
+    below = tree / "lib" / "modules" / release      # newer packages have all there
+    files = [below / name if (below / name).exists() else tree / "boot" / f"{name}-{release}"
+             for name in ("vmlinuz", "config")]
+    return tree, release, *files
 
 
 def _vmlinux(bzimage):
@@ -278,63 +238,76 @@ def _compile(name, *how):
     os.replace(f"{target}.new", target)
 
 
-def _stamp(parts, *more):
+def _stamp(inputs):
     digest = hashlib.sha256()
-    for path in [*parts.inputs, *more]:
+    for path in inputs:
         st = os.stat(path)
         digest.update(f"{os.path.basename(path)} {st.st_size} {st.st_mtime_ns}\n".encode())
-    for path in sorted((SOURCE / "labkit").glob("*image.py")) + [SOURCE / "labkit" / "cpio.py"]:
+    for path in (SOURCE / "labkit" / "image.py", SOURCE / "labkit" / "cpio.py"):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _write(archive, path):
+def _piece(name, parts, more_inputs=(), fill=None):
+    """The archive image/NAME.cpio: written anew, with what fill adds, when its inputs changed."""
+    path = CACHE / "image" / f"{name}.cpio"
+    stamp_path, stamp = path.with_suffix(".stamp"), _stamp([*parts.inputs, *more_inputs])
+    if path.exists() and stamp_path.exists() and stamp_path.read_text() == stamp:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if fill:
+        fill()
     with open(f"{path}.new", "wb") as out:
-        archive.write(out)
+        parts.archive.write(out)
     os.replace(f"{path}.new", path)
+    stamp_path.write_text(stamp)
+    say(f"image {name}: {path.stat().st_size >> 20} MB")
+
+
+def vmlinux(kernel):
+    return CACHE / "image" / f"vmlinux-{kernel}"
 
 
 def _build_kernel(kernel, update):
-    tree = _kernel_tree(kernel, update)
-    release = next((tree / "lib" / "modules").iterdir()).name
-    out = CACHE / "image" / kernel
-    out.mkdir(parents=True, exist_ok=True)
-    bzimage = tree / "boot" / f"vmlinuz-{release}"
-    host, guest = _host_parts(), _guest_parts()
-    for name in ("configs",):
-        host.file(f"boot/config-{release}", tree / "boot" / f"config-{release}")
-    stamp = _stamp(host, bzimage, *guest.inputs)
-    if (out / "stamp").exists() and (out / "stamp").read_text() == stamp:
-        return False
-    say(f"kernel {release}: unpacking vmlinux")
-    (out / "vmlinux.new").write_bytes(_vmlinux(bzimage))
-    os.replace(out / "vmlinux.new", out / "vmlinux")
-    say(f"kernel {release}: guest initramfs")
-    _add_modules(guest.archive, tree, release, GUEST_MODULES, out / "scratch")
-    _write(guest.archive, out / "guest.cpio")
-    say(f"kernel {release}: host initramfs")
-    _add_modules(host.archive, tree, release, HOST_MODULES, out / "scratch")
-    host.archive.file("lab/vmlinux", out / "vmlinux")
-    host.archive.file("lab/guest.cpio", out / "guest.cpio")
-    _write(host.archive, out / "host.cpio")
-    (out / "release").write_text(release)
-    (out / "stamp").write_text(stamp)
-    size = (out / "host.cpio").stat().st_size >> 20
-    say(f"kernel {release}: ready, host image {size} MB")
-    return True
+    """vmlinux and the archive of its modules."""
+    tree, release, bzimage, config = _kernel_files(kernel, update)
+    parts = Parts()
+    parts.file(f"boot/config-{release}", config)
+
+    def fill():
+        vmlinux(kernel).write_bytes(_vmlinux(bzimage))
+        _add_modules(parts.archive, tree, release, HOST_MODULES, CACHE / "image" / "scratch")
+    _piece(f"modules-{kernel}", parts, [bzimage], fill)
+
+
+def _build_guest(update):
+    """The guest as a file of the host: one for all, as its kernel runs on every host's."""
+    tree, release, _, _ = _kernel_files(KERNELS[0], update)
+    _build_kernel(KERNELS[0], update)
+    guest, outer = _guest_parts(), Parts()
+
+    def fill():
+        _add_modules(guest.archive, tree, release, GUEST_MODULES, CACHE / "image" / "scratch")
+        inner = io.BytesIO()
+        guest.archive.write(inner)
+        outer.archive.data("lab/guest.cpio", inner.getvalue())
+    outer.file("lab/vmlinux", vmlinux(KERNELS[0]))
+    _piece("guest", outer, guest.inputs, fill)
+
+
+def archives(kernel):
+    """What a lab host's initramfs is made of, in order; build makes them."""
+    return [CACHE / "image" / f"{name}.cpio" for name in ("host", "guest", f"modules-{kernel}")]
 
 
 def build(kernels=KERNELS, update=False):
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "build.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)    # two runs may want the same image at once
-        _build(kernels, update)
-
-
-def _build(kernels, update):
-    for program in ("agent", "kick"):
-        if (SOURCE / f"{program}.c").exists():
+        for program in ("agent", "kick"):
             _compile(program, "-static")
-    _compile("instructions", "-shared", "-fPIC")
-    for kernel in kernels:
-        _build_kernel(kernel, update)
+        _compile("instructions", "-shared", "-fPIC")
+        _piece("host", _host_parts())
+        _build_guest(update)
+        for kernel in kernels:
+            _build_kernel(kernel, update)

@@ -6,14 +6,15 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 
-from .common import CACHE, LabCrash, LabError, say
-from .image import need
+from . import image
+from .common import CACHE, LabCrash, LabError, need, say
 
 PORTS = 24
 BOOT_LIMIT_S = 180
@@ -77,12 +78,11 @@ class Machine:
             old.unlink(missing_ok=True)
 
     def _command(self, kernel, smp, append, mem, accel, meter):
-        image = CACHE / "image" / kernel
         command = [
             need("qemu-system-x86_64"), "-name", f"labhost-{self.name}",
             "-accel", accel, "-cpu", "EPYC-v1,+svm,-npt", "-smp", str(smp), "-m", str(mem),
             "-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-kernel", image / "vmlinux", "-initrd", image / "host.cpio",
+            "-kernel", image.vmlinux(kernel), "-initrd", "initrd",
             "-append", f"{APPEND} {append}".strip(),
             "-serial", "file:console.log", "-qmp", "unix:qmp,server=on,wait=off", "-pidfile", "pid",
             "-fsdev", "local,id=share,path=share,security_model=none",
@@ -100,6 +100,10 @@ class Machine:
         """Boots and returns when the agent answers. attached: the lab dies with this process. meter: instructions() counts."""
         self._prepare()
         began = time.monotonic()
+        with open(self.dir / "initrd", "wb") as out:
+            for part in image.archives(kernel):
+                with open(part, "rb") as archive:
+                    shutil.copyfileobj(archive, out, 1 << 20)
         accel = "tcg,thread=multi"
         with open(self.dir / "qemu.log", "wb") as log:
             qemu = subprocess.Popen(self._command(kernel, smp, append, mem, accel, meter), cwd=self.dir,

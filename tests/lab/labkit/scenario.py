@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import image
-from .common import CACHE, KERNELS, ROOT, LabCrash, LabError, say
+from .common import CACHE, KERNELS, ROOT, LabCrash, LabError, Unavailable, say
 from .machine import EXIT_NO_AGENT, Machine, take_lock
 
 BOOTS_PER_CASE = 3
@@ -411,6 +411,9 @@ def run_case(runner, case):
                 return "failed"
             runner.reboots += 1
             say(f"lab reboot {runner.reboots}, not a failed test: {crash}")
+        except Unavailable as reason:
+            case.failures = [str(reason)]
+            return "skipped"
         except LabError as error:
             runner.stop()
             case.failures.append(str(error))
