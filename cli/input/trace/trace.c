@@ -63,8 +63,11 @@ static int fill_rungs(struct vnx_trace *t, struct vnx_err *err)
 
 		if (is_function(&r->spec))
 			ret = add_name(&t->functions, r->spec.name);
-		if (!ret && r->unless)
-			ret = add_name(&t->functions, r->unless);
+		for (const struct vnx_unless *u = r->unless; u && u->has && !ret; u++) {
+			ret = add_name(&t->functions, u->has);
+			if (!ret && u->lacks)
+				ret = add_name(&t->functions, u->lacks);
+		}
 	}
 	return ret ? ret : vnx_vec_push(&t->functions, NULL);
 }
