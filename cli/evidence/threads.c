@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/evidence/threads.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <unistd.h>
+
+#include "cli/base/proc.h"
 
 #define PACE_SHARE 1000
 #define PACE_MAX_NS (10 * VNX_NSEC_PER_SEC)
@@ -136,24 +137,11 @@ ssize_t vnx_evidence_pread(int fd, char *buf, size_t size)
 
 int vnx_thread_last_cpu(uint32_t tid)
 {
-	char path[64], buf[1024], *p;
-	int fd, cpu = -1;
-	ssize_t n;
+	struct vnx_proc_stat st;
+	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	n = vnx_evidence_pread(fd, buf, sizeof(buf));
-	close(fd);
-	/* Field 39 (proc_pid_stat(5)); the name, field 2, may hold anything but ends the last ")".
-	 */
-	p = n > 0 ? strrchr(buf, ')') : NULL;
-	for (int field = 2; p && field < 39; field++) {
-		p = strchr(p, ' ');
-		p += p ? 1 : 0;
-	}
-	return p && sscanf(p, "%d", &cpu) == 1 ? cpu : -1;
+	snprintf(path, sizeof(path), "/proc/%" PRIu32, tid);
+	return vnx_proc_stat(AT_FDCWD, path, &st) ? -1 : st.last_cpu;
 }
 
 void vnx_pace_spent(struct vnx_pace *pace, uint64_t now_ns, uint64_t cpu_ns)

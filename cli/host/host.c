@@ -289,33 +289,19 @@ const struct vnx_u32s *vnx_host_tids(const struct vnx_host *host)
 
 /* ---- hints of the capture ---- */
 
-/* Process of thread @tid; 0: gone. */
-static uint32_t tgid_of(const struct vnx_host *host, uint32_t tid)
-{
-	uint32_t tgid = 0;
-	char rel[32], *line;
-
-	snprintf(rel, sizeof(rel), "%u/status", tid);
-	VNX_CLEANUP_FREE char *text = vnx_proc_read(host->dirfd, rel, 8192, NULL);
-
-	/* The name in the first line has its newlines escaped: it cannot fake this one. */
-	line = text ? strstr(text, "\nTgid:\t") : NULL;
-	if (line && !vnx_parse_u32(line + 7, '\n', &tgid))
-		tgid = 0;
-	return tgid;
-}
-
 int vnx_host_note_thread(struct vnx_host *host, uint32_t tid)
 {
 	struct guest *g;
 	uint32_t tgid;
+	char rel[16];
 	bool changed;
 	int ret;
 
 	/* Asked for each sample: the usual answer must not open a file. */
 	if (host->tids.n && bsearch(&tid, host->tids.v, host->tids.n, sizeof(tid), vnx_u32_cmp))
 		return 0;
-	tgid = tgid_of(host, tid);
+	snprintf(rel, sizeof(rel), "%u", tid);
+	tgid = vnx_proc_tgid(host->dirfd, rel);
 	if (!tgid)
 		return -ESRCH;
 	g = vnx_host_find_guest(host, tgid);
