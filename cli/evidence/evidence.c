@@ -64,24 +64,32 @@ static void state_say(struct vnx_source_state *st, const struct vnx_err *why, in
 			 why->hint);
 }
 
-/* A row of each metric that this host does not count, after those of the sources. */
-static int lacks_say(struct vnx_evidence *ev)
+static const struct vnx_source_state *state_find(const struct vnx_source_states *states,
+						 const char *name)
 {
-	for (size_t i = 0; vnx_sources[i]; i++) {
-		uint64_t lacks =
-			ev->src[i] && vnx_sources[i]->lacks ? vnx_sources[i]->lacks(ev->src[i]) : 0;
+	for (size_t i = 0; i < states->n; i++)
+		if (!strcmp(states->v[i].name, name))
+			return &states->v[i];
+	return NULL;
+}
 
-		for (int m = 0; m < VNX_METRIC_MAX; m++) {
-			struct vnx_source_state st = { 0 };
+/* What source @i lacks, in rows after those of the sources; a module may come and show it later. */
+static int lacks_say(struct vnx_evidence *ev, size_t i)
+{
+	const struct vnx_source_ops *ops = vnx_sources[i];
+	uint64_t lacks = ev->src[i] && ops->lacks ? ops->lacks(ev->src[i]) : 0;
+	const char *why = lacks && ops->lacks_why ? ops->lacks_why(ev->src[i]) : NULL;
 
-			if (!(lacks & VNX_BIT(m)))
-				continue;
-			snprintf(st.name, sizeof(st.name), "%s", vnx_metric_name(m));
-			snprintf(st.why, sizeof(st.why), "this kernel counts no %s",
-				 vnx_metric_name(m));
-			if (vnx_vec_push(&ev->states, st))
-				return -ENOMEM;
-		}
+	for (int m = 0; lacks && m < VNX_METRIC_MAX; m++) {
+		struct vnx_source_state st = { 0 };
+
+		if (!(lacks & VNX_BIT(m)) || state_find(&ev->states, vnx_metric_name(m)))
+			continue;
+		snprintf(st.name, sizeof(st.name), "%s", vnx_metric_name(m));
+		snprintf(st.why, sizeof(st.why), "%s%s", why ? why : "this kernel counts no ",
+			 why ? "" : vnx_metric_name(m));
+		if (vnx_vec_push(&ev->states, st))
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -116,7 +124,9 @@ int vnx_evidence_open(struct vnx_evidence **out, const char *const *off, size_t 
 		free(ev);
 		return -ENOMEM;
 	}
-	if (lacks_say(ev)) {
+	for (size_t i = 0; vnx_sources[i]; i++) {
+		if (!lacks_say(ev, i))
+			continue;
 		vnx_evidence_close(ev);
 		return -ENOMEM;
 	}
@@ -135,6 +145,8 @@ int vnx_evidence_read(struct vnx_evidence *ev, const struct vnx_scene *scene,
 		struct vnx_err why = { 0 };
 
 		ret = ev->src[i] ? vnx_sources[i]->read(ev->src[i], &with, out, &why) : 0;
+		if (!ret && ev->src[i] && lacks_say(ev, i))
+			ret = -ENOMEM;
 		if (!ret || ret == -ENOMEM)
 			continue;
 		state_say(&ev->states.v[i], &why, ret);
@@ -148,15 +160,6 @@ int vnx_evidence_read(struct vnx_evidence *ev, const struct vnx_scene *scene,
 const struct vnx_source_states *vnx_evidence_states(const struct vnx_evidence *ev)
 {
 	return &ev->states;
-}
-
-static const struct vnx_source_state *state_find(const struct vnx_source_states *states,
-						 const char *name)
-{
-	for (size_t i = 0; i < states->n; i++)
-		if (!strcmp(states->v[i].name, name))
-			return &states->v[i];
-	return NULL;
 }
 
 const char *vnx_evidence_why(const struct vnx_source_states *states, enum vnx_metric metric)

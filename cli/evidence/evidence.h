@@ -43,8 +43,12 @@ struct vnx_source_ops {
 	int (*read)(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
 		    struct vnx_err *err);
 	void (*close)(void *src);
-	/* VNX_BIT() of those @metrics that this host does not count; NULL: it counts all. */
+	/*
+	 * VNX_BIT() of those @metrics that this host does not count, as far as known by now;
+	 * NULL: it counts all.
+	 */
 	uint64_t (*lacks)(const void *src);
+	const char *(*lacks_why)(const void *src); /* NULL: the kernel does not count them */
 };
 
 extern const struct vnx_source_ops *const vnx_sources[]; /* NULL-terminated */

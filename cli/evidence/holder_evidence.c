@@ -64,7 +64,6 @@ static int read_kicks(struct source *s, const struct vnx_thread *t, uint64_t now
 {
 	struct kicks *kicks = vnx_thread_record(&s->kicks, t->place);
 	struct vnx_kicks was = kicks->n, is;
-	bool requeues = vnx_holder_knows_requeues(s->holder);
 	uint64_t from_ns = kicks->at_ns;
 
 	if (!t->worker || !vnx_holder_kicks(s->holder, t->tid, &is))
@@ -75,7 +74,7 @@ static int read_kicks(struct source *s, const struct vnx_thread *t, uint64_t now
 	if (vnx_evidence_emit(out, VNX_TX_KICK, t->tid, from_ns, now_ns, is.tx - was.tx) ||
 	    vnx_evidence_emit(out, VNX_RX_KICK, t->tid, from_ns, now_ns, is.rx - was.rx))
 		return -ENOMEM;
-	if (!requeues || is.tx_again < was.tx_again || is.rx_again < was.rx_again)
+	if (is.tx_again < was.tx_again || is.rx_again < was.rx_again)
 		return 0;
 	if (vnx_evidence_emit(out, VNX_TX_REQUEUE, t->tid, from_ns, now_ns,
 			      is.tx_again - was.tx_again))
@@ -117,6 +116,24 @@ static int holder_read(void *src, const struct vnx_scene *scene, const struct vn
 	return ret;
 }
 
+#define KICKS                                                                    \
+	(VNX_BIT(VNX_TX_KICK) | VNX_BIT(VNX_RX_KICK) | VNX_BIT(VNX_TX_REQUEUE) | \
+	 VNX_BIT(VNX_RX_REQUEUE))
+
+static uint64_t holder_lacks(const void *src)
+{
+	const struct source *s = src;
+
+	return vnx_holder_no_kicks(s->holder) ? KICKS : 0;
+}
+
+static const char *holder_lacks_why(const void *src)
+{
+	const struct source *s = src;
+
+	return vnx_holder_no_kicks(s->holder);
+}
+
 static void holder_close(void *src)
 {
 	struct source *s = src;
@@ -131,9 +148,10 @@ const struct vnx_source_ops vnx_source_holder = {
 	.name = "holder",
 	.summary = "who had the CPU while vhost workers and vCPUs waited for it; guests' kicks,"
 		   " workers' requeues",
-	.metrics = VNX_BIT(VNX_TX_KICK) | VNX_BIT(VNX_RX_KICK) | VNX_BIT(VNX_TX_REQUEUE) |
-		   VNX_BIT(VNX_RX_REQUEUE),
+	.metrics = KICKS,
 	.open = holder_open,
 	.read = holder_read,
 	.close = holder_close,
+	.lacks = holder_lacks,
+	.lacks_why = holder_lacks_why,
 };
