@@ -19,8 +19,13 @@
 
 /* One row a format; of two that are equally sure the first is tried first. */
 const struct vnx_load_format *const vnx_load_formats[] = {
-	&vnx_load_iperf3_json, &vnx_load_iperf3_text, &vnx_load_netperf,
-	&vnx_load_sockperf,    &vnx_load_csv,         NULL,
+	&vnx_load_iperf3_json,
+	&vnx_load_iperf3_text,
+	&vnx_load_iperf2_csv,
+	&vnx_load_netperf,
+	&vnx_load_sockperf,
+	&vnx_load_csv,
+	NULL,
 };
 
 /* Life */
@@ -196,42 +201,30 @@ static size_t list_candidates(const struct vnx_load_lines *lines, struct candida
 }
 
 /*
- * The surest format that has something to give; else the surest that recognised its own, with
- * nothing usable in it; else the first error; else -ENOENT.
+ * The surest format that has something to give, or that refuses what it recognised; else the
+ * surest that recognised its own, with nothing usable in it; else -ENOENT.
  */
 static int parse_lines(const struct vnx_load_lines *lines, struct vnx_throughput **out,
 		       struct vnx_err *err)
 {
 	struct candidate list[VNX_ARRAY_SIZE(vnx_load_formats)];
 	size_t n = list_candidates(lines, list);
-	struct vnx_throughput *empty = NULL;
-	int first_error = -ENOENT;
+	int ret = -ENOENT;
 
 	*out = NULL;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && (ret == -ENOENT || (!ret && !has_data(*out))); i++) {
 		struct vnx_throughput *tp = NULL;
-		int ret = list[i].format->parse(lines, &tp, err);
+		int own = list[i].format->parse(lines, &tp, err);
 
-		if (!ret && has_data(tp)) {
-			vnx_throughput_free(empty);
-			*out = tp;
-			return 0;
-		}
-		if (!ret && !empty)
-			empty = tp;
-		else if (!ret)
+		if (own == -ENOENT || (*out && (own || !has_data(tp)))) {
 			vnx_throughput_free(tp);
-		else if (ret != -ENOENT && first_error == -ENOENT)
-			first_error = ret;
-		if (ret == -ENOMEM)
-			break;
+			continue;
+		}
+		vnx_throughput_free(*out);
+		*out = tp;
+		ret = own;
 	}
-	if (first_error == -ENOMEM || !empty) {
-		vnx_throughput_free(empty);
-		return first_error;
-	}
-	*out = empty;
-	return 0;
+	return ret;
 }
 
 static int no_memory(struct vnx_err *err)

@@ -103,7 +103,11 @@ struct vnx_throughput {
 	 */
 	double offset_s;
 	size_t places; /* searched for the best fit, 0: no search */
-	/* Further flows of the same direction, from vnx_throughput_join(); owned. */
+	/*
+	 * Further flows of the same direction: of the same output, which count from the same zero
+	 * and are placed with it; after vnx_throughput_join() all that are part of the series.
+	 * Owned.
+	 */
 	struct {
 		struct vnx_throughput **v;
 		size_t n, cap;
@@ -142,8 +146,8 @@ void vnx_throughput_align(struct vnx_throughput *tp, int64_t realtime_minus_mono
  */
 void vnx_throughput_offset(struct vnx_throughput *tp, int64_t offset_ns);
 /*
- * One flow a file, each aligned: takes v[0..n) over (they are freed or owned by *out) and
- * leaves v[i] NULL. What is summed, put one after the other or left out is told in
+ * What each file holds, aligned: takes v[0..n) and their peers over (they are freed or owned by
+ * *out) and leaves v[i] NULL. What is summed, put one after the other or left out is told in
  * (*out)->note. -ENOMEM. The rule stands in throughput_join.c.
  */
 int vnx_throughput_join(struct vnx_throughput **v, size_t n,
