@@ -308,11 +308,11 @@ static void test_json_surroundings(void **state)
 	vnx_throughput_free(tp);
 	tp = parse("chatter\n{\"start\":{},\n\"intervals\":[" GOOD ",\n{\"streams\":[\n", NULL, 0);
 	assert_int_equal(tp->intervals.n, 1);
-	assert_non_null(strstr(tp->warning, "breaks off in line 5"));
+	assert_non_null(strstr(tp->warning, "breaks off in line 4"));
 	vnx_throughput_free(tp);
 	/* two tests: without stamps there is no common clock, and either may be half of it */
-	assert_null(parse(DOC(GOOD) "\n" DOC(GOOD "," SUM("0.5", "1", "0.5", "7", "")) "\n", NULL,
-			  0));
+	assert_null(
+		parse(DOC(GOOD) "\n" DOC(GOOD "," SUM("0.5", "1", "0.5", "7", "")) "\n", NULL, 0));
 }
 
 static void test_errors_are_told(void **state)

@@ -333,7 +333,7 @@ static int parse_form(const struct vnx_load_lines *lines,
 static int json_probe(const struct vnx_load_lines *lines)
 {
 	for (size_t i = 0; i < lines->n; i++)
-		if (lines->v[i].text[0] == '{')
+		if (strchr(lines->v[i].text, '{'))
 			return 60;
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "cli/input/throughput/throughput_format.h"
 
 #include <ctype.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -268,21 +269,44 @@ static int read_all(FILE *f, char **out, size_t *n)
 	return ret ? ret : ferror(f) ? -EIO : 0;
 }
 
+/*
+ * What a program printed, where its log is JSON, a document a line: {"log":"...\n"} of Docker's
+ * json-file, {"MESSAGE":"..."} of journalctl -o json. Replaces @line's text. -ENOMEM.
+ */
+static int unwrap_line(struct vnx_load_line *line)
+{
+	const char *key = strstr(line->text, "\"log\":")       ? "log"
+			  : strstr(line->text, "\"MESSAGE\":") ? "MESSAGE"
+							       : NULL;
+	json_t *doc = key && *line->text == '{' ? json_loads(line->text, 0, NULL) : NULL;
+	const char *text = json_string_value(json_object_get(doc, key));
+	char *copy = text ? strndup(text, strcspn(text, "\n")) : NULL;
+	int ret = text && !copy ? -ENOMEM : 0;
+
+	if (copy) {
+		free(line->text);
+		line->text = copy;
+	}
+	json_decref(doc);
+	return ret;
+}
+
 static int push_line(struct vnx_load_lines *lines, const char *text, size_t n)
 {
-	struct vnx_load_line line = { .text = malloc(n + 1) };
-	int ret = line.text ? vnx_vec_push(lines, line) : -ENOMEM;
+	struct vnx_load_line fresh = { .text = malloc(n + 1) }, *line;
+	int ret = fresh.text ? vnx_vec_push(lines, fresh) : -ENOMEM;
 
 	if (ret) {
-		free(line.text);
+		free(fresh.text);
 		return ret;
 	}
+	line = &lines->v[lines->n - 1];
 	for (size_t i = 0; i < n; i++)
-		line.text[i] = text[i] ? text[i] : ' ';
-	while (n && line.text[n - 1] == '\r')
+		line->text[i] = text[i] ? text[i] : ' ';
+	while (n && line->text[n - 1] == '\r')
 		n--;
-	line.text[n] = 0;
-	return 0;
+	line->text[n] = 0;
+	return unwrap_line(line);
 }
 
 static int read_lines(FILE *f, struct vnx_load_lines *lines)

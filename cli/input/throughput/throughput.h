@@ -80,10 +80,12 @@ struct vnx_throughput {
 	char cookie[40];    /* iperf3's name of the test, the same on both sides; "": not told */
 	double timestamp_s; /* start.timestamp, CLOCK_REALTIME; NaN if not told */
 	bool stamped_rows; /* timestamp_s is the zero itself (netperf, CSV), not some time before */
-	double own_zero_s; /* what the generator's own times say at its zero (CSV: first time) */
-	double slack_s;    /* how far the intervals may stand off that zero, beside all else */
-	bool has_ms;       /* ... with milliseconds (iperf3 3.20+) */
-	double omit_s;     /* --omit: the zero comes this much later than timestamp_s tells */
+	/* What the generator's own times say at its zero (CSV: first time); 0 if those are dates.
+	 */
+	double own_zero_s;
+	double slack_s;      /* how far the intervals may stand off that zero, beside all else */
+	bool has_ms;         /* ... with milliseconds (iperf3 3.20+) */
+	double omit_s;       /* --omit: the zero comes this much later than timestamp_s tells */
 	double resolution_s; /* the generator's times are rounded to this */
 	bool other_side;     /* intervals are of --get-server-output: near the zero, not on it */
 	/* of the lines that arrived; n 0: none were stamped */
