@@ -394,6 +394,7 @@ static int read_files(struct vnx_pipeline *p, const struct vnx_pipeline_conf *co
 static int read_load(struct vnx_pipeline *p, const struct vnx_pipeline_conf *conf,
 		     struct vnx_err *err)
 {
+	struct vnx_throughput *tp;
 	int ret;
 
 	if (conf->n_throughput)
@@ -402,9 +403,12 @@ static int read_load(struct vnx_pipeline *p, const struct vnx_pipeline_conf *con
 	/* A load whose output is not known is no failure: the tap's counters serve. */
 	if (ret == -ENOENT)
 		return 0;
-	if (!ret)
-		place_load(p->tp, p, conf);
-	return ret;
+	if (ret)
+		return ret;
+	place_load(p->tp, p, conf);
+	tp = p->tp;
+	p->tp = NULL;
+	return vnx_throughput_join(&tp, 1, &p->tp);
 }
 
 /* What a load can be seen to follow: the taps' bytes, else the calls. */

@@ -91,14 +91,20 @@ static double own_doubt_s(const struct vnx_throughput *tp)
 	return tp->slack_s + (tp->other_side ? OTHER_SIDE_S : 0);
 }
 
-/**
- * vnx_throughput_align() - sets method, zero_ns, uncertainty_s, offset_s.
- *
- * The surer of both ways wins: stamps wherever lines came one by one, start.timestamp where
- * all came at the end. Where both contradict each other, stamps do, for the generator may
- * run on another host with another clock. Takes back an earlier alignment.
- */
-void vnx_throughput_align(struct vnx_throughput *tp, int64_t realtime_minus_mono_ns)
+/* Flows of the same output count from the same zero. */
+static void place_peers(struct vnx_throughput *tp)
+{
+	for (size_t i = 0; i < tp->peers.n; i++) {
+		struct vnx_throughput *peer = tp->peers.v[i];
+
+		peer->method = tp->method;
+		peer->zero_ns = tp->zero_ns;
+		peer->uncertainty_s = tp->uncertainty_s;
+		peer->offset_s = tp->offset_s;
+	}
+}
+
+static void align_one(struct vnx_throughput *tp, int64_t realtime_minus_mono_ns)
 {
 	struct guess stamps = by_stamps(tp);
 	struct guess timestamp = by_timestamp(tp, realtime_minus_mono_ns, &stamps);
@@ -124,6 +130,19 @@ void vnx_throughput_align(struct vnx_throughput *tp, int64_t realtime_minus_mono
 }
 
 /**
+ * vnx_throughput_align() - sets method, zero_ns, uncertainty_s, offset_s.
+ *
+ * The surer of both ways wins: stamps wherever lines came one by one, start.timestamp where
+ * all came at the end. Where both contradict each other, stamps do, for the generator may
+ * run on another host with another clock. Takes back an earlier alignment.
+ */
+void vnx_throughput_align(struct vnx_throughput *tp, int64_t realtime_minus_mono_ns)
+{
+	align_one(tp, realtime_minus_mono_ns);
+	place_peers(tp);
+}
+
+/**
  * vnx_throughput_offset() - places a load by hand.
  *
  * The uncertainty stays what it was; where nothing was known it is that of the generator's own
@@ -142,6 +161,7 @@ void vnx_throughput_offset(struct vnx_throughput *tp, int64_t offset_ns)
 	tp->zero_ns = zero_ns;
 	tp->method = VNX_ALIGN_GIVEN;
 	tp->offset_s = (double)offset_ns / 1e9;
+	place_peers(tp);
 }
 
 /*

@@ -134,7 +134,7 @@ static void take_place(struct vnx_throughput *tp, const struct search *s)
 	double bin_s = (double)s->grid->bin_ns / 1e9;
 	double plateau =
 		fmax((double)(s->best.last - s->best.lag), (double)(s->best.lag - s->best.first));
-	int64_t first_ns = llround(s->first_s * 1e9);
+	int64_t first_ns = llround(s->first_s * 1e9), was_ns = tp->zero_ns;
 
 	tp->offset_s = ((double)s->best.lag - s->base_bin) * bin_s;
 	tp->zero_ns =
@@ -142,6 +142,8 @@ static void take_place(struct vnx_throughput *tp, const struct search *s)
 	tp->uncertainty_s = (0.5 + plateau) * bin_s;
 	tp->method = VNX_ALIGN_LAG;
 	tp->places = s->tries;
+	for (size_t i = 0; i < tp->peers.n; i++)
+		tp->peers.v[i]->zero_ns += tp->zero_ns - was_ns;
 }
 
 static int tell(struct vnx_throughput *tp, const struct search *s, const char *name)

@@ -3,6 +3,7 @@
 #include "cli/input/throughput/throughput_format.h"
 
 #include <ctype.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -19,8 +20,13 @@
 
 /* One row a format; of two that are equally sure the first is tried first. */
 const struct vnx_load_format *const vnx_load_formats[] = {
-	&vnx_load_iperf3_json, &vnx_load_iperf3_text, &vnx_load_netperf,
-	&vnx_load_sockperf,    &vnx_load_csv,         NULL,
+	&vnx_load_iperf3_json,
+	&vnx_load_iperf3_text,
+	&vnx_load_iperf2_csv,
+	&vnx_load_netperf,
+	&vnx_load_sockperf,
+	&vnx_load_csv,
+	NULL,
 };
 
 /* Life */
@@ -196,42 +202,30 @@ static size_t list_candidates(const struct vnx_load_lines *lines, struct candida
 }
 
 /*
- * The surest format that has something to give; else the surest that recognised its own, with
- * nothing usable in it; else the first error; else -ENOENT.
+ * The surest format that has something to give, or that refuses what it recognised; else the
+ * surest that recognised its own, with nothing usable in it; else -ENOENT.
  */
 static int parse_lines(const struct vnx_load_lines *lines, struct vnx_throughput **out,
 		       struct vnx_err *err)
 {
 	struct candidate list[VNX_ARRAY_SIZE(vnx_load_formats)];
 	size_t n = list_candidates(lines, list);
-	struct vnx_throughput *empty = NULL;
-	int first_error = -ENOENT;
+	int ret = -ENOENT;
 
 	*out = NULL;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && (ret == -ENOENT || (!ret && !has_data(*out))); i++) {
 		struct vnx_throughput *tp = NULL;
-		int ret = list[i].format->parse(lines, &tp, err);
+		int own = list[i].format->parse(lines, &tp, err);
 
-		if (!ret && has_data(tp)) {
-			vnx_throughput_free(empty);
-			*out = tp;
-			return 0;
-		}
-		if (!ret && !empty)
-			empty = tp;
-		else if (!ret)
+		if (own == -ENOENT || (*out && (own || !has_data(tp)))) {
 			vnx_throughput_free(tp);
-		else if (ret != -ENOENT && first_error == -ENOENT)
-			first_error = ret;
-		if (ret == -ENOMEM)
-			break;
+			continue;
+		}
+		vnx_throughput_free(*out);
+		*out = tp;
+		ret = own;
 	}
-	if (first_error == -ENOMEM || !empty) {
-		vnx_throughput_free(empty);
-		return first_error;
-	}
-	*out = empty;
-	return 0;
+	return ret;
 }
 
 static int no_memory(struct vnx_err *err)
@@ -275,21 +269,44 @@ static int read_all(FILE *f, char **out, size_t *n)
 	return ret ? ret : ferror(f) ? -EIO : 0;
 }
 
+/*
+ * What a program printed, where its log is JSON, a document a line: {"log":"...\n"} of Docker's
+ * json-file, {"MESSAGE":"..."} of journalctl -o json. Replaces @line's text. -ENOMEM.
+ */
+static int unwrap_line(struct vnx_load_line *line)
+{
+	const char *key = strstr(line->text, "\"log\":")       ? "log"
+			  : strstr(line->text, "\"MESSAGE\":") ? "MESSAGE"
+							       : NULL;
+	json_t *doc = key && *line->text == '{' ? json_loads(line->text, 0, NULL) : NULL;
+	const char *text = json_string_value(json_object_get(doc, key));
+	char *copy = text ? strndup(text, strcspn(text, "\n")) : NULL;
+	int ret = text && !copy ? -ENOMEM : 0;
+
+	if (copy) {
+		free(line->text);
+		line->text = copy;
+	}
+	json_decref(doc);
+	return ret;
+}
+
 static int push_line(struct vnx_load_lines *lines, const char *text, size_t n)
 {
-	struct vnx_load_line line = { .text = malloc(n + 1) };
-	int ret = line.text ? vnx_vec_push(lines, line) : -ENOMEM;
+	struct vnx_load_line fresh = { .text = malloc(n + 1) }, *line;
+	int ret = fresh.text ? vnx_vec_push(lines, fresh) : -ENOMEM;
 
 	if (ret) {
-		free(line.text);
+		free(fresh.text);
 		return ret;
 	}
+	line = &lines->v[lines->n - 1];
 	for (size_t i = 0; i < n; i++)
-		line.text[i] = text[i] ? text[i] : ' ';
-	while (n && line.text[n - 1] == '\r')
+		line->text[i] = text[i] ? text[i] : ' ';
+	while (n && line->text[n - 1] == '\r')
 		n--;
-	line.text[n] = 0;
-	return 0;
+	line->text[n] = 0;
+	return unwrap_line(line);
 }
 
 static int read_lines(FILE *f, struct vnx_load_lines *lines)

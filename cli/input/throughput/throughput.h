@@ -80,10 +80,12 @@ struct vnx_throughput {
 	char cookie[40];    /* iperf3's name of the test, the same on both sides; "": not told */
 	double timestamp_s; /* start.timestamp, CLOCK_REALTIME; NaN if not told */
 	bool stamped_rows; /* timestamp_s is the zero itself (netperf, CSV), not some time before */
-	double own_zero_s; /* what the generator's own times say at its zero (CSV: first time) */
-	double slack_s;    /* how far the intervals may stand off that zero, beside all else */
-	bool has_ms;       /* ... with milliseconds (iperf3 3.20+) */
-	double omit_s;     /* --omit: the zero comes this much later than timestamp_s tells */
+	/* What the generator's own times say at its zero (CSV: first time); 0 if those are dates.
+	 */
+	double own_zero_s;
+	double slack_s;      /* how far the intervals may stand off that zero, beside all else */
+	bool has_ms;         /* ... with milliseconds (iperf3 3.20+) */
+	double omit_s;       /* --omit: the zero comes this much later than timestamp_s tells */
 	double resolution_s; /* the generator's times are rounded to this */
 	bool other_side;     /* intervals are of --get-server-output: near the zero, not on it */
 	/* of the lines that arrived; n 0: none were stamped */
@@ -103,7 +105,11 @@ struct vnx_throughput {
 	 */
 	double offset_s;
 	size_t places; /* searched for the best fit, 0: no search */
-	/* Further flows of the same direction, from vnx_throughput_join(); owned. */
+	/*
+	 * Further flows of the same direction: of the same output, which count from the same zero
+	 * and are placed with it; after vnx_throughput_join() all that are part of the series.
+	 * Owned.
+	 */
 	struct {
 		struct vnx_throughput **v;
 		size_t n, cap;
@@ -142,8 +148,8 @@ void vnx_throughput_align(struct vnx_throughput *tp, int64_t realtime_minus_mono
  */
 void vnx_throughput_offset(struct vnx_throughput *tp, int64_t offset_ns);
 /*
- * One flow a file, each aligned: takes v[0..n) over (they are freed or owned by *out) and
- * leaves v[i] NULL. What is summed, put one after the other or left out is told in
+ * What each file holds, aligned: takes v[0..n) and their peers over (they are freed or owned by
+ * *out) and leaves v[i] NULL. What is summed, put one after the other or left out is told in
  * (*out)->note. -ENOMEM. The rule stands in throughput_join.c.
  */
 int vnx_throughput_join(struct vnx_throughput **v, size_t n,
