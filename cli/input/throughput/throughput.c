@@ -3,6 +3,7 @@
 #include "cli/input/throughput/throughput_format.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
@@ -253,20 +254,23 @@ int vnx_throughput_parse(const struct vnx_load_lines *lines, struct vnx_throughp
 /* Files */
 
 /* Up to the limit, not a byte more: a pipe may never end, a line may have no end. */
-static int read_all(FILE *f, char **out, size_t *n)
+static int read_all(struct vnx_input *in, char **out, size_t *n)
 {
-	size_t cap = 0, got = 1;
+	size_t cap = 0;
+	ssize_t got = 1;
 	int ret = 0;
 
-	for (*n = 0; got && !ret; *n += got) {
+	for (*n = 0; got > 0 && !ret; *n += got > 0 ? (size_t)got : 0) {
 		ret = vnx_vec_grow((void **)out, &cap, *n + 65536, 1);
 		if (ret)
 			break;
-		got = fread(*out + *n, 1, cap - *n, f);
-		if (*n + got > MAX_FILE_BYTES)
+		got = vnx_input_read(in, *out + *n, cap - *n);
+		if (got < 0)
+			ret = (int)got;
+		else if (*n + (size_t)got > MAX_FILE_BYTES)
 			ret = -EFBIG;
 	}
-	return ret ? ret : ferror(f) ? -EIO : 0;
+	return ret;
 }
 
 /*
@@ -309,11 +313,11 @@ static int push_line(struct vnx_load_lines *lines, const char *text, size_t n)
 	return unwrap_line(line);
 }
 
-static int read_lines(FILE *f, struct vnx_load_lines *lines)
+static int read_lines(struct vnx_input *in, struct vnx_load_lines *lines)
 {
 	VNX_CLEANUP_FREE char *buf = NULL;
 	size_t n = 0;
-	int ret = read_all(f, &buf, &n);
+	int ret = read_all(in, &buf, &n);
 
 	for (size_t at = 0; at < n && !ret;) {
 		const char *end = memchr(buf + at, '\n', n - at);
@@ -337,11 +341,11 @@ static int cannot_read(const char *path, int error, struct vnx_err *err)
 			   strerror(error));
 }
 
-static int open_text(const char *path, FILE **out, struct vnx_err *err)
+static int open_text(struct vnx_input *in, const char *path, struct vnx_err *err)
 {
 	struct stat sb;
+	int fd;
 
-	*out = NULL;
 	if (stat(path, &sb))
 		return cannot_read(path, errno, err);
 	/* A pipe is welcome: --throughput <(ssh ...). */
@@ -349,10 +353,8 @@ static int open_text(const char *path, FILE **out, struct vnx_err *err)
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "not-a-file",
 				   "%s is %s, not a load generator's output", path,
 				   S_ISDIR(sb.st_mode) ? "a folder" : "a device");
-	*out = fopen(path, "re");
-	if (!*out)
-		return cannot_read(path, errno, err);
-	return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? cannot_read(path, errno, err) : vnx_input_take(in, path, fd, err);
 }
 
 static int unknown_output(const char *path, bool empty, struct vnx_err *err)
@@ -405,19 +407,21 @@ static int parse_file(const char *path, const struct vnx_load_lines *lines,
 	return ret;
 }
 
-int vnx_throughput_read_stream(FILE *f, const char *path, struct vnx_throughput **out,
-			       struct vnx_err *err)
+int vnx_throughput_read_input(struct vnx_input *in, struct vnx_throughput **out,
+			      struct vnx_err *err)
 {
 	struct vnx_load_lines lines = { 0 };
-	int ret = read_lines(f, &lines);
+	int ret = read_lines(in, &lines);
 
 	*out = NULL;
-	if (ret)
-		vnx_err_set(err, ret, VNX_EXIT_FAILED, "cannot-read", "cannot read %s: %s", path,
-			    ret == -EFBIG ? "it is larger than 256 MB or 4 million lines"
-					  : strerror(-ret));
+	if (ret == -EFBIG)
+		vnx_err_set(err, ret, VNX_EXIT_FAILED, "cannot-read",
+			    "cannot read %s: it is larger than 256 MB or 4 million lines",
+			    in->path);
+	else if (ret)
+		vnx_input_failed(in, ret, err);
 	else
-		ret = parse_file(path, &lines, out, err);
+		ret = parse_file(in->path, &lines, out, err);
 	vnx_load_lines_fini(&lines);
 	return ret;
 }
@@ -431,9 +435,13 @@ int vnx_throughput_read_stream(FILE *f, const char *path, struct vnx_throughput 
  */
 int vnx_throughput_read_file(const char *path, struct vnx_throughput **out, struct vnx_err *err)
 {
-	VNX_CLEANUP_FCLOSE FILE *f = NULL;
-	int ret = open_text(path, &f, err);
+	struct vnx_input in;
+	int ret = open_text(&in, path, err);
 
 	*out = NULL;
-	return ret ? ret : vnx_throughput_read_stream(f, path, out, err);
+	if (ret)
+		return ret;
+	ret = vnx_throughput_read_input(&in, out, err);
+	vnx_input_close(&in);
+	return ret;
 }

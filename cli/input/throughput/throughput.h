@@ -6,6 +6,7 @@
 #define VNX_THROUGHPUT_H
 
 #include "analysis/timeline.h"
+#include "cli/input/input.h"
 
 /* One line of a load's output with its arrival; arrival 0: read from a file, not stamped. */
 struct vnx_load_line {
@@ -133,9 +134,9 @@ int vnx_throughput_parse(const struct vnx_load_lines *lines, struct vnx_throughp
 /* The same from a file; @path is named in errors. */
 int vnx_throughput_read_file(const char *path, struct vnx_throughput **out,
 			     struct vnx_err *err) VNX_MUST_CHECK;
-/* ... from an open stream. */
-int vnx_throughput_read_stream(FILE *f, const char *path, struct vnx_throughput **out,
-			       struct vnx_err *err) VNX_MUST_CHECK;
+/* ... from an input that is open and stays the caller's. */
+int vnx_throughput_read_input(struct vnx_input *in, struct vnx_throughput **out,
+			      struct vnx_err *err) VNX_MUST_CHECK;
 /*
  * Puts the generator's zero on CLOCK_MONOTONIC: by arrival stamps where lines have them
  * (minimum of arrival - interval end), else by start.timestamp with @realtime_minus_mono_ns
