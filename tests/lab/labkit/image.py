@@ -18,12 +18,13 @@ from pathlib import Path
 from .common import CACHE, KERNELS, SOURCE, LabError, need, say
 from .cpio import Archive
 from .packages import kernel_tree
+from .software import fill as fill_software
 
 # Programs of the lab host: name -> Debian package. Libraries follow from ldd.
 HOST_PROGRAMS = {
     "ip": "iproute2", "tc": "iproute2", "bridge": "iproute2", "ss": "iproute2",
     "kmod": "kmod", "qemu-system-x86_64": "qemu-system-x86", "iperf3": "iperf3",
-    "trace-cmd": "trace-cmd", "perf": "linux-perf",
+    "trace-cmd": "trace-cmd", "perf": "linux-perf", "flock": "util-linux",
 }
 HOST_PROGRAMS_IF_THERE = ("bash", "tcpdump", "strace", "ethtool", "stdbuf", "sqlite3", "bpftool",
                           "chrt", "taskset")
@@ -91,15 +92,20 @@ def _vmlinux(bzimage):
 
 # ------------------------------------------------------------------ parts of an initramfs
 
-def _libraries_of(path):
-    done = subprocess.run(["ldd", path], capture_output=True, text=True)
+def _libraries_of(path, tree=None):
+    found_in = {"LD_LIBRARY_PATH": ":".join(f"{tree}/{d}/x86_64-linux-gnu" for d in ("usr/lib", "lib"))} if tree else {}
+    done = subprocess.run(["ldd", path], capture_output=True, text=True, env={**os.environ, **found_in})
     return [m.group(1) for m in re.finditer(r"(/\S+) \(0x", done.stdout)]
 
 
 class Parts:
-    """Collects files for an archive and remembers each as an input of the build."""
+    """Collects files for an archive and remembers each as an input of the build.
+
+    tree: where packages not installed here are unpacked; libraries are looked for there first.
+    """
 
     def __init__(self):
+        self.tree = None
         self.archive = Archive()
         self.inputs = []
 
@@ -110,11 +116,11 @@ class Parts:
     def program(self, path, name=None):
         real = os.path.realpath(path)
         self.file(name or f"usr/bin/{os.path.basename(path)}", real, 0o755)
-        for library in _libraries_of(real):
+        for library in _libraries_of(real, self.tree):
             self.library(library)
 
     def library(self, path):
-        name = path.lstrip("/")
+        name = path.removeprefix(str(self.tree)).lstrip("/")
         if name.startswith("lib"):
             name = "usr/" + name
         if name not in self.archive:
@@ -127,9 +133,11 @@ class Parts:
         for name in ("bin", "sbin", "lib", "lib64"):
             self.archive.link(name, f"usr/{'bin' if name.endswith('bin') else name}")
         self.archive.link("usr/sbin", "bin")
+        self.archive.link("var/run", "/run")
         self.archive.node("dev/console", 5, 1)
-        self.archive.data("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
-        self.archive.data("etc/group", b"root:x:0:\nnogroup:x:65534:\n")
+        self.archive.data("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+                          b"libvirt-qemu:x:64055:106::/:/bin/false\n")
+        self.archive.data("etc/group", b"root:x:0:\nnogroup:x:65534:\nkvm:x:106:\nlibvirt-qemu:x:64055:\n")
         busybox = need("busybox")
         if _libraries_of(busybox):
             raise LabError("busybox is not the static one: apt-get install busybox-static")
@@ -160,6 +168,8 @@ def _host_parts():
         if not os.path.exists(path):
             raise LabError(f"{path} is missing: apt-get install {package}")
         parts.file(f"usr/share/qemu/{os.path.basename(path)}", path)
+    for path in glob.glob("/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so"):    # built in, in older ones
+        parts.file(path.lstrip("/"), path)
     for path in glob.glob("/lib/terminfo/[xlsv]/*"):
         if os.path.basename(path) in ("xterm", "xterm-256color", "linux", "screen", "screen-256color", "vt100"):
             parts.file("usr" + path, path)
@@ -243,7 +253,7 @@ def _stamp(inputs):
     for path in inputs:
         st = os.stat(path)
         digest.update(f"{os.path.basename(path)} {st.st_size} {st.st_mtime_ns}\n".encode())
-    for path in (SOURCE / "labkit" / "image.py", SOURCE / "labkit" / "cpio.py"):
+    for path in (SOURCE / "labkit" / f"{name}.py" for name in ("image", "cpio", "software")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -295,12 +305,12 @@ def _build_guest(update):
     _piece("guest", outer, guest.inputs, fill)
 
 
-def archives(kernel):
+def archives(kernel, software=()):
     """What a lab host's initramfs is made of, in order; build makes them."""
-    return [CACHE / "image" / f"{name}.cpio" for name in ("host", "guest", f"modules-{kernel}")]
+    return [CACHE / "image" / f"{name}.cpio" for name in ("host", "guest", f"modules-{kernel}", *software)]
 
 
-def build(kernels=KERNELS, update=False):
+def build(kernels=KERNELS, software=(), update=False):
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "build.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)    # two runs may want the same image at once
@@ -311,3 +321,7 @@ def build(kernels=KERNELS, update=False):
         _build_guest(update)
         for kernel in kernels:
             _build_kernel(kernel, update)
+        for name in software:
+            parts = Parts()
+            fill_software(parts, name)
+            _piece(name, parts)

@@ -96,12 +96,13 @@ class Machine:
                         "-device", f"virtserialport,chardev=a{i},name=agent{i}"]
         return [str(c) for c in command]
 
-    def start(self, kernel, lock, smp=2, append="", mem=3072, attached=False, meter=False):
+    def start(self, kernel, lock, smp=2, append="", mem=3072, attached=False, meter=False,
+              software=()):
         """Boots and returns when the agent answers. attached: the lab dies with this process. meter: instructions() counts."""
         self._prepare()
         began = time.monotonic()
         with open(self.dir / "initrd", "wb") as out:
-            for part in image.archives(kernel):
+            for part in image.archives(kernel, software):
                 with open(part, "rb") as archive:
                     shutil.copyfileobj(archive, out, 1 << 20)
         accel = "tcg,thread=multi"

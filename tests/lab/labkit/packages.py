@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Debian packages, fetched and unpacked into the lab's cache: nothing is installed.
 
-A kernel of another suite comes by a sources list and a list folder of our own, so that the
-machine's own apt is not touched; the archive's address is that of the machine's own sources.
+Lists and downloads lie in folders of our own, so that the machine's own apt is not touched: those
+of the machine's own sources, and for a kernel of another suite those of that suite, at the address
+of the machine's own archive.
 """
 import re
 import shutil
@@ -10,40 +11,42 @@ import subprocess
 
 from .common import CACHE, Unavailable, need, say
 
-SUITES = {"5.10": "bullseye", "7.3": "trixie-backports"}     # others: the machine's own lists
-AS_ROOT = ("-o", "APT::Sandbox::User=root")     # the cache need not be readable by _apt
+SUITES = {"5.10": "bullseye", "7.3": "trixie-backports"}     # others: the machine's own sources
 
 
 def _run(*command, cwd=None):
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise Unavailable(f"{' '.join(command[:1])}: {' | '.join(said[-2:]) or 'failed'}")
+        raise Unavailable(f"{command[0]}: {' | '.join(said[-2:]) or 'failed'}")
     return done.stdout
 
 
-def _suite_options(suite):
-    if not suite:
-        return AS_ROOT
-    folder = CACHE / "apt" / suite
-    return (*AS_ROOT, "-o", f"Dir::Etc::SourceList={folder}/sources.list", "-o", "Dir::Etc::SourceParts=-",
-            "-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache")
+def _apt_options(suite):
+    """Options of every apt command; None: the machine's own sources."""
+    folder = CACHE / "apt" / (suite or "own")
+    (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    (folder / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+    options = ["-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache",
+               "-o", "APT::Sandbox::User=root",     # _apt may not be able to read the cache
+               "-o", "Acquire::Languages=none", "-o", "Debug::NoLocking=1"]
+    if suite:
+        options += ["-o", f"Dir::Etc::SourceList={folder}/sources.list", "-o", "Dir::Etc::SourceParts=-"]
+    return options
 
 
 def _fetch_lists(suite):
-    """A suite's package lists, anew; the machine's own are left as they are."""
-    if not suite:
-        return
-    archives = _run(need("apt-get"), "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages",
-                    "Label: Debian").split()
-    if not archives:
-        raise Unavailable("this machine's package lists name no Debian archive: apt-get update")
-    folder = CACHE / "apt" / suite
-    for below in ("lists/partial", "cache/archives/partial"):
-        (folder / below).mkdir(parents=True, exist_ok=True)
-    (folder / "sources.list").write_text(f"deb {archives[0]} {suite} main\n")
-    say(f"package lists of {suite}")
-    _run("apt-get", "update", "--error-on=any", *_suite_options(suite), "-o", "Acquire::Languages=none")
+    """A suite's package lists, anew; gives apt's options for it."""
+    options = _apt_options(suite)
+    if suite:
+        archives = _run("apt-get", *_fetch_lists(None), "indextargets", "--format", "$(REPO_URI)",
+                        "Created-By: Packages", "Label: Debian").split()
+        if not archives:
+            raise Unavailable("this machine's apt sources name no archive of Debian")
+        (CACHE / "apt" / suite / "sources.list").write_text(f"deb {archives[0]} {suite} main\n")
+    say(f"package lists of {suite or 'the own suite'}")
+    _run(need("apt-get"), *options, "update", *(["--error-on=any"] if suite else []))
+    return options
 
 
 def _newest_image(kernel, options):
@@ -83,11 +86,12 @@ def kernel_tree(kernel, update=False):
     """
     chosen = CACHE / "kernel" / f"{kernel}.package"
     suite = SUITES.get(kernel)
-    options = _suite_options(suite)
+    options = _apt_options(suite)
     if update or not chosen.exists():
-        chosen.parent.mkdir(parents=True, exist_ok=True)
         _fetch_lists(suite)
-        chosen.write_text(_newest_image(kernel, options))
+        image = _newest_image(kernel, options)
+        chosen.parent.mkdir(parents=True, exist_ok=True)
+        chosen.write_text(image)
     image = chosen.read_text()
     tree = CACHE / "kernel" / image
     if not tree.exists():
@@ -95,4 +99,19 @@ def kernel_tree(kernel, update=False):
         parts = re.findall(rf"Depends: (linux-(?:binary|modules|base)-{flavour})\s",
                            _run("apt-cache", *options, "depends", image))
         _unpack([_download(p, options) for p in (image, *parts)], tree)
+    return tree
+
+
+def unpacked(*packages):
+    """A folder with these packages and with what they depend on and this machine lacks."""
+    tree = CACHE / "unpacked" / packages[0]
+    if not tree.exists():
+        debs = CACHE / "debs" / packages[0]
+        (debs / "partial").mkdir(parents=True, exist_ok=True)
+        tree.parent.mkdir(exist_ok=True)
+        options = _fetch_lists(None)
+        say(f"downloading {' '.join(packages)}")
+        _run("apt-get", *options, "-o", f"Dir::Cache::Archives={debs}", "install", "-y", "--download-only",
+             "--reinstall", "--no-install-recommends", *packages)
+        _unpack(sorted(debs.glob("*.deb")), tree)
     return tree

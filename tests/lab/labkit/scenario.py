@@ -28,10 +28,10 @@ DEFAULTS = {
     "about": "", "kernels": list(KERNELS), "smp": 2, "mem": 3072, "append": "", "needs": [],
     "guest": [], "setup": "", "run": "", "zero": "", "meter": "", "timeout": 120, "at": [], "after": "",
     "status": 0, "check": [], "check_script": "", "leaves_nothing": False, "fresh": False,
-    "matrix": {}, "skip_if": "",
+    "matrix": {}, "skip_if": "", "software": [], "core": False,
 }
 GUEST_DEFAULTS = {"name": None, "nic": "virtio-vhost", "queues": 1, "switch": "br0", "mem": 128,
-                  "cpus": 1, "accel": "kvm", "machine": "pc", "load": "", "late": False}
+                  "cpus": 1, "accel": "kvm", "machine": "pc", "launcher": "qemu", "load": "", "late": False}
 AT_DEFAULTS = {"t": None, "step": 0, "on": "host", "do": None, "name": ""}
 CHECK_DEFAULTS = {"say": "", "that": None}
 
@@ -53,7 +53,8 @@ class Case:
     cpu: CpuShare = None
 
     def host(self):
-        return (self.kernel, self.spec["smp"], self.spec["append"], self.spec["mem"], bool(self.spec["meter"]))
+        return (self.kernel, self.spec["smp"], self.spec["append"], self.spec["mem"], bool(self.spec["meter"]),
+                tuple(self.spec["software"]))
 
     def title(self):
         return "/".join([self.name, self.kernel, *map(str, self.choice.values())])
@@ -126,15 +127,16 @@ class Runner:
 
     def boot(self, host):
         self.stop()
-        kernel, smp, append, mem, meter = host
+        kernel, smp, append, mem, meter, software = host
         failed = self.unbootable.setdefault(host, [])
         if len(failed) == RUNS_PER_CASE:
             raise LabError(f"its host was tried {RUNS_PER_CASE} times before: {failed[-1]}")
         try:
-            image.build([kernel])
+            image.build([kernel], software)
             if self.lock is None:
                 self.lock = take_lock()
-            self.qemu = self.machine.start(kernel, self.lock, smp, append, mem, attached=True, meter=meter)
+            self.qemu = self.machine.start(kernel, self.lock, smp, append, mem, attached=True, meter=meter,
+                                            software=software)
         except Unavailable:
             raise
         except LabError as error:
@@ -327,7 +329,7 @@ class Watch(threading.Thread):
 
 def guest_start(guest):
     options = [f"--{k} {shlex.quote(str(guest[k]))}"
-               for k in ("nic", "queues", "switch", "mem", "cpus", "accel", "machine")]
+               for k in ("nic", "queues", "switch", "mem", "cpus", "accel", "machine", "launcher")]
     return f"guest start {guest['name']} {' '.join(options)}"
 
 
