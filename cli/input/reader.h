@@ -6,7 +6,9 @@
 #ifndef VNX_READER_H
 #define VNX_READER_H
 
-#include "cli/record/recording.h"
+#include "cli/base/run_facts.h"
+#include "cli/evidence/evidence.h"
+#include "cli/input/throughput/throughput.h"
 
 #define VNX_HEAD_LEN 4096
 
@@ -52,6 +54,7 @@ struct vnx_run {
 void vnx_run_fini(struct vnx_run *run);
 
 struct vnx_reader;
+struct vnx_recording;
 
 struct vnx_reader_ops {
 	const char *name; /* source.kind of the JSON */

@@ -13,7 +13,7 @@
 #include "cli/base/proc.h"
 
 /* Of a 6.1 host: a vCPU's process; its flags, start and last CPU are 1077936384, 4711 and 37. */
-#define REST                                                                                \
+#define REST                                                                                   \
 	" S 23 29 31 0 -1 1077936384 5 0 0 0 1 2 0 0 20 0 4 0 4711 99 9 18446744073709551615 " \
 	"1 1 0 0 0 0 0 4096 0 0 0 0 17 37 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
 
@@ -37,8 +37,17 @@ static void assert_line(const char *comm)
 static void names(void **state)
 {
 	static const char *const comms[] = {
-		"qemu-system-x86", "", " ", "CPU 0/KVM", ") R 1 1 1", "a) Z 7 (b", ":-)", "((()", "1 (2) 3",
-		"\xff\xfe", "kworker/u128:3-events_unbound_of_a_long_name_as_the_kernel_has",
+		"qemu-system-x86",
+		"",
+		" ",
+		"CPU 0/KVM",
+		") R 1 1 1",
+		"a) Z 7 (b",
+		":-)",
+		"((()",
+		"1 (2) 3",
+		"\xff\xfe",
+		"kworker/u128:3-events_unbound_of_a_long_name_as_the_kernel_has",
 	};
 
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(comms); i++)
@@ -52,7 +61,8 @@ static void states(void **state)
 		char state;
 		bool ended, kthread;
 	} rows[] = {
-		{ "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 5", 'S', false, true },
+		{ "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 5", 'S', false,
+		  true },
 		{ "9 (x) Z 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 4 0 99 0 0\n", 'Z', true, false },
 		{ "9 (x) X 0 -1 -1 0 -1 4 0 0 0 0 1 2 0 0 20 0 4 0 99 0 0\n", 'X', true, false },
 		{ "9 (x) R 1 1 1 0 -1 4 0 0 0 0 1 2 0 0 20 0 4 0 99 0 0\n", 'R', true, false },
@@ -75,7 +85,16 @@ static void states(void **state)
 static void broken(void **state)
 {
 	static const char *const lines[] = {
-		"", "(", ")", ")(", "1 (x", "1 x) S 1", "1 (x)", "1 (x) ", "1 (x)\n", "1 (x) S",
+		"",
+		"(",
+		")",
+		")(",
+		"1 (x",
+		"1 x) S 1",
+		"1 (x)",
+		"1 (x) ",
+		"1 (x)\n",
+		"1 (x) S",
 		"x (x) S 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 4 0 99 0 0",
 		"-1 (x) S 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 4 0 99 0 0",
 		"4294967296 (x) S 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 4 0 99 0 0",
