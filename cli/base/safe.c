@@ -77,6 +77,22 @@ static unsigned utf8_decode(const char *s, uint32_t *cp)
 	return len;
 }
 
+size_t vnx_utf8_next(const char *s, uint32_t *cp)
+{
+	size_t len = *s ? utf8_decode(s, cp) : 0;
+
+	if (len || !*s)
+		return len;
+	*cp = 0xfffd;
+	return 1;
+}
+
+bool vnx_utf8_is_control(uint32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x200e && cp <= 0x200f) ||
+	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
+}
+
 static unsigned cp_width(uint32_t cp)
 {
 	if (cp < 0x300)

@@ -34,4 +34,12 @@ void vnx_text_quote(FILE *out, const char *s);
 /* The same without the quotes, as a part of a longer string. */
 void vnx_text_escape(FILE *out, const char *s);
 
+/*
+ * One UTF-8 character of @s: its code point in *@cp, its length in bytes returned; 0 at the
+ * end; a byte that is not UTF-8 gives U+FFFD and 1.
+ */
+size_t vnx_utf8_next(const char *s, uint32_t *cp);
+/* Characters that act on a terminal or reorder the text around them. */
+bool vnx_utf8_is_control(uint32_t cp);
+
 #endif

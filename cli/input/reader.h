@@ -6,8 +6,10 @@
 #ifndef VNX_READER_H
 #define VNX_READER_H
 
+#include "cli/base/run_facts.h"
+#include "cli/evidence/evidence.h"
 #include "cli/input/input.h"
-#include "cli/record/recording.h"
+#include "cli/input/throughput/throughput.h"
 
 /* What the user wants of a raw trace; recordings of ours know it themselves. */
 struct vnx_reader_conf {
@@ -32,6 +34,7 @@ struct vnx_run {
 void vnx_run_fini(struct vnx_run *run);
 
 struct vnx_reader;
+struct vnx_recording;
 
 struct vnx_reader_ops {
 	const char *name; /* source.kind of the JSON */

@@ -5,6 +5,8 @@
 #include <locale.h>
 #include <math.h>
 
+#include "cli/base/safe.h"
+
 char *vnx_number_format(double x, char buf[VNX_NUMBER_LEN])
 {
 	const char *point = localeconv()->decimal_point;
@@ -25,55 +27,6 @@ char *vnx_number_format(double x, char buf[VNX_NUMBER_LEN])
 		memmove(at + 1, at + strlen(point), strlen(at + strlen(point)) + 1);
 	}
 	return buf;
-}
-
-/* Length of the sequence that @lead begins and the bits of it; 0 for no lead byte. */
-static size_t utf8_lead(unsigned char lead, uint32_t *bits)
-{
-	if (lead < 0x80) {
-		*bits = lead;
-		return 1;
-	}
-	if (lead >= 0xc2 && lead < 0xe0) {
-		*bits = lead & 0x1f;
-		return 2;
-	}
-	if (lead >= 0xe0 && lead < 0xf0) {
-		*bits = lead & 0x0f;
-		return 3;
-	}
-	if (lead >= 0xf0 && lead < 0xf5) {
-		*bits = lead & 0x07;
-		return 4;
-	}
-	return 0;
-}
-
-size_t vnx_utf8_next(const char *s, uint32_t *cp)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len;
-
-	if (!*s)
-		return 0;
-	len = utf8_lead((unsigned char)*s, cp);
-	for (size_t i = 1; i < len; i++) {
-		if (((unsigned char)s[i] & 0xc0) != 0x80) {
-			len = 0;
-			break;
-		}
-		*cp = *cp << 6 | ((unsigned char)s[i] & 0x3f);
-	}
-	if (len && *cp >= least[len] && *cp <= 0x10ffff && (*cp < 0xd800 || *cp > 0xdfff))
-		return len;
-	*cp = 0xfffd;
-	return 1;
-}
-
-bool vnx_utf8_is_control(uint32_t cp)
-{
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x200e && cp <= 0x200f) ||
-	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
 }
 
 static void put_quoted(FILE *out, const char *s)

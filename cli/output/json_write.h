@@ -37,12 +37,4 @@ void vnx_json_uint(struct vnx_json *j, const char *key, uint64_t value);
 void vnx_json_bool(struct vnx_json *j, const char *key, bool value);
 void vnx_json_null(struct vnx_json *j, const char *key);
 
-/*
- * One UTF-8 character of @s: its code point in *@cp, its length in bytes returned; 0 at the
- * end; a byte that is not UTF-8 gives U+FFFD and 1.
- */
-size_t vnx_utf8_next(const char *s, uint32_t *cp);
-/* Characters that act on a terminal or reorder the text around them. */
-bool vnx_utf8_is_control(uint32_t cp);
-
 #endif

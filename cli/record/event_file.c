@@ -6,8 +6,8 @@
 
 #include "bpf/events.h"
 #include "bpf/clock.h"
-#include "cli/output/json_write.h"
 #include "cli/record/trace_dat_write.h"
+#include "cli/base/safe.h"
 #include "cli/base/units.h"
 
 #define NAME_MAX_LEN 600 /* escaped, so that pid, back end and some threads have room beside it */

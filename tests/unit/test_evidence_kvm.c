@@ -17,6 +17,7 @@
 #include "cli/evidence/kvm.h"
 #include "cli/evidence/numa.h"
 #include "cli/pipeline/pipeline.h"
+#include "cli/record/recording.h"
 
 #define SEC VNX_NSEC_PER_SEC
 #define BIN (SEC / 2)

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/record/recording.h"
 #include "cli/input/reader.h"
 
 #define BIN (500 * VNX_NSEC_PER_MSEC)

@@ -2,7 +2,6 @@
 /* The frame of every figure: fonts, axes, what marks stages and falls. */
 #include <math.h>
 
-#include "cli/output/json_write.h"
 #include "cli/output/plot/plot_internal.h"
 #include "cli/base/safe.h"
 #include "cli/base/units.h"

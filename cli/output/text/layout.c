@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdarg.h>
 
-#include "cli/output/json_write.h"
 #include "cli/base/safe.h"
 
 static const char *const escapes[] = { "",         "\033[1m", "\033[31m", "\033[32m",

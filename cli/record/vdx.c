@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The reader of our own recordings. */
 #include "cli/input/reader.h"
+#include "cli/record/recording.h"
 
 struct vnx_reader {
 	struct vnx_recording *rec;
