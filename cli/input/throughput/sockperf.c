@@ -9,6 +9,7 @@
  */
 #include "cli/input/throughput/throughput_format.h"
 
+#include <ctype.h>
 #include <math.h>
 
 #include "analysis/stats.h"
@@ -20,11 +21,13 @@ struct columns {
 	bool round_trip;
 };
 
-/* The last word of the field at @s. */
+/* The last word of the field at @s: a log may put others in front. */
 static const char *last_word(const char *s)
 {
 	const char *end = s + strcspn(s, ",");
 
+	while (end > s && isspace((unsigned char)end[-1]))
+		end--;
 	while (end > s && end[-1] != ' ' && end[-1] != '\t')
 		end--;
 	return end;
@@ -37,7 +40,7 @@ static bool take_titles(const char *text, struct columns *c)
 
 	*c = (struct columns){ -1, -1, -1, false };
 	for (int i = 0; i < 8 && at; i++) {
-		at = i ? at + strspn(at, " \t") : last_word(at);
+		at = last_word(at);
 		if (!strncmp(at, "txTime", 6))
 			c->tx = i;
 		else if (!strncmp(at, "rxTime", 6))
@@ -82,9 +85,7 @@ static bool take_packet(const char *text, const struct columns *c, struct vnx_la
 
 	for (const char *s = text; s && n < 8; s = strchr(s, ','), s = s ? s + 1 : NULL, n++) {
 		value[n] = NAN;
-		/* What a log puts in front stands in the first field, before the number. */
-		if (!vnx_decimal_parse(s, &value[n]) && !n)
-			(void)vnx_decimal_parse(last_word(s), &value[n]);
+		(void)vnx_decimal_parse(last_word(s), &value[n]);
 	}
 	if (n <= c->tx || n <= c->rx || n <= c->latency)
 		return false;
