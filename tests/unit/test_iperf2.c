@@ -78,19 +78,17 @@ static void test_enhanced(void **state)
 	vnx_throughput_free(tp);
 }
 
-#define LINE(id, from, to, rate) \
-	"[ " id "]  " from "-" to " sec  0.00 Bytes  " rate " Mbits/sec\n"
+#define LINE(id, from, to, rate) "[ " id "]  " from "-" to " sec  0.00 Bytes  " rate " Mbits/sec\n"
 #define TOOL "Client connecting to 192.0.2.1, TCP port 5001\n"
 
 /* 2.0's columns, in which a total is marked by nothing either. */
 static void test_old_columns(void **state)
 {
-	struct vnx_throughput *tp =
-		parse_load(TOOL "[  3] local 192.0.2.2 port 1 connected with 192.0.2.1 port 5001\n"
-				"[ ID] Interval       Transfer     Bandwidth\n" LINE(
-					" 3", " 0.0", " 1.0", "940") LINE(" 3", " 1.0", " 2.0",
-									  "941")
-					LINE(" 3", " 0.0", " 2.0", "940"));
+	struct vnx_throughput *tp = parse_load(
+		TOOL
+		"[  3] local 192.0.2.2 port 1 connected with 192.0.2.1 port 5001\n"
+		"[ ID] Interval       Transfer     Bandwidth\n" LINE(" 3", " 0.0", " 1.0", "940")
+			LINE(" 3", " 1.0", " 2.0", "941") LINE(" 3", " 0.0", " 2.0", "940"));
 
 	assert_string_equal(tp->source, "iperf2-sender");
 	assert_int_equal(tp->intervals.n, 2);
@@ -104,8 +102,7 @@ static void test_streams(void **state)
 	struct vnx_throughput *tp = parse_load(
 		LINE(" 5", "0.00", "1.00", "200") LINE(" 7", "0.00", "1.00", "100")
 			LINE(" 7", "1.00", "2.01", "100") LINE(" 5", "1.00", "2.00", "200")
-				LINE(" 5", "2.00", "3.00", "200") LINE(" 7", "2.01", "3.00",
-								       "100")
+				LINE(" 5", "2.00", "3.00", "200") LINE(" 7", "2.01", "3.00", "100")
 					LINE(" 5", "3.00", "4.00", "200"));
 
 	/* of the last interval one stream was not told */
@@ -126,17 +123,17 @@ static void test_streams(void **state)
 /* Two clients of one server, one begun later: their times count from different zeros. */
 static void test_clients_mixed(void **state)
 {
-#define CONNECTED(id) \
-	"[  " id "] local 192.0.2.1 port 5001 connected with 192.0.2.2 port 4" id "\n"
-	check_complaint("Server listening on TCP port 5001\n" CONNECTED("4") LINE(
-				" 4", "0.0", "1.0", "100") CONNECTED("5")
-				LINE(" 4", "1.0", "2.0", "100") LINE(" 5", "0.0", "1.0", "200")
-					LINE(" 4", "2.0", "3.0", "100")
-						LINE(" 5", "1.0", "2.0", "200"),
-			"how far apart they began");
+#define CONNECTED(id) "[  " id "] local 192.0.2.1 port 5001 connected with 192.0.2.2 port 4" id "\n"
+	check_complaint(
+		"Server listening on TCP port 5001\n" CONNECTED("4") LINE(" 4", "0.0", "1.0", "100")
+			CONNECTED("5") LINE(" 4", "1.0", "2.0", "100")
+				LINE(" 5", "0.0", "1.0", "200") LINE(" 4", "2.0", "3.0", "100")
+					LINE(" 5", "1.0", "2.0", "200"),
+		"how far apart they began");
 	/* the same lines with their arrivals are two flows */
-	check_complaint(TOOL LINE(" 3", "0.0", "1.0", "100") LINE(" 3", "1.0", "2.0", "100") TOOL
-				LINE(" 3", "0.0", "1.0", "100") LINE(" 3", "1.0", "2.0", "100"),
+	check_complaint(TOOL LINE(" 3", "0.0", "1.0", "100") LINE(" 3", "1.0", "2.0", "100")
+				TOOL LINE(" 3", "0.0", "1.0", "100")
+					LINE(" 3", "1.0", "2.0", "100"),
 			"whether they ran at once");
 }
 
