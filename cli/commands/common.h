@@ -49,7 +49,7 @@ extern const char *const vnx_backend_choices[];
 #define VNX_HOOK_OPTION(T, f, help) VNX_LIST_OPTION(T, f, "hook", "METRIC=HOOK", help)
 #define VNX_THROUGHPUT_OPTION(T, f)                 \
 	VNX_LIST_OPTION(T, f, "throughput", "FILE", \
-			"output of iperf3, netperf -D, a CSV (may be repeated)")
+			"output of iperf3, iperf2, netperf -D, a CSV (may be repeated)")
 #define VNX_BIN_OPTION(T, f, help) \
 	VNX_TIME_OPTION(T, f, "bin", 0, help, 10 * VNX_NSEC_PER_MSEC, 60 * VNX_NSEC_PER_SEC)
 #define VNX_STAGES_OPTION(T, f, help) VNX_TIME_OPTION(T, f, "stages", 0, help, VNX_NSEC_PER_SEC, 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Any bytes as a load generator's output: read by the whole table of formats, placed in every
- * way, put on bins and searched for. Seeds: fixtures/iperf3, fixtures/sockperf.
+ * way, put on bins and searched for. Seeds: fixtures/iperf3, iperf2, loads, sockperf.
  */
 #include <assert.h>
 #include <math.h>

@@ -120,6 +120,75 @@ static void test_gaps(void **state)
 	vnx_throughput_free(tp);
 }
 
+static void check_rates(const char *text, double first_s, size_t n, double mbit)
+{
+	struct vnx_throughput *tp = parse_load(text);
+
+	if (tp->intervals.n != n)
+		fail_msg("%zu intervals of %s", tp->intervals.n, text);
+	for (size_t i = 0; i < n; i++) {
+		const struct vnx_interval *iv = &tp->intervals.v[i];
+
+		assert_near(iv->bytes * 8 / (iv->end_s - iv->start_s), mbit * 1e6, 1e-9);
+	}
+	if (!isnan(first_s))
+		assert_true(fabs(tp->timestamp_s - first_s) < 1e-6);
+	vnx_throughput_free(tp);
+}
+
+/* 2024-05-01T10:00:00Z is 1714557600. */
+static void test_iso_times(void **state)
+{
+	check_rates("start,mbps\n2024-05-01T10:00:00Z,8\n2024-05-01T10:00:01Z,8\n", 1714557600, 2,
+		    8);
+	check_rates("start,mbps\n2024-05-01 12:00:00.25+02:00,8\n2024-05-01 12:00:00.75+02:00,8\n",
+		    1714557600.25, 2, 8);
+	check_rates("start;mbps\n2024-05-01T04:30:00,5-0530;8\n2024-05-01T04:30:01,5-0530;8\n",
+		    1714557600.5, 2, 8);
+	check_rates("start,mbps\n2024-05-01 10:00:00 UTC,8\n2024-05-01 10:00:01 UTC,8\n",
+		    1714557600, 2, 8);
+	/* a zone that nobody names places nothing */
+	struct vnx_throughput *tp =
+		parse_load("start,mbps\n2024-05-01T10:00:00,8\n2024-05-01T10:00:01,8\n");
+
+	assert_true(isnan(tp->timestamp_s) && tp->intervals.n == 2 && tp->own_zero_s == 0);
+	vnx_throughput_free(tp);
+	check_rates("start,mbps\n10:00:00.5,8\n10:00:01.5,8\n", NAN, 2, 8);
+	check_complaint("time,bps\n2024-13-01T10:00:00Z,8\n2024-13-01T10:00:01Z,8\n",
+			"line 2: \"2024-13-01T10:00:00Z\" is no time");
+	check_complaint("time,bps\nyesterday,8\ntoday,8\n", "line 2: \"yesterday\" is no time");
+}
+
+static void test_decimal_commas(void **state)
+{
+	check_rates("start;Mbit/s\n0;12,5\n0,5;12,5\n1;12,5\n", NAN, 3, 12.5);
+	check_rates("start\tThroughput (Mbits/sec)\n0\t12,5\n0,5\t12,5\n", NAN, 2, 12.5);
+	check_rates("start,MiB/s\n0,\"0,5\"\n1,\"0,5\"\n", NAN, 2, 4.194304);
+	check_complaint("start,mbps\n0,0,12,5\n0,5,12,5\n",
+			"line 2: it has 4 fields and the first row names 2: decimal commas");
+	check_complaint("start;mbps\n0;1.234,5\n1;1.234,5\n", "line 2: \"1.234,5\" is no number");
+}
+
+/* Bytes that only grow: what each row adds, and where they begin anew nothing. */
+static void test_counters(void **state)
+{
+	struct vnx_throughput *tp;
+
+	check_rates("time,bytes_total\n0,5000000\n1,6000000\n2,7000000\n", NAN, 2, 8);
+	tp = parse_load("time,bytes_total\n0,5000000\n1,6000000\n2,100\n3,1000100\n");
+	assert_int_equal(tp->intervals.n, 2);
+	assert_true(tp->intervals.v[1].start_s - tp->intervals.v[0].start_s == 2);
+	assert_non_null(strstr(tp->note, "counter"));
+	vnx_throughput_free(tp);
+	/* not named as one, but no interval's amount is like that */
+	check_rates("time,bytes\n1,7\n2,1000007\n3,2000007\n4,3000007\n5,4000007\n6,5000007\n"
+		    "7,6000007\n8,7000007\n9,8000007\n10,9000007\n",
+		    NAN, 9, 8);
+	check_rates("time,bytes\n1,1000000\n2,1000000\n3,1000000\n4,1000000\n5,1000000\n"
+		    "6,1000000\n7,1000000\n8,1000000\n9,1000000\n10,1000000\n",
+		    NAN, 10, 8);
+}
+
 static void test_bad_rows(void **state)
 {
 	struct vnx_throughput *tp =
@@ -167,6 +236,9 @@ int main(void)
 		cmocka_unit_test(test_doubt_about_the_edge),
 		cmocka_unit_test(test_wall_clock),
 		cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_iso_times),
+		cmocka_unit_test(test_decimal_commas),
+		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_bad_rows),
 		cmocka_unit_test(test_complaints),
 		cmocka_unit_test(test_one_row),

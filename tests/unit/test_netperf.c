@@ -112,6 +112,31 @@ static void test_gap_and_step_back(void **state)
 	vnx_throughput_free(tp);
 }
 
+/* Two at once in one log, each behind its name: two flows, of one clock. */
+static void test_two_at_once(void **state)
+{
+	struct vnx_throughput *tp = parse_load(
+		"a | " HUMAN("10.0", "1.0", "1405034256.000") "b | " HUMAN("5.0", "1.0", "1405034256.100") "a | " HUMAN(
+			"10.0", "1.0",
+			"1405034257.000") "b | " HUMAN("5.0", "1.0",
+						       "1405034257.100") "a | " HUMAN("10.0", "1.0",
+										      "1405034258.000") "b | " HUMAN("5.0",
+														     "1.0",
+														     "1405034258.100"));
+
+	assert_int_equal(tp->intervals.n, 3);
+	assert_int_equal(tp->dropped, 0);
+	assert_int_equal(tp->peers.n, 1);
+	assert_int_equal(tp->peers.v[0]->intervals.n, 3);
+	assert_near(tp->peers.v[0]->intervals.v[0].start_s, 0.1, 1e-3);
+	assert_near(tp->peers.v[0]->intervals.v[2].bytes, 5e6 / 8, 1e-6);
+	vnx_throughput_free(tp);
+	tp = parse_load("10:00:01 host x[1]: 800.00,10^3bits/s,0.500,1405034256.500\n"
+			"10:00:02 host x[1]: 800.00,10^3bits/s,0.500,1405034257.000\n");
+	assert_int_equal(tp->intervals.n, 2);
+	vnx_throughput_free(tp);
+}
+
 static void test_complaints(void **state)
 {
 	check_complaint(TITLE "Recv   Send    Send\n 87380  16384  16384    10.00    9386.91\n",
@@ -149,10 +174,11 @@ static void test_place(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_classic),    cmocka_unit_test(test_keywords),
-		cmocka_unit_test(test_commas),     cmocka_unit_test(test_units),
-		cmocka_unit_test(test_receiving),  cmocka_unit_test(test_gap_and_step_back),
-		cmocka_unit_test(test_complaints), cmocka_unit_test(test_place),
+		cmocka_unit_test(test_classic),     cmocka_unit_test(test_keywords),
+		cmocka_unit_test(test_commas),      cmocka_unit_test(test_units),
+		cmocka_unit_test(test_receiving),   cmocka_unit_test(test_gap_and_step_back),
+		cmocka_unit_test(test_two_at_once), cmocka_unit_test(test_complaints),
+		cmocka_unit_test(test_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,18 @@ static void test_old_form(void **state)
 	vnx_throughput_free(tp);
 }
 
+/* As a log keeps it: with its own words in front, commas among them. */
+static void test_behind_a_prefix(void **state)
+{
+	struct vnx_throughput *tp =
+		parse_load("12:00:00,123 pod txTime, rxTime\n12:00:00,124 pod 1.0, 1.00002\n"
+			   "12:00:00,125 pod 1.5, 1.50004\n12:00:00,125 pod ------------------\n");
+
+	assert_int_equal(tp->latency.n, 2);
+	assert_true(tp->latency.v[1].start_s == 1.5);
+	vnx_throughput_free(tp);
+}
+
 static void test_damaged(void **state)
 {
 	struct vnx_throughput *tp =
@@ -81,9 +93,8 @@ static void test_nothing_to_align(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fixtures),
-		cmocka_unit_test(test_old_form),
-		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_fixtures),         cmocka_unit_test(test_old_form),
+		cmocka_unit_test(test_behind_a_prefix),  cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_nothing_to_align),
 	};
 

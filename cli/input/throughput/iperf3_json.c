@@ -190,23 +190,34 @@ static int new_server(struct iperf_run *run)
 	return 0;
 }
 
-/* --get-server-output where the server ran without -J. */
-static int take_server_text(struct iperf_run *run, const char *text)
+/* The lines of a string of JSON's, read as @form. */
+static int parse_string(const char *text, uint64_t arrival_ns,
+			int (*form)(const struct vnx_load_lines *, struct iperf_runs *),
+			struct iperf_runs *out)
 {
-	char *copy = strdup(text);
+	VNX_CLEANUP_FREE char *copy = strdup(text);
 	struct vnx_load_lines lines = { 0 };
-	struct iperf_runs runs = { 0 };
 	char *save = NULL;
 	int ret = copy ? 0 : -ENOMEM;
 
 	for (char *l = copy ? strtok_r(copy, "\n", &save) : NULL; l && !ret;
 	     l = strtok_r(NULL, "\n", &save)) {
-		struct vnx_load_line line = { .text = l };
+		struct vnx_load_line line = { .arrival_ns = arrival_ns, .text = l };
 
 		ret = vnx_vec_push(&lines, line);
 	}
 	if (!ret)
-		ret = iperf_text_parse(&lines, &runs);
+		ret = form(&lines, out);
+	free(lines.v); /* texts belong to copy */
+	return ret;
+}
+
+/* --get-server-output where the server ran without -J. */
+static int take_server_text(struct iperf_run *run, const char *text)
+{
+	struct iperf_runs runs = { 0 };
+	int ret = parse_string(text, 0, iperf_text_parse, &runs);
+
 	if (!ret && runs.n) {
 		ret = new_server(run);
 		if (!ret) {
@@ -215,8 +226,6 @@ static int take_server_text(struct iperf_run *run, const char *text)
 			runs.v[0] = (struct iperf_run){ 0 };
 		}
 	}
-	free(lines.v); /* texts belong to copy */
-	free(copy);
 	iperf_runs_fini(&runs);
 	return ret;
 }
@@ -285,34 +294,24 @@ static int take_document(struct iperf_runs *out, const json_t *doc, uint64_t arr
 				 json_object_get(doc, "server_output_text"));
 }
 
-/* One that some program kept as a string: what a command printed. NULL: it is none. */
-static json_t *load_string(const json_t *v)
-{
-	const char *s = json_string_value(v);
-
-	s = s ? s + strspn(s, " \t\r\n") : NULL;
-	return s && *s == '{' ? json_loads(s, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
-}
-
-/* iperf3's documents, however deep in @v. */
+/* iperf3's documents, however deep in @v; also where some program kept its output as a string. */
 static int take_json(struct iperf_runs *out, const json_t *v, uint64_t arrival_ns, bool whole,
 		     int depth)
 {
-	json_t *inner = load_string(v);
-	const char *key;
-	json_t *part;
+	const char *key, *text = json_string_value(v);
 	bool taken = false;
+	json_t *part;
 	int ret = 0;
 	size_t i;
 
 	if (depth > MAX_DEPTH)
-		goto out;
+		return 0;
 	if (json_is_object(v))
 		ret = take_document(out, v, arrival_ns, whole, &taken);
-	if (inner)
-		ret = take_json(out, inner, arrival_ns, whole, depth + 1);
+	if (text && strchr(text, '{'))
+		ret = parse_string(text, arrival_ns, iperf_json_parse, out);
 	if (taken)
-		goto out;
+		return ret;
 	json_array_foreach(v, i, part)
 	{
 		if (!ret)
@@ -323,8 +322,6 @@ static int take_json(struct iperf_runs *out, const json_t *v, uint64_t arrival_n
 		if (!ret)
 			ret = take_json(out, part, arrival_ns, whole, depth + 1);
 	}
-out:
-	json_decref(inner);
 	return ret;
 }
 

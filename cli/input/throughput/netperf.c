@@ -10,12 +10,14 @@
  */
 #include "cli/input/throughput/throughput_format.h"
 
+#include <ctype.h>
 #include <math.h>
 
 /* Newer versions print the length to 1 ms, older ones to 10 ms: who is further off had a gap. */
 #define TOUCH_S 0.02
 #define CUT_S 0.001
 #define LONGEST_S 1e7
+#define MAX_FLOWS 256
 
 struct result {
 	double rate; /* in @unit */
@@ -91,9 +93,21 @@ static bool parse_human(const char *text, struct result *r)
 	return take_after(s, "ending at ", &r->end_s) != NULL;
 }
 
+/* What follows the last blank: a log may put something in front. */
+static const char *last_word(const char *text)
+{
+	const char *end = text + strlen(text);
+
+	while (end > text && isspace((unsigned char)end[-1]))
+		end--;
+	while (end > text && !isspace((unsigned char)end[-1]))
+		end--;
+	return end;
+}
+
 static bool parse_commas(const char *text, struct result *r)
 {
-	const char *s = vnx_decimal_parse(text, &r->rate);
+	const char *s = vnx_decimal_parse(last_word(text), &r->rate);
 
 	s = s && *s == ',' ? take_unit(s + 1, ",", r) : NULL;
 	if (!s || *s != ',' || strlen(r->unit) < 3 || strcmp(r->unit + strlen(r->unit) - 2, "/s"))
@@ -107,9 +121,11 @@ static bool parse_commas(const char *text, struct result *r)
 static bool take_keyword(const char *text, struct block *b)
 {
 	static const char *const keys[] = { "INTERIM_RESULT[", "UNITS[", "INTERVAL[", "ENDING[" };
-	const char *value = strchr(text, '=');
+	const char *value;
 
-	if (strncmp(text, "NETPERF_", 8) || !value)
+	text = strstr(text, "NETPERF_");
+	value = text ? strchr(text, '=') : NULL;
+	if (!value)
 		return false;
 	for (unsigned i = 0; i < VNX_ARRAY_SIZE(keys); i++) {
 		double *const number[] = { &b->r.rate, NULL, &b->r.seconds, &b->r.end_s };
@@ -131,7 +147,7 @@ static bool is_interim(const char *text)
 {
 	struct result r = { 0 };
 
-	return strstr(text, "Interim result:") || !strncmp(text, "NETPERF_INTERIM_RESULT[", 23) ||
+	return strstr(text, "Interim result:") || strstr(text, "NETPERF_INTERIM_RESULT[") ||
 	       parse_commas(text, &r);
 }
 
@@ -181,25 +197,76 @@ static bool is_sound(const struct result *r)
 	       r->end_s < 9e9;
 }
 
+/* Flows that ran at once: each goes on where it ended. */
+struct flow {
+	struct vnx_throughput *tp;
+	double end_s;
+};
+
+struct flows {
+	struct flow v[MAX_FLOWS];
+	size_t n;
+};
+
+/*
+ * The flow that goes on with an interval from @start_s on: the one that ended there, else the last
+ * that had ended; NULL: it is of a further one.
+ */
+static struct flow *flow_of(struct flows *flows, double start_s)
+{
+	struct flow *best = NULL;
+
+	for (size_t i = 0; i < flows->n; i++) {
+		struct flow *f = &flows->v[i];
+
+		if (f->end_s <= start_s + TOUCH_S && (!best || f->end_s > best->end_s))
+			best = f;
+	}
+	return best;
+}
+
+static struct flow *new_flow(struct flows *flows, struct vnx_throughput *tp, double start_s)
+{
+	struct vnx_throughput *own = tp;
+	struct flow *f = &flows->v[flows->n];
+
+	if (flows->n) {
+		own = vnx_throughput_new(tp->source);
+		if (!own || vnx_vec_push(&tp->peers, own)) {
+			vnx_throughput_free(own);
+			return NULL;
+		}
+		own->is_reverse = tp->is_reverse;
+	} else {
+		tp->timestamp_s = start_s;
+	}
+	*f = (struct flow){ own, start_s };
+	flows->n++;
+	return f;
+}
+
 /* Each interval ends where it says and begins where the one before it ended. */
 static int add_intervals(struct vnx_throughput *tp, const struct results *list)
 {
-	double prev_end = NAN;
+	struct flows flows = { .n = 0 };
 
 	for (size_t i = 0; i < list->n; i++) {
 		const struct result *r = &list->v[i];
 		double start = r->end_s - r->seconds;
 		struct vnx_interval iv = { .arrival_ns = r->arrival_ns };
+		struct flow *f;
 
-		if (!is_sound(r) || start < prev_end - TOUCH_S ||
-		    (tp->intervals.n && r->end_s - tp->timestamp_s > LONGEST_S)) {
+		if (!is_sound(r) || (flows.n && fabs(r->end_s - tp->timestamp_s) > LONGEST_S)) {
 			tp->dropped++;
 			continue;
 		}
-		if (fabs(start - prev_end) <= TOUCH_S)
-			start = prev_end;
-		if (!tp->intervals.n)
-			tp->timestamp_s = start;
+		f = flow_of(&flows, start);
+		if (!f && flows.n < MAX_FLOWS)
+			f = new_flow(&flows, tp, start);
+		if (!f)
+			return -ENOMEM;
+		if (fabs(start - f->end_s) <= TOUCH_S)
+			start = f->end_s;
 		iv.start_s = start - tp->timestamp_s;
 		iv.end_s = r->end_s - tp->timestamp_s;
 		iv.bytes = r->rate * unit_bytes(r->unit) * (iv.end_s - iv.start_s);
@@ -207,11 +274,27 @@ static int add_intervals(struct vnx_throughput *tp, const struct results *list)
 			tp->dropped++;
 			continue;
 		}
-		if (vnx_vec_push(&tp->intervals, iv))
+		if (vnx_vec_push(&f->tp->intervals, iv))
 			return -ENOMEM;
-		prev_end = r->end_s;
+		f->end_s = r->end_s;
 	}
 	return 0;
+}
+
+/* A flow without intervals is none; one interval beside many is a clock that stepped. */
+static void drop_poor_peers(struct vnx_throughput *tp)
+{
+	size_t kept = 0, poor = tp->intervals.n > 2;
+
+	for (size_t i = 0; i < tp->peers.n; i++) {
+		if (tp->peers.v[i]->intervals.n > poor) {
+			tp->peers.v[kept++] = tp->peers.v[i];
+			continue;
+		}
+		tp->dropped += tp->peers.v[i]->intervals.n;
+		vnx_throughput_free(tp->peers.v[i]);
+	}
+	tp->peers.n = kept;
 }
 
 /* MAERTS is STREAM backwards: what is measured is what comes. */
@@ -256,6 +339,7 @@ static int fill(struct vnx_throughput *tp, const struct vnx_load_lines *lines,
 	tp->stamped_rows = true;
 	tp->resolution_s = CUT_S;
 	ret = add_intervals(tp, list);
+	drop_poor_peers(tp);
 	tp->own_zero_s = tp->timestamp_s;
 	tp->stamps.first_ns = lines->n ? lines->v[0].arrival_ns : 0;
 	if (!ret)

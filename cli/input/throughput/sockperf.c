@@ -9,6 +9,7 @@
  */
 #include "cli/input/throughput/throughput_format.h"
 
+#include <ctype.h>
 #include <math.h>
 
 #include "analysis/stats.h"
@@ -20,6 +21,18 @@ struct columns {
 	bool round_trip;
 };
 
+/* The last word of the field at @s: a log may put others in front. */
+static const char *last_word(const char *s)
+{
+	const char *end = s + strcspn(s, ",");
+
+	while (end > s && isspace((unsigned char)end[-1]))
+		end--;
+	while (end > s && end[-1] != ' ' && end[-1] != '\t')
+		end--;
+	return end;
+}
+
 /* The titles; false where @text is another line. */
 static bool take_titles(const char *text, struct columns *c)
 {
@@ -27,7 +40,7 @@ static bool take_titles(const char *text, struct columns *c)
 
 	*c = (struct columns){ -1, -1, -1, false };
 	for (int i = 0; i < 8 && at; i++) {
-		at += strspn(at, " \t");
+		at = last_word(at);
 		if (!strncmp(at, "txTime", 6))
 			c->tx = i;
 		else if (!strncmp(at, "rxTime", 6))
@@ -59,7 +72,7 @@ static int sockperf_probe(const struct vnx_load_lines *lines)
 	if (find_titles(lines, &c) < lines->n)
 		return 90;
 	for (size_t i = 0; i < lines->n; i++)
-		if (!strncmp(lines->v[i].text, "sockperf: ", 10))
+		if (strstr(lines->v[i].text, "sockperf: "))
 			return 30;
 	return 0;
 }
@@ -70,15 +83,13 @@ static bool take_packet(const char *text, const struct columns *c, struct vnx_la
 	double value[8], latency_s;
 	int n = 0;
 
-	for (const char *s = text; s && n < 8;) {
-		s = vnx_decimal_parse(s, &value[n]);
-		if (!s)
-			break;
-		n++;
-		s += strspn(s, " \t");
-		s = *s == ',' ? s + 1 : NULL;
+	for (const char *s = text; s && n < 8; s = strchr(s, ','), s = s ? s + 1 : NULL, n++) {
+		value[n] = NAN;
+		(void)vnx_decimal_parse(last_word(s), &value[n]);
 	}
 	if (n <= c->tx || n <= c->rx || n <= c->latency)
+		return false;
+	if (isnan(value[c->tx]) || isnan(value[c->rx]))
 		return false;
 	latency_s = c->latency < 0 ? value[c->rx] - value[c->tx] : value[c->latency] / 1e6;
 	out->start_s = value[c->tx];
@@ -97,7 +108,7 @@ static int take_packets(struct vnx_throughput *tp, const struct vnx_load_lines *
 		struct vnx_latency l;
 
 		/* The table is closed by a rule. */
-		if (!strncmp(text, "----", 4))
+		if (strstr(text, "----"))
 			break;
 		if (take_packet(text, c, &l)) {
 			if (vnx_vec_push(&tp->latency, l))

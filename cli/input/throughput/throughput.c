@@ -332,8 +332,9 @@ static int read_lines(struct vnx_input *in, struct vnx_load_lines *lines)
 static int cannot_read(const char *path, int error, struct vnx_err *err)
 {
 	if (error == ENOENT || error == ENOTDIR)
-		vnx_err_hint(err, "Look at the path; FILE is the output of iperf3, netperf -D or "
-				  "sockperf, or a CSV.");
+		vnx_err_hint(err,
+			     "Look at the path; FILE is the output of iperf3, iperf2, netperf -D "
+			     "or sockperf, or a CSV.");
 	else if (error == EACCES)
 		vnx_err_hint(err, "Run as its owner or root, or have it copied to you: ls -l %s",
 			     path);
