@@ -118,9 +118,7 @@ static int copy_all(struct spool *s, struct vnx_err *err)
 
 int vnx_input_spool(struct vnx_input *in, bool quiet, struct vnx_err *err)
 {
-	struct spool s = {
-		.in = in, .fd = -1, .quiet = quiet, .begun_ns = vnx_clock_mono()
-	};
+	struct spool s = { .in = in, .fd = -1, .quiet = quiet, .begun_ns = vnx_clock_mono() };
 	int ret = in->seekable ? 0 : open_nameless(&s, err);
 
 	if (in->seekable)

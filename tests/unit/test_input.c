@@ -310,10 +310,10 @@ static void test_bomb(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),       cmocka_unit_test(test_packed),
+		cmocka_unit_test(test_plain),        cmocka_unit_test(test_packed),
 		cmocka_unit_test(test_cut_anywhere), cmocka_unit_test(test_flips),
-		cmocka_unit_test(test_utf16),       cmocka_unit_test(test_utf16_unmarked),
-		cmocka_unit_test(test_marks),       cmocka_unit_test(test_spool),
+		cmocka_unit_test(test_utf16),        cmocka_unit_test(test_utf16_unmarked),
+		cmocka_unit_test(test_marks),        cmocka_unit_test(test_spool),
 		cmocka_unit_test(test_bomb),
 	};
 
