@@ -20,6 +20,15 @@ struct vnx_reader_conf {
 	bool quiet; /* no progress on stderr */
 };
 
+/* What was counted in threads of no known VM, neither asked for nor left out by --vm. */
+struct vnx_unattributed {
+	uint64_t counts[VNX_METRIC_MAX]; /* from the samples: vnx_pipeline_run() fills it */
+	char threads[96];                /* names of some, as a raw trace has them; "" none */
+	const char *remedy;              /* where such a thread looks like a VM's; else NULL */
+};
+/* Of all calls. */
+uint64_t vnx_unattributed_sum(const struct vnx_unattributed *u);
+
 /* Everything but the samples. */
 struct vnx_run {
 	struct vnx_run_facts facts;
@@ -29,6 +38,7 @@ struct vnx_run {
 	struct vnx_load_lines lines;
 	struct vnx_source_states sources; /* none: of a trace without evidence */
 	struct vnx_holds holds;
+	struct vnx_unattributed unattributed;
 	char warning[384]; /* what of a damaged file was left out, "" if nothing */
 };
 void vnx_run_fini(struct vnx_run *run);

@@ -19,6 +19,15 @@ void vnx_run_fini(struct vnx_run *run)
 	*run = (struct vnx_run){ 0 };
 }
 
+uint64_t vnx_unattributed_sum(const struct vnx_unattributed *u)
+{
+	uint64_t sum = 0;
+
+	for (int m = 0; m <= VNX_VCPU_HALT; m++)
+		sum += u->counts[m];
+	return sum;
+}
+
 static const struct vnx_reader_ops *best_reader(const char *path, const unsigned char *head,
 						size_t len)
 {

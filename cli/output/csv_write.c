@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every series in long form: one value a row, missing values empty (RFC 4180 quoting). */
+#include <inttypes.h>
+
 #include "cli/output/csv_write.h"
 
 #include "cli/output/json_write.h"
@@ -58,6 +60,20 @@ static void put_series(FILE *out, const struct vnx_grid *grid, const char *row, 
 			vnx_number_format(x[i], value));
 }
 
+/* A total a metric, of no VM and no bin: both fields are empty. */
+static int put_unattributed(FILE *out, const struct vnx_unattributed *u, const char *input)
+{
+	VNX_CLEANUP_FREE char *field = input ? vnx_csv_text(input) : strdup("");
+
+	if (!field)
+		return -ENOMEM;
+	for (int m = 0; m <= VNX_VCPU_HALT; m++)
+		if (u->counts[m])
+			fprintf(out, "%s%s,,,unattributed_%s,%" PRIu64 "\n", field,
+				input ? "," : "", vnx_metric_name(m), u->counts[m]);
+	return 0;
+}
+
 static int report_csv(const struct vnx_finding *f, const struct vnx_report_conf *conf, FILE *out,
 		      struct vnx_err *err)
 {
@@ -75,6 +91,8 @@ static int report_csv(const struct vnx_finding *f, const struct vnx_report_conf 
 					   vnx_metric_name((enum vnx_metric)m),
 					   f->dg->vms.v[i].series[m]);
 	}
+	if (f->run && put_unattributed(out, &f->run->unattributed, conf->input))
+		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
 	return vnx_output_check(out, err);
 }
 

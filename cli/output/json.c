@@ -118,6 +118,11 @@ static void put_measurement(struct vnx_json *j, const struct vnx_finding *f,
 	vnx_json_real(j, "sma_s", vnx_bin_start_s(&dg->grid, dg->sma_bins));
 	vnx_json_close(j);
 	vnx_json_uint(j, "lost_events", dg->lost_events);
+	vnx_json_open(j, "unattributed", '{', true);
+	for (int m = 0; m <= VNX_VCPU_HALT; m++)
+		if (run->unattributed.counts[m])
+			vnx_json_uint(j, vnx_metric_name(m), run->unattributed.counts[m]);
+	vnx_json_close(j);
 	vnx_json_open(j, "overhead", '{', true);
 	vnx_json_uint(j, "events", stats->events);
 	vnx_json_real(j, "ns_per_event", stats->ns_per_event);

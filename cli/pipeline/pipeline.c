@@ -540,7 +540,7 @@ int vnx_pipeline_run(const struct vnx_reader_ops *ops, struct vnx_reader *r,
 	if (!ret)
 		ret = analyse(out, set, &grid, conf);
 	for (int m = 0; m < VNX_METRIC_MAX; m++)
-		out->unattributed[m] = vnx_series_unattributed(set, m);
+		out->run.unattributed.counts[m] = vnx_series_unattributed(set, m);
 out:
 	vnx_series_free(set);
 	if (ret) {

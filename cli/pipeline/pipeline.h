@@ -25,7 +25,6 @@ struct vnx_pipeline {
 	struct vnx_run run;
 	struct vnx_throughput *tp;
 	struct vnx_diagnosis *dg;
-	double unattributed[VNX_METRIC_MAX]; /* counted in threads of no known VM */
 };
 
 /* Reads @r to its end and analyses. @out is zeroed first; on error it is empty. */

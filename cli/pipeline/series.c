@@ -56,7 +56,8 @@ struct vnx_series_set {
 	uint64_t lost_events;
 	struct vnx_accum all_calls[CALL_METRICS]; /* of all threads */
 	struct vnx_samples refused;               /* VNX_LOST_OF() one of them */
-	double unattributed[VNX_METRIC_MAX];
+	struct vnx_u32s others; /* threads of VMs that were not asked for, sorted */
+	uint64_t unattributed[VNX_METRIC_MAX];
 };
 
 static int compare_members(const void *a, const void *b)
@@ -66,6 +67,30 @@ static int compare_members(const void *a, const void *b)
 	if (x->entity != y->entity)
 		return x->entity < y->entity ? -1 : 1;
 	return x->vm < y->vm ? -1 : x->vm > y->vm;
+}
+
+static int compare_u32(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int list_others(struct vnx_series_set *set)
+{
+	const struct vnx_vms *vms = &set->run->others;
+
+	for (size_t i = 0; i < vms->n; i++) {
+		const struct vnx_u32s *lists[] = { &vms->v[i].workers, &vms->v[i].vcpus };
+
+		for (size_t k = 0; k < VNX_ARRAY_SIZE(lists); k++)
+			for (size_t j = 0; j < lists[k]->n; j++)
+				if (vnx_vec_push(&set->others, lists[k]->v[j]))
+					return -ENOMEM;
+	}
+	if (set->others.n)
+		qsort(set->others.v, set->others.n, sizeof(uint32_t), compare_u32);
+	return 0;
 }
 
 static int list_members(struct vnx_series_set *set)
@@ -158,7 +183,7 @@ int vnx_series_new(struct vnx_series_set **out, const struct vnx_run *run,
 	set->run = run;
 	set->grid = *grid;
 	set->vms = calloc(run->vms.n ? run->vms.n : 1, sizeof(*set->vms));
-	if (!set->vms || vnx_accum_init(&set->lost, grid) || list_members(set))
+	if (!set->vms || vnx_accum_init(&set->lost, grid) || list_members(set) || list_others(set))
 		goto fail;
 	for (int m = 0; m < CALL_METRICS; m++)
 		if (vnx_accum_init(&set->all_calls[m], grid))
@@ -204,6 +229,7 @@ void vnx_series_free(struct vnx_series_set *set)
 	free(set->threads.v);
 	free(set->links.v);
 	free(set->vmms.v);
+	free(set->others.v);
 	vnx_accum_fini(&set->lost);
 	for (int m = 0; m < CALL_METRICS; m++)
 		vnx_accum_fini(&set->all_calls[m]);
@@ -294,6 +320,14 @@ static int add_path(struct vnx_series_set *set, const struct vnx_sample *s)
 	return 0;
 }
 
+static void add_unattributed(struct vnx_series_set *set, const struct vnx_sample *s)
+{
+	const struct vnx_u32s *others = &set->others;
+
+	if (!others->n || !bsearch(&s->entity, others->v, others->n, sizeof(uint32_t), compare_u32))
+		set->unattributed[s->metric] += s->count;
+}
+
 static int add_evidence(struct vnx_series_set *set, const struct vnx_sample *s)
 {
 	const struct member *m;
@@ -317,10 +351,10 @@ static int add_evidence(struct vnx_series_set *set, const struct vnx_sample *s)
 	default:
 		return 0;
 	}
-	if (!m)
-		set->unattributed[s->metric] += (double)s->count;
-	else
+	if (m)
 		set->vms[m->vm].totals[s->metric] += (double)s->count;
+	else
+		add_unattributed(set, s);
 	return m ? add_part(set, &set->vms[m->vm].parts, s) : 0;
 }
 
@@ -345,8 +379,10 @@ int vnx_series_add(struct vnx_series_set *set, const struct vnx_sample *s)
 		if (m)
 			add_tap(set, m, s);
 	}
-	*(m ? &set->vms[m->vm].totals[s->metric] : &set->unattributed[s->metric]) +=
-		(double)s->count;
+	if (m)
+		set->vms[m->vm].totals[s->metric] += (double)s->count;
+	else
+		add_unattributed(set, s);
 	return 0;
 }
 
@@ -541,7 +577,7 @@ uint64_t vnx_series_lost_events(const struct vnx_series_set *set)
 	return set->lost_events;
 }
 
-double vnx_series_unattributed(const struct vnx_series_set *set, enum vnx_metric metric)
+uint64_t vnx_series_unattributed(const struct vnx_series_set *set, enum vnx_metric metric)
 {
 	return set->unattributed[metric];
 }

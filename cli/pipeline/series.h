@@ -30,6 +30,6 @@ const double *vnx_series_totals(const struct vnx_series_set *set, size_t vm);
 /* grid.n flags: something was lost there that could belong to any VM. */
 const bool *vnx_series_lost(const struct vnx_series_set *set);
 uint64_t vnx_series_lost_events(const struct vnx_series_set *set);
-double vnx_series_unattributed(const struct vnx_series_set *set, enum vnx_metric metric);
+uint64_t vnx_series_unattributed(const struct vnx_series_set *set, enum vnx_metric metric);
 
 #endif

@@ -614,7 +614,7 @@ static void verdict(void **state)
 	assert_level(d, VNX_HALT_POLL_HIT, 0.9, 0.1);
 	for (size_t i = 0; i < d->levels.n; i++)
 		assert_true(d->levels.v[i].metric != VNX_EXIT_TOTAL); /* not measured: absent */
-	assert_true(p.unattributed[VNX_EXIT_IO] == 1000.0 * BINS);
+	assert_true(p.run.unattributed.counts[VNX_EXIT_IO] == 1000 * BINS);
 	assert_string_equal(vnx_evidence_why(&p.run.sources, VNX_HALT_POLL), "counts none");
 	vnx_pipeline_fini(&p);
 	ops->close(reader);

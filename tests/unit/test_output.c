@@ -253,7 +253,7 @@ static void json_has_the_contracts_fields_in_its_order(void **state)
 	add_vm(&s, "vm1", VNX_DEGRADED);
 	doc = render_json(&s);
 	assert_fields(doc, FIELDS("schema", "verdict", "source", "hooks", "bins", "lost_events",
-				  "overhead", "alignment", "vms"));
+				  "unattributed", "overhead", "alignment", "vms"));
 	assert_string_equal(json_string_value(at(doc, "schema")), "vnetdx.diagnosis/1");
 	assert_string_equal(json_string_value(at(doc, "verdict")), "degraded");
 	assert_fields(at(doc, "source"), FIELDS("kind", "path", "clock"));

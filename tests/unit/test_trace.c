@@ -33,7 +33,8 @@ static int teardown(void **state)
 
 static int finish(void)
 {
-	const struct vnx_trace_facts facts = { "mono", "6.1", "host", "trace-cmd", false, 0 };
+	const struct vnx_trace_facts facts = { "mono",          "6.1", "host", "trace-cmd",
+					       "Record it so.", false, 0 };
 
 	return vnx_trace_run(t, &facts, &run, &err);
 }
@@ -339,6 +340,76 @@ static void jobs_are_done_once(void **state)
 	assert_int_equal(vnx_trace_jobs(1000, 4, one_job, &done), -EIO);
 }
 
+static void count_n(const char *comm, uint32_t tid, uint32_t tgid, unsigned n)
+{
+	struct vnx_trace_shard *sh = vnx_trace_shard(t);
+	int source = vnx_trace_source(t, "kvm", "kvm_entry", NULL);
+
+	assert_int_equal(vnx_trace_thread(t, tid, tgid, comm), 0);
+	for (unsigned i = 0; i < n; i++) {
+		vnx_trace_seen(sh, (i + 1) * BIN);
+		vnx_trace_count(sh, source, tid, (i + 1) * BIN);
+	}
+}
+
+/* Of threads of no VM each name is told once; the remedy only where one may be a VM's. */
+static void unattributed_threads_are_named(void **state)
+{
+	count_n("kworker/0:1", 7, 7, 3);
+	count_n("kworker/0:1", 8, 8, 3);
+	count_n("CPU 1/KVM", 1451, 1441, 3);
+	assert_int_equal(finish(), 0);
+	assert_int_equal(run.vms.n, 3); /* by their processes: only the name of that is untold */
+	assert_string_equal(run.unattributed.threads, "");
+	assert_null(run.unattributed.remedy);
+}
+
+static void unattributed_without_processes(void **state)
+{
+	count_n("kworker/0:1", 7, 0, 3);
+	count_n("kworker/0:1", 8, 0, 3);
+	assert_int_equal(finish(), 0);
+	assert_string_equal(run.unattributed.threads, "kworker/0:1");
+	assert_null(run.unattributed.remedy);
+}
+
+static void unattributed_that_may_be_vms(void **state)
+{
+	char name[VNX_COMM_LEN];
+
+	count_n("CPU 0/KVM", 1450, 0, 3);
+	count_n("CPU 0/KVM", 1550, 0, 3);
+	count_n(NULL, 99, 0, 1);
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "CPU %u/KVM", i + 1);
+		count_n(name, 2000 + i, 0, 1);
+	}
+	assert_int_equal(finish(), 0);
+	assert_int_equal(run.vms.n, 0);
+	assert_true(!strncmp(run.unattributed.threads, "thread 99, CPU 0/KVM, CPU 1/KVM,", 32));
+	assert_non_null(strstr(run.unattributed.threads, ", ..."));
+	assert_string_equal(run.unattributed.remedy, "Record it so.");
+}
+
+static void check_base(const char *name, const char *base)
+{
+	assert_int_equal(vnx_trace_base_len(name, strlen(name)), strlen(base));
+}
+
+/* A clone that is the whole function has its name; a piece of one has none. */
+static void clones_have_the_functions_name(void **state)
+{
+	check_base("handle_tx", "handle_tx");
+	check_base("handle_tx.constprop.0", "handle_tx");
+	check_base("handle_tx.isra.0.constprop.12", "handle_tx");
+	check_base("handle_tx.llvm.12345678901234567890", "handle_tx");
+	check_base("handle_tx.lto_priv.0", "handle_tx");
+	check_base("handle_tx.part.0", "handle_tx.part.0");
+	check_base("handle_tx.constprop.0.cold", "handle_tx.constprop.0.cold");
+	check_base("handle_tx.", "handle_tx.");
+	check_base("", "");
+}
+
 #define IN_TRACE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -358,6 +429,10 @@ int main(void)
 		IN_TRACE(first_warning_and_their_number),
 		IN_TRACE(threads_without_end),
 		IN_TRACE(stamps_far_off),
+		IN_TRACE(unattributed_threads_are_named),
+		IN_TRACE(unattributed_without_processes),
+		IN_TRACE(unattributed_that_may_be_vms),
+		cmocka_unit_test(clones_have_the_functions_name),
 		cmocka_unit_test(jobs_are_done_once),
 	};
 

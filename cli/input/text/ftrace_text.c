@@ -340,6 +340,8 @@ const struct vnx_text_format vnx_ftrace_text_format = {
 	.decode = decode,
 	.words = words,
 	.capture = "ftrace",
+	.remedy = "`echo 1 > options/record-tgid` in tracefs before the run has `trace` tell each "
+		  "thread's process",
 	.relative = is_relative,
 };
 

@@ -318,6 +318,7 @@ static const struct vnx_text_format format = {
 	.decode = decode,
 	.words = words,
 	.capture = "perf",
+	.remedy = "`perf script -F comm,pid,tid,cpu,time,event,trace` tells each thread's process",
 };
 
 static int perf_script_open(struct vnx_reader **out, struct vnx_input *in,

@@ -453,6 +453,7 @@ int vnx_text_tell(struct vnx_reader *x, struct vnx_err *err)
 		if (seen & 1ULL << i)
 			vnx_trace_saw_symbol(x->trace, functions[i]);
 	warn_flaws(x);
+	x->cut_names = short_names != 0;
 	/* A trace.dat has the names in full beside its text. */
 	if (short_names && !x->bytes)
 		vnx_trace_warn(x->trace,

@@ -33,7 +33,12 @@ struct vnx_reader {
 	uint64_t until_ns;         /* up to here events of some CPU were overwritten */
 	uint64_t flaws[VNX_TEXT_FLAWS], flaw_at[VNX_TEXT_FLAWS];
 	struct vnx_text_facts facts;
+	bool cut_names;
 };
+
+#define VNX_TEXT_WHOLE_NAMES                                                                 \
+	"Names in full are in the function tracer's own format (no latency-format), and in " \
+	"`trace-cmd report`"
 
 /* Before decoding: every name that matters, with its source. */
 int vnx_text_names_fill(struct vnx_text_names *names, struct vnx_trace *t,

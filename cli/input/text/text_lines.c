@@ -456,6 +456,7 @@ int vnx_text_run(struct vnx_reader *x, struct vnx_run *run, struct vnx_err *err)
 		.kernel = x->facts.kernel,
 		.host = x->facts.host,
 		.capture = x->format->capture,
+		.remedy = x->cut_names ? VNX_TEXT_WHOLE_NAMES : x->format->remedy,
 		.has_realtime = x->facts.has_realtime,
 		.realtime_minus_mono_ns = x->facts.realtime_minus_mono_ns,
 	};

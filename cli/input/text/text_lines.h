@@ -133,6 +133,7 @@ struct vnx_text_format {
 	/* Names that mean something to the reader: vnx_text_name.probe is the place in here. */
 	const char *const *words;
 	const char *capture; /* what recorded it */
+	const char *remedy;  /* vnx_trace_facts.remedy */
 	/* Asked of the first block: do stamps count from a start that is not told? May be NULL. */
 	bool (*relative)(const char *p, const char *end);
 };

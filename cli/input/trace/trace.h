@@ -131,7 +131,8 @@ int vnx_trace_jobs(size_t n, unsigned workers, int (*fn)(void *arg, size_t job, 
 struct vnx_trace_facts {
 	const char *clock; /* as the file names it: "mono", "local", ... */
 	const char *kernel, *host, *capture;
-	bool has_realtime; /* realtime_minus_mono_ns is known */
+	const char *remedy; /* how a trace of this kind tells threads' processes */
+	bool has_realtime;  /* realtime_minus_mono_ns is known */
 	int64_t realtime_minus_mono_ns;
 };
 

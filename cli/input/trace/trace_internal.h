@@ -88,6 +88,9 @@ const struct vnx_trace_thread *vnx_trace_threads_find(const struct vnx_trace_thr
 						      uint32_t tid);
 /* Fills @out with the VMs that @t->samples were counted in; samples and threads are merged. */
 int vnx_trace_vms(struct vnx_trace *t, struct vnx_vms *out) VNX_MUST_CHECK;
+/* Fills names and remedy of the threads with samples that are no VM's; likewise. */
+int vnx_trace_unattributed(struct vnx_trace *t, const char *remedy,
+			   struct vnx_run *run) VNX_MUST_CHECK;
 /* Appends evidence to t->samples, where the losses are by now, and to @run; VMs are known. */
 int vnx_trace_evidence(struct vnx_trace *t, uint64_t first_ns, uint64_t last_ns,
 		       struct vnx_run *run) VNX_MUST_CHECK;

@@ -325,6 +325,8 @@ int vnx_trace_run(struct vnx_trace *t, const struct vnx_trace_facts *facts, stru
 	fill_facts(t, facts, first_ns, last_ns, counts, &run->facts);
 	ret = vnx_trace_vms(t, &run->vms);
 	if (!ret)
+		ret = vnx_trace_unattributed(t, facts->remedy, run);
+	if (!ret)
 		ret = append_lost(t, first_ns, last_ns);
 	if (!ret)
 		ret = vnx_trace_evidence(t, first_ns, last_ns, run);

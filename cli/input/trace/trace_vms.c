@@ -226,6 +226,59 @@ int vnx_trace_vms(struct vnx_trace *t, struct vnx_vms *out)
 	return ret ? ret : add_vcpus(t, out);
 }
 
+/* ---- of no VM ---- */
+
+/* Without a name, or with one that QEMU and vhost give: it may well be a VM's. */
+static bool may_be_vms(const char *comm)
+{
+	return !*comm || !strncmp(comm, "vhost", 5) || strstr(comm, "/KVM") ||
+	       !strncmp(comm, "qemu", 4) || !strncmp(comm, "kvm", 3);
+}
+
+/* Each name once, as many as there is room for. */
+static void add_thread_name(struct vnx_unattributed *u, const char *comm, uint32_t tid)
+{
+	size_t used = strlen(u->threads), room = sizeof(u->threads) - used;
+	const char *at = *comm ? strstr(u->threads, comm) : NULL;
+	char name[VNX_COMM_LEN + 8];
+
+	if (at && strchr(",", at[strlen(comm)]))
+		return;
+	if (*comm)
+		snprintf(name, sizeof(name), "%s", comm);
+	else
+		snprintf(name, sizeof(name), "thread %u", tid);
+	if (room > strlen(name) + 8)
+		snprintf(u->threads + used, room, "%s%s", used ? ", " : "", name);
+	else if (room > 5 && used && u->threads[used - 1] != '.')
+		snprintf(u->threads + used, room, ", ...");
+}
+
+int vnx_trace_unattributed(struct vnx_trace *t, const char *remedy, struct vnx_run *run)
+{
+	struct vnx_unattributed *u = &run->unattributed;
+	int ret = 0;
+
+	for (int workers = 0; workers <= 1 && !ret; workers++) {
+		struct vnx_u32s tids = { 0 };
+
+		ret = list_threads(t, workers, &tids);
+		for (size_t i = 0; i < tids.n && !ret; i++) {
+			const struct vnx_trace_thread *row =
+				vnx_trace_threads_find(&t->threads, tids.v[i]);
+			const char *comm = row ? row->comm : "";
+
+			if (is_marked(&run->vms, tids.v[i]))
+				continue;
+			add_thread_name(u, comm, tids.v[i]);
+			if (may_be_vms(comm))
+				u->remedy = remedy;
+		}
+		free(tids.v);
+	}
+	return ret;
+}
+
 /* ---- markers ---- */
 
 /* Text after "KEY=" up to a blank; NULL where there is no such key. */

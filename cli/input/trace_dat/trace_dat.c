@@ -113,6 +113,8 @@ static int trace_dat_run(struct vnx_reader *r, struct vnx_run *run, struct vnx_e
 		.kernel = d->kernel,
 		.host = d->host,
 		.capture = *d->capture ? d->capture : "trace-cmd",
+		.remedy = "`vnetdx record --events FILE.dat` marks whose threads are whose; "
+			  "perf record tells each thread's process",
 		.has_realtime = d->has_date,
 		.realtime_minus_mono_ns = (int64_t)((uint64_t)d->date_us * 1000u),
 	};

@@ -272,6 +272,9 @@ static void put_cost(struct vnx_doc *d, const struct vnx_finding *f)
 			    ? ""
 			    : vnx_layout_glue(&d->l,
 					      vnx_cost_format(facts->stats.ns_per_event, ns))));
+	if (*vnx_text_unattributed(&d->l, f->run))
+		say(d, &list,
+		    vnx_layout_format(&d->l, "%s.", vnx_text_unattributed(&d->l, f->run)));
 	if (!isnan(facts->cpu_share))
 		say(d, &list,
 		    vnx_layout_format(

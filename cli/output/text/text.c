@@ -90,14 +90,17 @@ size_t vnx_text_count(const struct vnx_diagnosis *dg, enum vnx_verdict verdict)
 }
 
 /* The verdict on the host, and a sentence for each VM that needs one. */
-static void put_headlines(struct vnx_layout *l, const struct vnx_diagnosis *dg)
+static void put_headlines(struct vnx_layout *l, const struct vnx_finding *f)
 {
+	const struct vnx_diagnosis *dg = f->dg;
+	bool calls = f->run && vnx_unattributed_sum(&f->run->unattributed);
 	size_t degraded = vnx_text_count(dg, VNX_DEGRADED), told = 0;
 	bool many = dg->vms.n > DETAILS_MAX;
 
 	if (!dg->vms.n)
-		vnx_layout_para(l, 0, 2, "%s: no virtual machine was seen",
-				verdict_words(dg->verdict));
+		vnx_layout_para(l, 0, 2, "%s: no virtual machine was seen%s",
+				verdict_words(dg->verdict),
+				calls ? "; the calls that were are unattributed, see below" : "");
 	if (dg->vms.n > 1)
 		vnx_layout_para(l, 0, 2,
 				"%s: %zu of %zu VMs degraded, %zu healthy, %zu "
@@ -246,6 +249,24 @@ static void put_hooks(struct vnx_layout *l, const struct vnx_hooks *hooks, bool 
 	}
 }
 
+const char *vnx_text_unattributed(struct vnx_layout *l, const struct vnx_run *run)
+{
+	const struct vnx_unattributed *u = &run->unattributed;
+	const char *list = "";
+
+	for (int m = 0; m <= VNX_VCPU_HALT; m++)
+		if (u->counts[m])
+			list = vnx_layout_format(l, "%s%s%" PRIu64 VNX_NBSP "%s", list,
+						 *list ? ", " : "", u->counts[m],
+						 vnx_metric_name(m));
+	if (!*list)
+		return "";
+	return vnx_layout_format(l, "%s unattributed: in threads of no known VM%s%s%s%s%s", list,
+				 *u->threads ? " (" : "", vnx_layout_safe(l, u->threads),
+				 *u->threads ? ")" : "", u->remedy ? ". " : "",
+				 u->remedy ? u->remedy : "");
+}
+
 static void put_cost(struct vnx_layout *l, const struct vnx_run_facts *facts)
 {
 	char events[VNX_UNIT_LEN], ns[VNX_UNIT_LEN], share[VNX_UNIT_LEN];
@@ -336,6 +357,8 @@ static void put_footer(struct vnx_layout *l, const struct vnx_finding *f, bool v
 				   grid->n, vnx_seconds_format(vnx_bin_start_s(grid, 1), width),
 				   vnx_seconds_format(vnx_bin_start_s(grid, grid->n), span),
 				   f->dg->bins_missing, f->dg->lost_events));
+	if (f->run && *vnx_text_unattributed(l, f->run))
+		put_foot(l, "calls", vnx_text_unattributed(l, f->run));
 	if (f->run)
 		put_cost(l, &f->run->facts);
 	put_clock(l, f->tp);
@@ -359,7 +382,7 @@ static int report_text(const struct vnx_finding *f, const struct vnx_report_conf
 	if (conf->input)
 		vnx_layout_para(&l, 0, 2, "%s" VNX_BOLD "%s" VNX_PLAIN ":", conf->go_on ? "\n" : "",
 				vnx_layout_safe(&l, conf->input));
-	put_headlines(&l, f->dg);
+	put_headlines(&l, f);
 	put_warnings(&l, f);
 	if (!conf->quiet) {
 		if (f->dg->vms.n > DETAILS_MAX)

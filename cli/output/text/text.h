@@ -40,4 +40,7 @@ const char *vnx_text_clock_cost(struct vnx_layout *l, const char *clock);
 /* Highest valid value of @x, 0 if none. */
 double vnx_text_top(const double *x, size_t n);
 
+/* "40 handle_tx: their threads (kworker) are of no known VM", "" where there are none. */
+const char *vnx_text_unattributed(struct vnx_layout *l, const struct vnx_run *run);
+
 #endif
