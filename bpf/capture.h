@@ -16,11 +16,19 @@ struct vnx_refusal {
 	char hook[VNX_HOOK_LEN]; /* "fentry:vcpu_enter_guest" */
 	char why[VNX_WHY_LEN];   /* "no such function in this kernel: inlined" */
 	bool later;              /* may be had once its module is loaded */
+	bool silent;             /* it was attached and never ran: not tried again */
 };
 
 struct vnx_refusals {
 	struct vnx_refusal *v;
 	size_t n, cap;
+};
+
+/* What an account that does not depend on the hook says of it. */
+struct vnx_verified {
+	char against[24];       /* "halt_exits"; "": nothing was compared, and why tells */
+	uint64_t hook, account; /* what both counted over the same time */
+	char why[VNX_WHY_LEN];  /* beside @against: what else is known, or "" */
 };
 
 /* What became of one wanted metric. */
@@ -31,6 +39,7 @@ struct vnx_hook {
 	uint64_t since_ns;       /* attached from here (CLOCK_MONOTONIC); 0: not attached */
 	uint64_t until_ns;       /* detached; 0: still attached */
 	struct vnx_refusals refused;
+	struct vnx_verified verified; /* a back end says what it saw on attaching, its user more */
 };
 
 struct vnx_hooks {
@@ -55,6 +64,7 @@ struct vnx_capture_conf {
 	size_t n_overrides;
 	unsigned threads_hint; /* threads expected at once; tables get room for more */
 	bool keep_empty;       /* open() succeeds even where no hook can be had: hooks() says why */
+	bool kprobe_first;     /* a back end's own: fentry is the last resort for functions */
 };
 
 struct vnx_capture_stats {
@@ -74,6 +84,7 @@ struct vnx_capture; /* each back end's own */
 struct vnx_capture_ops {
 	const char *name; /* "bpf", "ftrace", "perf" */
 	const char *summary;
+	bool listed_only; /* counts no other threads than those refresh() was told of */
 	/*
 	 * Can this host run it at all? 0, or -errno with the reason and remedy in @err.
 	 * Attaches nothing.
@@ -102,7 +113,14 @@ struct vnx_capture_ops {
 		    struct vnx_err *err);
 	/* Time in CLOCK_MONOTONIC ns at which bin 0 starts. */
 	uint64_t (*start_ns)(const struct vnx_capture *cap);
-	const struct vnx_hooks *(*hooks)(const struct vnx_capture *cap);
+	/* The rows stay the back end's; @verified of each is the caller's to fill. */
+	struct vnx_hooks *(*hooks)(struct vnx_capture *cap);
+	/*
+	 * The hook of @metric never ran, though an account of the same moved: it is detached and
+	 * refused with @why, the ladder goes on below it. 0 also where nothing is left.
+	 */
+	int (*distrust)(struct vnx_capture *cap, enum vnx_metric metric, const char *why,
+			struct vnx_err *err);
 	void (*stats)(const struct vnx_capture *cap, struct vnx_capture_stats *out);
 	/* Stop counting (hooks get until_ns); a last read(final) may follow. */
 	int (*detach)(struct vnx_capture *cap, struct vnx_err *err);
@@ -116,7 +134,8 @@ extern const struct vnx_capture_ops vnx_capture_perf;
 
 /* In order of preference, NULL-terminated. */
 extern const struct vnx_capture_ops *const vnx_captures[];
-/* By name, NULL if there is none. "auto" is the caller's business: first whose probe() is 0. */
+/* By name, NULL if there is none. "auto" is the caller's: the one that covers most, see ladder.h.
+ */
 const struct vnx_capture_ops *vnx_capture_find(const char *name);
 
 #endif

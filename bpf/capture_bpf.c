@@ -19,6 +19,7 @@
 #include "bpf/count.h"
 #include "bpf/count.skel.h"
 #include "bpf/kernel.h"
+#include "bpf/kprobe.h"
 #include "bpf/ladder.h"
 #include "bpf/slots.h"
 #include "bpf/tracefs.h"
@@ -146,23 +147,41 @@ static void drop_attached(struct attached *at)
 	*at = (struct attached){ 0 };
 }
 
-static struct bpf_link *attach_link(struct bpf_program *prog, const struct vnx_hook_spec *spec,
-				    const struct vnx_symbol *sym)
+static int attach_link(struct attached *at, const struct vnx_hook_spec *spec,
+		       const struct vnx_symbol *sym)
 {
-	char func[160];
-
-	if (spec->kind == VNX_HOOK_FENTRY)
-		return bpf_program__attach_trace(prog);
-	if (spec->kind != VNX_HOOK_KPROBE)
-		return bpf_program__attach_raw_tracepoint(prog, spec->name);
-	/* With the module's name: others may have a function of that name. */
-	snprintf(func, sizeof(func), "%s%s%s", sym->module, *sym->module ? ":" : "", spec->name);
-	return bpf_program__attach_kprobe(prog, false, func);
+	if (spec->kind == VNX_HOOK_KPROBE)
+		return vnx_kprobe_attach(at->prog, sym, spec->name, &at->link);
+	at->link = spec->kind == VNX_HOOK_FENTRY
+			   ? bpf_program__attach_trace(at->prog)
+			   : bpf_program__attach_raw_tracepoint(at->prog, spec->name);
+	return at->link ? 0 : -errno;
 }
 
-static int load_and_attach(struct vnx_capture *cap, struct attached *at, enum vnx_metric metric,
-			   const struct vnx_hook_spec *spec, const struct vnx_symbol *sym,
-			   char why[VNX_WHY_LEN])
+/*
+ * Attached is not yet called: 7.3 takes an fentry program for a function that ftrace then calls
+ * nothing at. (Of a kprobe this says nothing: it may stand in the code itself.)
+ */
+static int see_enabled(const struct vnx_hook_spec *spec, char why[VNX_WHY_LEN])
+{
+	VNX_CLEANUP_FREE char *tracefs = NULL;
+	int listed;
+
+	if (spec->kind != VNX_HOOK_FENTRY)
+		return 0;
+	tracefs = vnx_kernel_tracefs();
+	listed = tracefs ? vnx_kernel_is_traced(tracefs, spec->name) : -ENOENT;
+	if (listed >= 0)
+		snprintf(why, VNX_WHY_LEN, "%s",
+			 listed ? "ftrace lists it in enabled_functions"
+				: "attached, but ftrace calls nothing there (enabled_functions)");
+	return listed ? 0 : -ENOSYS;
+}
+
+/* @at is loaded, but attached to nothing yet. */
+static int load(struct vnx_capture *cap, struct attached *at, enum vnx_metric metric,
+		const struct vnx_hook_spec *spec, const struct vnx_symbol *sym,
+		char why[VNX_WHY_LEN])
 {
 	static const char *const family[VNX_HOOK_KIND_MAX] = { "fentry", "kprobe", "raw_tp",
 							       "raw_tp" };
@@ -187,14 +206,38 @@ static int load_and_attach(struct vnx_capture *cap, struct attached *at, enum vn
 	}
 	ret = bpf_object__load(at->skel->obj);
 	if (ret)
-		return say_errno(ret, "loading the BPF program", why), ret;
+		say_errno(ret, "loading the BPF program", why);
 	last_warning[0] = '\0';
-	at->link = attach_link(at->prog, spec, sym);
-	if (!at->link) {
-		ret = -errno;
-		say_errno(ret, "attaching", why);
-	}
 	return ret;
+}
+
+static int load_and_attach(struct vnx_capture *cap, struct attached *at, enum vnx_metric metric,
+			   const struct vnx_hook_spec *spec, const struct vnx_symbol *sym,
+			   char why[VNX_WHY_LEN])
+{
+	int ret = load(cap, at, metric, spec, sym, why);
+
+	if (ret)
+		return ret;
+	ret = attach_link(at, spec, sym);
+	if (ret)
+		say_errno(ret, "attaching", why);
+	return ret ? ret : see_enabled(spec, why);
+}
+
+/* What may be there later is promised only where its program can be loaded. */
+static int try_loading(struct vnx_capture *cap, enum vnx_metric metric,
+		       const struct vnx_hook_spec *spec, char why[VNX_WHY_LEN])
+{
+	struct attached at = { 0 };
+	char not [VNX_WHY_LEN];
+	int ret = spec->kind == VNX_HOOK_FENTRY ? 0 : load(cap, &at, metric, spec, NULL, not );
+
+	drop_attached(&at);
+	if (!ret)
+		return -EAGAIN;
+	memcpy(why, not, VNX_WHY_LEN);
+	return ret == -EAGAIN ? -EBUSY : ret;
 }
 
 static int check_function(struct vnx_capture *cap, const struct vnx_candidate *cand,
@@ -239,7 +282,7 @@ static int attach_candidate(void *arg, enum vnx_metric metric, const struct vnx_
 	if (function)
 		ret = check_function(cap, cand, spec, &sym, why);
 	if (ret)
-		return ret;
+		return ret == -EAGAIN ? try_loading(cap, metric, spec, why) : ret;
 	ret = load_and_attach(cap, &at, metric, spec, sym, why);
 	if (ret) {
 		drop_attached(&at);
@@ -547,8 +590,10 @@ static void bpf_close(struct vnx_capture *cap)
 static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 {
 	char why[VNX_WHY_LEN] = "";
+	const char *preemption = vnx_kernel_preemption();
 	int ret = vnx_kernel_load(&cap->kernel, &cap->conf);
 
+	cap->conf.kprobe_first = preemption && !strcmp(preemption, "full");
 	vnx_tracefs_clean();
 	if (ret)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-symbols",
@@ -629,6 +674,16 @@ static int read_dropped(struct vnx_capture *cap, uint64_t now_ns, struct vnx_sam
 		return -ENOMEM;
 	cap->hole_dur_ns = 0;
 	return add_lost(cap, lost, cap->last_read_ns, now_ns - cap->last_read_ns, out);
+}
+
+static int bpf_distrust(struct vnx_capture *cap, enum vnx_metric metric, const char *why,
+			struct vnx_err *err)
+{
+	drop_attached(&cap->at[metric]);
+	if (vnx_hooks_distrust(&cap->hooks, metric, why))
+		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
+	return vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
+				 &cap->waiting, err);
 }
 
 /* A kprobe dies with its module. If that is back, the hook is too, with a hole in between. */
@@ -737,7 +792,7 @@ static uint64_t bpf_start_ns(const struct vnx_capture *cap)
 	return cap->slots.start_ns;
 }
 
-static const struct vnx_hooks *bpf_hooks(const struct vnx_capture *cap)
+static struct vnx_hooks *bpf_hooks(struct vnx_capture *cap)
 {
 	return &cap->hooks;
 }
@@ -768,6 +823,7 @@ const struct vnx_capture_ops vnx_capture_bpf = {
 	.read = bpf_read,
 	.start_ns = bpf_start_ns,
 	.hooks = bpf_hooks,
+	.distrust = bpf_distrust,
 	.stats = bpf_stats,
 	.detach = bpf_detach,
 	.close = bpf_close,

@@ -37,8 +37,8 @@ struct source {
 	uint64_t from_ns;               /* rows before are the former histogram's business */
 	uint64_t until_ns; /* rows from here on are the next histogram's; 0: there is none */
 	struct vnx_hist seen;
-	uint64_t read_ns; /* last read, for histograms without bins */
-	uint64_t dropped;
+	uint64_t read_ns;         /* last read, for histograms without bins */
+	uint64_t dropped, missed; /* told as lost: for want of rows; by the probe */
 };
 
 struct vnx_capture {
@@ -73,7 +73,7 @@ static int make_probe(struct vnx_capture *cap, struct source *src, enum vnx_metr
 		      const struct vnx_hook_spec *spec, const struct vnx_symbol *sym)
 {
 	snprintf(src->system, sizeof(src->system), "%s", cap->group);
-	snprintf(src->event, sizeof(src->event), "%s", vnx_metric_name(metric));
+	snprintf(src->event, sizeof(src->event), "%s_%d", vnx_metric_name(metric), getpid());
 	return vnx_tracefs_probe(cap->group, src->event, sym, spec->name, &src->probe);
 }
 
@@ -167,6 +167,31 @@ static int attach_candidate(void *arg, enum vnx_metric metric, const struct vnx_
 	return 0;
 }
 
+static void stop_source(struct vnx_capture *cap, struct source *src)
+{
+	for (int i = 0; i < 2; i++)
+		if (src->attached && (i == src->cur || src->until_ns))
+			write_trigger(cap, src, i, false);
+}
+
+static void free_source(struct source *src)
+{
+	drop_probe(src);
+	vnx_hist_fini(&src->seen);
+	*src = (struct source){ 0 };
+}
+
+static int ftrace_distrust(struct vnx_capture *cap, enum vnx_metric metric, const char *why,
+			   struct vnx_err *err)
+{
+	stop_source(cap, &cap->src[metric]);
+	free_source(&cap->src[metric]);
+	if (vnx_hooks_distrust(&cap->hooks, metric, why))
+		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
+	return vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
+				 &cap->waiting, err);
+}
+
 static int ftrace_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_tids,
 			  struct vnx_err *err)
 {
@@ -201,14 +226,18 @@ static int look(struct vnx_capture *cap, struct source *src, struct vnx_err *err
 static int emit_lost(struct vnx_capture *cap, struct source *src, uint64_t now_ns,
 		     struct vnx_samples *out)
 {
+	uint64_t missed = src->missed;
 	struct vnx_sample s = { .t_ns = src->read_ns,
 				.dur_ns = now_ns - src->read_ns,
 				.count = src->seen.dropped - src->dropped,
 				.metric = VNX_LOST };
 
+	if (src->probe && !vnx_tracefs_missed(cap->tracefs, src->event, &missed))
+		s.count += missed - src->missed;
 	if (!s.count)
 		return 0;
 	src->dropped = src->seen.dropped;
+	src->missed = missed;
 	cap->lost += s.count;
 	return vnx_vec_push(out, s);
 }
@@ -352,19 +381,15 @@ static void ftrace_close(struct vnx_capture *cap)
 	if (!cap)
 		return;
 	for (int m = 0; m < HOOKS; m++)
-		for (int i = 0; i < 2; i++)
-			if (cap->src[m].attached && (i == cap->src[m].cur || cap->src[m].until_ns))
-				write_trigger(cap, &cap->src[m], i, false);
+		stop_source(cap, &cap->src[m]);
 	for (int i = 0; i < 2; i++) {
 		if (!cap->inst[i])
 			continue;
 		tracefs_instance_destroy(cap->inst[i]);
 		tracefs_instance_free(cap->inst[i]);
 	}
-	for (int m = 0; m < HOOKS; m++) {
-		drop_probe(&cap->src[m]);
-		vnx_hist_fini(&cap->src[m].seen);
-	}
+	for (int m = 0; m < HOOKS; m++)
+		free_source(&cap->src[m]);
 	vnx_hooks_fini(&cap->hooks);
 	vnx_kernel_fini(&cap->kernel);
 	vnx_capture_conf_fini(&cap->conf);
@@ -458,7 +483,7 @@ static uint64_t ftrace_start_ns(const struct vnx_capture *cap)
 	return cap->start_ns;
 }
 
-static const struct vnx_hooks *ftrace_hooks(const struct vnx_capture *cap)
+static struct vnx_hooks *ftrace_hooks(struct vnx_capture *cap)
 {
 	return &cap->hooks;
 }
@@ -479,6 +504,7 @@ const struct vnx_capture_ops vnx_capture_ftrace = {
 	.read = ftrace_read,
 	.start_ns = ftrace_start_ns,
 	.hooks = ftrace_hooks,
+	.distrust = ftrace_distrust,
 	.stats = ftrace_stats,
 	.detach = ftrace_detach,
 	.close = ftrace_close,

@@ -2,8 +2,9 @@
 /*
  * Counting by perf events, one a thread and hook: no BPF, no trace buffer. The kernel only
  * keeps a sum per thread, so a sample covers the time between two reads and not a bin, and
- * a thread is counted from the refresh() that first named it. Probes are made through the
- * kprobe PMU: they belong to the descriptor and go with the process.
+ * a thread is counted from the refresh() that first named it. A function gets one kprobe event
+ * of ftrace's, in a group named after our pid, that all threads' counters share: through the
+ * kprobe PMU each counter would have a kprobe of its own, and removing hundreds takes seconds.
  */
 #include "bpf/capture.h"
 
@@ -12,6 +13,7 @@
 #include <perf/core.h>
 #include <perf/evsel.h>
 #include <perf/threadmap.h>
+#include <tracefs.h>
 #include <unistd.h>
 
 #include "bpf/clock.h"
@@ -36,9 +38,11 @@ struct source {
 	bool attached;
 	enum whose whose;
 	struct perf_event_attr attr;
-	char func[160];       /* what attr.kprobe_func points at */
-	char module[64];      /* of that function, "" : none */
-	uint64_t module_base; /* where it was loaded: a probe dies with its module */
+	struct tracefs_dynevent *probe; /* NULL: a tracepoint */
+	char event[64];                 /* its name */
+	uint64_t missed, missed_ns;     /* by it, and when that was told */
+	char module[64];                /* of its function, "" : none */
+	uint64_t module_base;           /* where it was loaded: a probe dies with its module */
 	struct {
 		struct counter *v; /* sorted by tid */
 		size_t n, cap;
@@ -50,10 +54,10 @@ struct vnx_capture {
 	struct vnx_kernel kernel;
 	struct vnx_hooks hooks;
 	unsigned waiting;
-	char *tracefs; /* NULL: not mounted, probes of functions only */
-	char no_tracefs[VNX_WHY_LEN];
+	char *tracefs;
+	char group[32];
 	struct source src[HOOKS];
-	uint64_t start_ns, events;
+	uint64_t start_ns, events, lost;
 	struct vnx_samples left; /* of counters closed between two reads */
 	bool detached;
 };
@@ -92,25 +96,42 @@ static int counter_open(struct counter *c, const struct perf_event_attr *attr, u
 	return ret;
 }
 
-/* A probe through the kprobe PMU, made and removed with the descriptor. */
-static int set_probe(struct vnx_capture *cap, struct source *src, const struct vnx_candidate *cand,
-		     const struct vnx_hook_spec *spec, char why[VNX_WHY_LEN])
+static int count_event(struct vnx_capture *cap, struct source *src, const char *system,
+		       const char *name, char why[VNX_WHY_LEN])
+{
+	int id = vnx_tracefs_event_id(cap->tracefs, system, name);
+
+	if (id < 0) {
+		snprintf(why, VNX_WHY_LEN, "its number cannot be read: %s", strerror(-id));
+		return id;
+	}
+	src->attr.type = PERF_TYPE_TRACEPOINT;
+	src->attr.config = (uint64_t)id;
+	return 0;
+}
+
+static int set_probe(struct vnx_capture *cap, struct source *src, enum vnx_metric metric,
+		     const struct vnx_candidate *cand, const struct vnx_hook_spec *spec,
+		     char why[VNX_WHY_LEN])
 {
 	const struct vnx_symbol *sym;
-	int type = vnx_kernel_kprobe_pmu(why), ret;
+	int ret = vnx_kernel_kprobe_pmu(why);
 
-	if (type < 0)
-		return type;
+	if (ret < 0)
+		return ret;
 	ret = vnx_kernel_check_function(&cap->kernel, cand, spec->name, &sym, why);
 	if (ret)
 		return ret;
-	src->attr.type = (uint32_t)type;
-	snprintf(src->func, sizeof(src->func), "%s%s%s", sym->module, *sym->module ? ":" : "",
-		 spec->name);
-	src->attr.kprobe_func = (uintptr_t)src->func;
+	snprintf(src->event, sizeof(src->event), "%s_p%d", vnx_metric_name(metric), getpid());
+	ret = vnx_tracefs_probe(cap->group, src->event, sym, spec->name, &src->probe);
+	if (ret) {
+		snprintf(why, VNX_WHY_LEN, "the kernel refuses a probe there: %s", strerror(-ret));
+		return ret;
+	}
+	src->missed_ns = vnx_clock_mono();
 	memcpy(src->module, sym->module, sizeof(src->module));
 	src->module_base = vnx_kernel_module_base(&cap->kernel, sym->module);
-	return 0;
+	return count_event(cap, src, cap->group, src->event, why);
 }
 
 static int set_tracepoint(struct vnx_capture *cap, struct source *src,
@@ -118,53 +139,56 @@ static int set_tracepoint(struct vnx_capture *cap, struct source *src,
 			  char why[VNX_WHY_LEN])
 {
 	struct vnx_hook_spec tp = *spec;
-	int ret;
+	int ret = vnx_tracefs_resolve(cap->tracefs, &cap->kernel, cand, &tp, why);
 
-	if (!cap->tracefs) {
-		memcpy(why, cap->no_tracefs, VNX_WHY_LEN);
-		return -ENOENT;
+	return ret ? ret : count_event(cap, src, tp.system, tp.name, why);
+}
+
+/* With its counters; they are not read once more. */
+static void drop_source(struct source *src)
+{
+	for (size_t i = 0; i < src->counters.n; i++)
+		counter_close(&src->counters.v[i]);
+	free(src->counters.v);
+	if (src->probe) {
+		tracefs_dynevent_destroy(src->probe, false);
+		tracefs_dynevent_free(src->probe);
 	}
-	ret = vnx_tracefs_resolve(cap->tracefs, &cap->kernel, cand, &tp, why);
-	if (ret)
-		return ret;
-	ret = vnx_tracefs_event_id(cap->tracefs, tp.system, tp.name);
-	if (ret < 0) {
-		snprintf(why, VNX_WHY_LEN, "its number cannot be read: %s", strerror(-ret));
-		return ret;
-	}
-	src->attr.type = PERF_TYPE_TRACEPOINT;
-	src->attr.config = (uint64_t)ret;
-	return 0;
+	*src = (struct source){ 0 };
 }
 
 static int attach_candidate(void *arg, enum vnx_metric metric, const struct vnx_candidate *cand,
 			    const struct vnx_hook_spec *spec, char why[VNX_WHY_LEN])
 {
 	struct vnx_capture *cap = arg;
-	struct source *src = &cap->src[metric];
+	struct source src = { .attr.size = sizeof(src.attr) };
 	struct counter trial;
 	int ret;
 
-	src->attr = (struct perf_event_attr){ .size = sizeof(src->attr) };
-	src->module[0] = '\0';
 	if (spec->kind == VNX_HOOK_FENTRY) {
 		snprintf(why, VNX_WHY_LEN, "only BPF programs hang there: use kprobe:%s",
 			 spec->name);
 		return -EOPNOTSUPP;
 	}
-	ret = spec->kind == VNX_HOOK_KPROBE ? set_probe(cap, src, cand, spec, why)
-					    : set_tracepoint(cap, src, cand, spec, why);
-	if (ret)
-		return ret;
-	ret = counter_open(&trial, &src->attr, (uint32_t)getpid());
-	if (ret) {
-		snprintf(why, VNX_WHY_LEN, "the kernel refuses to count it: %s", strerror(-ret));
-		return ret == -EAGAIN ? -EBUSY : ret;
+	ret = spec->kind == VNX_HOOK_KPROBE ? set_probe(cap, &src, metric, cand, spec, why)
+					    : set_tracepoint(cap, &src, cand, spec, why);
+	if (!ret) {
+		ret = counter_open(&trial, &src.attr, (uint32_t)getpid());
+		if (ret)
+			snprintf(why, VNX_WHY_LEN, "the kernel refuses to count it: %s",
+				 strerror(-ret));
+		else
+			counter_close(&trial);
+		ret = ret == -EAGAIN ? -EBUSY : ret;
 	}
-	counter_close(&trial);
+	if (ret) {
+		drop_source(&src);
+		return ret;
+	}
 	/* Only of the ladder's own hooks is it known whose threads run them. */
-	src->whose = !cand->module ? EVERY_THREAD : metric <= VNX_HANDLE_RX ? WORKERS : VCPUS;
-	src->attached = true;
+	src.whose = !cand->module ? EVERY_THREAD : metric <= VNX_HANDLE_RX ? WORKERS : VCPUS;
+	src.attached = true;
+	cap->src[metric] = src;
 	return 0;
 }
 
@@ -277,10 +301,7 @@ static int drop_orphans(struct vnx_capture *cap)
 		ret = read_source(cap, hook->metric, &cap->left);
 		if (ret)
 			return ret;
-		for (size_t j = 0; j < src->counters.n; j++)
-			counter_close(&src->counters.v[j]);
-		src->counters.n = 0;
-		src->attached = false;
+		drop_source(src);
 		hook->hook[0] = '\0';
 		hook->until_ns = vnx_clock_mono();
 		cap->waiting++;
@@ -298,6 +319,16 @@ static int reattach(struct vnx_capture *cap, struct vnx_err *err)
 	return cap->waiting ? vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate,
 						cap, &cap->waiting, err)
 			    : 0;
+}
+
+static int perf_distrust(struct vnx_capture *cap, enum vnx_metric metric, const char *why,
+			 struct vnx_err *err)
+{
+	drop_source(&cap->src[metric]);
+	if (vnx_hooks_distrust(&cap->hooks, metric, why))
+		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
+	return vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
+				 &cap->waiting, err);
 }
 
 static int perf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_tids,
@@ -320,6 +351,21 @@ static int perf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_
 	return ret;
 }
 
+static int emit_missed(struct vnx_capture *cap, struct source *src, struct vnx_samples *out)
+{
+	struct vnx_sample s = { .t_ns = src->missed_ns, .metric = VNX_LOST };
+	uint64_t missed;
+
+	if (!src->probe || vnx_tracefs_missed(cap->tracefs, src->event, &missed))
+		return 0;
+	src->missed_ns = vnx_clock_mono();
+	s.dur_ns = src->missed_ns - s.t_ns;
+	s.count = missed - src->missed;
+	src->missed = missed;
+	cap->lost += s.count;
+	return s.count ? vnx_vec_push(out, s) : 0;
+}
+
 static int perf_read(struct vnx_capture *cap, struct vnx_samples *out, bool final,
 		     struct vnx_err *err)
 {
@@ -330,6 +376,8 @@ static int perf_read(struct vnx_capture *cap, struct vnx_samples *out, bool fina
 	for (int m = 0; m < HOOKS; m++) {
 		int ret = read_source(cap, (enum vnx_metric)m, out);
 
+		if (!ret)
+			ret = emit_missed(cap, &cap->src[m], out);
 		if (ret)
 			return vnx_err_set(err, ret, VNX_EXIT_FAILED, "perf-read",
 					   "a perf counter cannot be read: %s", strerror(-ret));
@@ -352,11 +400,8 @@ static void perf_close(struct vnx_capture *cap)
 {
 	if (!cap)
 		return;
-	for (int m = 0; m < HOOKS; m++) {
-		for (size_t i = 0; i < cap->src[m].counters.n; i++)
-			counter_close(&cap->src[m].counters.v[i]);
-		free(cap->src[m].counters.v);
-	}
+	for (int m = 0; m < HOOKS; m++)
+		drop_source(&cap->src[m]);
 	vnx_hooks_fini(&cap->hooks);
 	vnx_kernel_fini(&cap->kernel);
 	vnx_capture_conf_fini(&cap->conf);
@@ -367,16 +412,16 @@ static void perf_close(struct vnx_capture *cap)
 
 static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 {
-	struct vnx_err no_tracefs = { 0 };
-	int ret = vnx_kernel_load(&cap->kernel, &cap->conf);
+	int ret = vnx_tracefs_open(&cap->tracefs, err);
 
+	if (ret)
+		return ret;
+	ret = vnx_kernel_load(&cap->kernel, &cap->conf);
 	if (ret)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-symbols",
 				   "the kernel's symbols cannot be read: %s", strerror(-ret));
 	vnx_tracefs_clean();
-	/* Without tracefs functions can still be probed. */
-	if (vnx_tracefs_open(&cap->tracefs, &no_tracefs))
-		snprintf(cap->no_tracefs, sizeof(cap->no_tracefs), "%.190s", no_tracefs.message);
+	snprintf(cap->group, sizeof(cap->group), VNX_GROUP_FMT "_p", getpid());
 	cap->start_ns = vnx_clock_mono();
 	ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
 				&cap->waiting, err);
@@ -412,11 +457,9 @@ static int perf_probe(struct vnx_err *err)
 	struct perf_event_attr attr = { .size = sizeof(attr),
 					.type = PERF_TYPE_SOFTWARE,
 					.config = PERF_COUNT_SW_CONTEXT_SWITCHES };
-	struct vnx_err no_tracefs = { 0 };
-	char why[VNX_WHY_LEN];
 	struct counter c;
 	char *tracefs = NULL;
-	int ret, probes;
+	int ret;
 
 	libperf_init(silent);
 	ret = counter_open(&c, &attr, 1);
@@ -428,14 +471,9 @@ static int perf_probe(struct vnx_err *err)
 				   "perf events cannot be used: %s", strerror(-ret));
 	}
 	counter_close(&c);
-	probes = vnx_kernel_kprobe_pmu(why);
-	ret = vnx_tracefs_open(&tracefs, &no_tracefs);
+	ret = vnx_tracefs_open(&tracefs, err);
 	free(tracefs);
-	if (!ret || probes >= 0)
-		return 0;
-	vnx_err_hint(err, "%s", no_tracefs.hint);
-	return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-tracefs",
-			   "perf has nothing to count: %s, and %s", why, no_tracefs.message);
+	return ret;
 }
 
 static uint64_t perf_start_ns(const struct vnx_capture *cap)
@@ -443,25 +481,29 @@ static uint64_t perf_start_ns(const struct vnx_capture *cap)
 	return cap->start_ns;
 }
 
-static const struct vnx_hooks *perf_hooks(const struct vnx_capture *cap)
+static struct vnx_hooks *perf_hooks(struct vnx_capture *cap)
 {
 	return &cap->hooks;
 }
 
 static void perf_stats(const struct vnx_capture *cap, struct vnx_capture_stats *out)
 {
-	*out = (struct vnx_capture_stats){ .events = cap->events, .ns_per_event = NAN };
+	*out = (struct vnx_capture_stats){ .events = cap->events + cap->lost,
+					   .lost = cap->lost,
+					   .ns_per_event = NAN };
 }
 
 const struct vnx_capture_ops vnx_capture_perf = {
 	.name = "perf",
 	.summary = "perf events count per thread; bins are those of the reads",
+	.listed_only = true,
 	.probe = perf_probe,
 	.open = perf_open,
 	.refresh = perf_refresh,
 	.read = perf_read,
 	.start_ns = perf_start_ns,
 	.hooks = perf_hooks,
+	.distrust = perf_distrust,
 	.stats = perf_stats,
 	.detach = perf_detach,
 	.close = perf_close,

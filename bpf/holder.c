@@ -12,12 +12,12 @@
 #define ROWS_PER_CPU 16
 #define ROWS_LEAST 512
 #define VHOST_BTF "/sys/kernel/btf/vhost_net"
+#define VHOST_MODULE "/sys/module/vhost_net"
 
 struct vnx_holder {
 	struct holder *skel;       /* with the maps and sched_switch */
 	struct holder *kicks;      /* NULL: not attached */
-	bool requeues;             /* told from kicks */
-	bool kicks_tried;          /* in vain, with vhost_net loaded */
+	const char *no_kicks;      /* why they cannot be counted, with vhost_net there; or NULL */
 	struct vnx_watch *watch;   /* mapped, VNX_WATCH_PLACES */
 	struct vnx_held_row *rows; /* mapped, n_rows */
 	uint32_t n_rows;
@@ -80,6 +80,53 @@ static int map_tables(struct vnx_holder *h)
 	return h->rows ? 0 : -errno;
 }
 
+/* With @queue, the function that puts work into a worker's queue. */
+static struct holder *attach_with(const struct vnx_holder *h, const char *queue)
+{
+	struct holder *skel = open_with(false);
+
+	if (!skel)
+		return NULL;
+	if (bpf_program__set_autoload(skel->progs.on_queue, true) ||
+	    bpf_program__set_attach_target(skel->progs.on_queue, 0, queue) ||
+	    bpf_map__reuse_fd(skel->maps.watch, bpf_map__fd(h->skel->maps.watch)) ||
+	    bpf_program__set_attach_target(skel->progs.on_tx_kick, 0, "handle_tx_kick") ||
+	    bpf_program__set_attach_target(skel->progs.on_rx_kick, 0, "handle_rx_kick") ||
+	    holder__load(skel))
+		goto fail;
+	/* first what tells the others apart */
+	skel->links.on_queue = bpf_program__attach(skel->progs.on_queue);
+	skel->links.on_tx_kick = bpf_program__attach(skel->progs.on_tx_kick);
+	skel->links.on_rx_kick = bpf_program__attach(skel->progs.on_rx_kick);
+	if (skel->links.on_queue && skel->links.on_tx_kick && skel->links.on_rx_kick)
+		return skel;
+fail:
+	holder__destroy(skel);
+	return NULL;
+}
+
+/*
+ * vhost_net may come with the first VM, or be built in: then its types are the kernel's. Without
+ * the function that queues work, requeues would count as kicks: better none.
+ */
+static void attach_kicks(struct vnx_holder *h)
+{
+	/* of newer kernels, and of older ones */
+	static const char *const queues[] = { "vhost_worker_queue", "vhost_work_queue" };
+	bool module = !access(VHOST_MODULE "/initstate", F_OK);
+
+	if (h->kicks || h->no_kicks || access(VHOST_MODULE, F_OK))
+		return;
+	if (module && access(VHOST_BTF, F_OK)) {
+		h->no_kicks = "module vhost_net has no type information (BTF)";
+		return;
+	}
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(queues) && !h->kicks; i++)
+		h->kicks = attach_with(h, queues[i]);
+	if (!h->kicks)
+		h->no_kicks = "handle_tx_kick, or what queues a worker's work, cannot be hooked";
+}
+
 int vnx_holder_open(struct vnx_holder **out, struct vnx_err *err)
 {
 	struct vnx_holder *h = calloc(1, sizeof(*h));
@@ -108,54 +155,12 @@ int vnx_holder_open(struct vnx_holder **out, struct vnx_err *err)
 		ret = refused(-errno, "attaching", err);
 		goto fail;
 	}
+	attach_kicks(h);
 	*out = h;
 	return 0;
 fail:
 	vnx_holder_close(h);
 	return ret;
-}
-
-/* With @queue, the function that puts work into a worker's queue, or NULL. */
-static struct holder *attach_with(const struct vnx_holder *h, const char *queue)
-{
-	struct holder *skel = open_with(false);
-
-	if (!skel)
-		return NULL;
-	if (queue && (bpf_program__set_autoload(skel->progs.on_queue, true) ||
-		      bpf_program__set_attach_target(skel->progs.on_queue, 0, queue)))
-		goto fail;
-	if (bpf_map__reuse_fd(skel->maps.watch, bpf_map__fd(h->skel->maps.watch)) ||
-	    bpf_program__set_attach_target(skel->progs.on_tx_kick, 0, "handle_tx_kick") ||
-	    bpf_program__set_attach_target(skel->progs.on_rx_kick, 0, "handle_rx_kick") ||
-	    holder__load(skel))
-		goto fail;
-	/* first what tells the others apart */
-	skel->links.on_queue = queue ? bpf_program__attach(skel->progs.on_queue) : NULL;
-	if (queue && !skel->links.on_queue)
-		goto fail;
-	skel->links.on_tx_kick = bpf_program__attach(skel->progs.on_tx_kick);
-	skel->links.on_rx_kick = bpf_program__attach(skel->progs.on_rx_kick);
-	if (skel->links.on_tx_kick && skel->links.on_rx_kick)
-		return skel;
-fail:
-	holder__destroy(skel);
-	return NULL;
-}
-
-/* vhost_net may come with the first VM. */
-static void attach_kicks(struct vnx_holder *h)
-{
-	/* of newer kernels, and of older ones; without, requeues count as kicks */
-	static const char *const queues[] = { "vhost_worker_queue", "vhost_work_queue", NULL };
-
-	if (h->kicks || h->kicks_tried || access(VHOST_BTF, F_OK))
-		return;
-	h->kicks_tried = true;
-	for (size_t i = 0; i < VNX_ARRAY_SIZE(queues) && !h->kicks; i++) {
-		h->kicks = attach_with(h, queues[i]);
-		h->requeues = h->kicks && queues[i];
-	}
 }
 
 static struct vnx_watch *place(const struct vnx_holder *h, uint32_t tid, uint32_t on)
@@ -260,9 +265,9 @@ bool vnx_holder_kicks(struct vnx_holder *h, uint32_t tid, struct vnx_kicks *out)
 	return w && h->kicks;
 }
 
-bool vnx_holder_knows_requeues(const struct vnx_holder *h)
+const char *vnx_holder_no_kicks(const struct vnx_holder *h)
 {
-	return h->requeues;
+	return h->no_kicks;
 }
 
 void vnx_holder_close(struct vnx_holder *h)

@@ -23,8 +23,8 @@ int vnx_holder_read(struct vnx_holder *h, uint64_t from_ns, uint64_t to_ns,
 		    struct vnx_holds *out) VNX_MUST_CHECK;
 /* False where kicks are not counted (yet); else those of worker @tid since it was attached. */
 bool vnx_holder_kicks(struct vnx_holder *h, uint32_t tid, struct vnx_kicks *out);
-/* False where what a worker queued itself is among the kicks. */
-bool vnx_holder_knows_requeues(const struct vnx_holder *h);
+/* Why kicks cannot be counted here; NULL: they are, or will be once vhost_net is there. */
+const char *vnx_holder_no_kicks(const struct vnx_holder *h);
 /* Detaches, frees. NULL is fine. */
 void vnx_holder_close(struct vnx_holder *h);
 

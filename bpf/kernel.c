@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bpf/kernel.h"
 
+#include <inttypes.h>
 #include <mntent.h>
 #include <signal.h>
+#include <sys/utsname.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define KALLSYMS "/proc/kallsyms"
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
@@ -40,6 +43,16 @@ static int want_symbol(struct vnx_kernel *k, const char *name, const char *home)
 	return vnx_vec_push(k, s);
 }
 
+static int want_others(struct vnx_kernel *k, const struct vnx_candidate *cand)
+{
+	const struct vnx_unless *u = cand->unless;
+
+	for (; u && u->has; u++)
+		if (want_symbol(k, u->has, cand->module) || want_symbol(k, u->lacks, cand->module))
+			return -ENOMEM;
+	return 0;
+}
+
 static int want_hook(struct vnx_kernel *k, const char *hook, const char *home)
 {
 	struct vnx_hook_spec spec;
@@ -51,7 +64,7 @@ static int want_hook(struct vnx_kernel *k, const char *hook, const char *home)
 		       : 0;
 }
 
-static void add_copy(struct vnx_symbol *s, const char *bracketed)
+static void add_copy(struct vnx_symbol *s, const char *bracketed, uint64_t addr)
 {
 	char mod[sizeof(s->module)] = "";
 
@@ -63,6 +76,7 @@ static void add_copy(struct vnx_symbol *s, const char *bracketed)
 		return;
 	}
 	s->copies++;
+	s->addr = addr;
 	memcpy(s->module, mod, sizeof(mod));
 }
 
@@ -84,7 +98,7 @@ static void match_line(struct vnx_kernel *k, char *line)
 		if (strncmp(name, s->name, len))
 			continue;
 		if (!name[len]) {
-			add_copy(s, mod);
+			add_copy(s, mod, strtoull(line, NULL, 16));
 		} else if (name[len] == '.' && name[len + 1] != '_') {
 			snprintf(s->variant, sizeof(s->variant), "%s", name);
 		}
@@ -115,8 +129,7 @@ int vnx_kernel_load(struct vnx_kernel *k, const struct vnx_capture_conf *conf)
 	const struct vnx_candidate *c = vnx_ladder(&n);
 
 	for (size_t i = 0; i < n; i++)
-		if (want_hook(k, c[i].hook, c[i].module) ||
-		    want_symbol(k, c[i].unless, c[i].module))
+		if (want_hook(k, c[i].hook, c[i].module) || want_others(k, &c[i]))
 			return -ENOMEM;
 	for (size_t i = 0; i < conf->n_overrides; i++)
 		if (want_hook(k, conf->overrides[i].hook, NULL))
@@ -246,11 +259,25 @@ bool vnx_kernel_has_module(const struct vnx_kernel *k, const char *module)
 	return !access(path, F_OK);
 }
 
+/* A CPU is of one maker: where its module is loaded, the other's never will be. */
+static const char *rival_of(const char *module)
+{
+	return !strcmp(module, "kvm_intel") ? "kvm_amd"
+	       : !strcmp(module, "kvm_amd") ? "kvm_intel"
+					    : NULL;
+}
+
 /* The thing itself is absent: for good, or until its module is loaded? */
 static int absent(const struct vnx_kernel *k, const struct vnx_candidate *cand, const char *what,
 		  char why[VNX_WHY_LEN])
 {
 	if (cand->module && !vnx_kernel_has_module(k, cand->module)) {
+		const char *rival = rival_of(cand->module);
+
+		if (rival && vnx_kernel_has_module(k, rival)) {
+			snprintf(why, VNX_WHY_LEN, "not this CPU's: %s is loaded", rival);
+			return -ENOENT;
+		}
 		if (k->modules) {
 			snprintf(why, VNX_WHY_LEN, "module %s is not loaded", cand->module);
 			return -EAGAIN;
@@ -273,16 +300,23 @@ int vnx_kernel_no_tracepoint(const struct vnx_kernel *k, const struct vnx_candid
 	return absent(k, cand, "tracepoint", why);
 }
 
+static bool has_function(const void *kernel, const char *name)
+{
+	const struct vnx_symbol *s = vnx_kernel_symbol(kernel, name);
+
+	return s && (s->copies || s->variant[0]);
+}
+
 int vnx_kernel_check_function(const struct vnx_kernel *k, const struct vnx_candidate *cand,
 			      const char *name, const struct vnx_symbol **sym,
 			      char why[VNX_WHY_LEN])
 {
 	const struct vnx_symbol *s = vnx_kernel_symbol(k, name);
-	const struct vnx_symbol *other = cand->unless ? vnx_kernel_symbol(k, cand->unless) : NULL;
+	const char *is =
+		s && s->copies ? vnx_candidate_differs(cand->unless, has_function, k) : NULL;
 
-	if (other && (other->copies || other->variant[0])) {
-		snprintf(why, VNX_WHY_LEN, "a part of %s in this kernel: would count less",
-			 cand->unless);
+	if (is) {
+		snprintf(why, VNX_WHY_LEN, "in this kernel %s", is);
 		return -ENOENT;
 	}
 	if (s && s->copies == 1) {
@@ -299,6 +333,114 @@ int vnx_kernel_check_function(const struct vnx_kernel *k, const struct vnx_candi
 		return -ENOENT;
 	}
 	return absent(k, cand, "function", why);
+}
+
+bool vnx_kernel_place(const struct vnx_symbol *sym, const char *name, unsigned nth, char *out,
+		      size_t size)
+{
+	if (!nth--) {
+		snprintf(out, size, "%s%s%s", sym->module, *sym->module ? ":" : "", name);
+		return true;
+	}
+	if (*sym->module && !sym->elsewhere && !nth--) {
+		snprintf(out, size, "%s", name);
+		return true;
+	}
+	if (!sym->addr || nth)
+		return false;
+	snprintf(out, size, "0x%" PRIx64, sym->addr);
+	return true;
+}
+
+static const char *const preemptions[] = { "none", "voluntary", "lazy", "full" };
+
+/* The one that stands at @text, which it ends at. */
+static const char *preemption_named(const char *text)
+{
+	size_t len = strcspn(text, " )\n");
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(preemptions); i++)
+		if (strlen(preemptions[i]) == len && !memcmp(preemptions[i], text, len))
+			return preemptions[i];
+	return NULL;
+}
+
+/* What @path says after the last @mark, if it can be read and says anything. */
+static const char *preemption_after(const char *root, const char *path, const char *mark)
+{
+	VNX_CLEANUP_FREE char *full = NULL, *text = NULL;
+	const char *found = NULL;
+
+	if (asprintf(&full, "%s%s", root, path) < 0)
+		return NULL;
+	text = vnx_kernel_read_file(full);
+	for (const char *p = text; p && (p = strstr(p, mark)); p++)
+		found = preemption_named(p + strlen(mark));
+	return found;
+}
+
+/* What the kernel was built to do unless told otherwise. */
+static const char *preemption_built(const char *root, const char *path)
+{
+	static const char *const options[] = { "CONFIG_PREEMPT_NONE=y\n",
+					       "CONFIG_PREEMPT_VOLUNTARY=y\n",
+					       "CONFIG_PREEMPT_LAZY=y\n", "CONFIG_PREEMPT=y\n" };
+	char full[512], line[256];
+	const char *found = NULL;
+	gzFile f;
+
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	f = gzopen(full, "rbe");
+	while (f && !found && gzgets(f, line, sizeof(line)))
+		for (size_t i = 0; i < VNX_ARRAY_SIZE(options); i++)
+			if (!strcmp(line, options[i]))
+				found = preemptions[i];
+	if (f)
+		gzclose(f);
+	return found;
+}
+
+const char *vnx_kernel_preemption_at(const char *root, const char *release, const char *version)
+{
+	const char *word = strstr(version, "PREEMPT"), *found;
+	char boot[160];
+
+	found = preemption_after(root, "/sys/kernel/debug/sched/preempt", "(");
+	if (found)
+		return found;
+	/* Without the word it is none or voluntary; with it alone, or for real time, full. */
+	if (word && strncmp(word, "PREEMPT_DYNAMIC", 15))
+		return strncmp(word, "PREEMPT_LAZY", 12) ? "full" : "lazy";
+	found = word ? preemption_after(root, "/proc/cmdline", "preempt=") : NULL;
+	if (!found)
+		found = preemption_built(root, "/proc/config.gz");
+	snprintf(boot, sizeof(boot), "/boot/config-%s", release);
+	return found ? found : preemption_built(root, boot);
+}
+
+const char *vnx_kernel_preemption(void)
+{
+	struct utsname u;
+
+	return uname(&u) ? NULL : vnx_kernel_preemption_at("", u.release, u.version);
+}
+
+/* Lines are "FUNCTION [MODULE] (1) ...", or without the module. */
+int vnx_kernel_is_traced(const char *tracefs, const char *function)
+{
+	VNX_CLEANUP_FCLOSE FILE *f = NULL;
+	VNX_CLEANUP_FREE char *path = NULL, *line = NULL;
+	size_t cap = 0, len = strlen(function);
+	int found = 0;
+
+	if (asprintf(&path, "%s/enabled_functions", tracefs) < 0)
+		return -ENOMEM;
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (!found && getline(&line, &cap, f) > 0)
+		found = !strncmp(line, function, len) && line[len] == ' ';
+	return found || !ferror(f) ? found : -EIO;
 }
 
 int vnx_kernel_kprobe_pmu(char why[VNX_WHY_LEN])

@@ -14,6 +14,7 @@ struct vnx_symbol {
 	char variant[96]; /* a compiler's copy of it ("f.constprop.0") where f is absent */
 	char home[64];    /* module it is wanted of where it is no built-in, "": any */
 	unsigned copies;  /* in home or the kernel itself; 0: absent */
+	uint64_t addr;    /* of a copy, 0: hidden from us */
 	bool elsewhere;   /* another module has a function of that name */
 };
 
@@ -43,6 +44,24 @@ bool vnx_kernel_has_module(const struct vnx_kernel *k, const char *module);
 int vnx_kernel_check_function(const struct vnx_kernel *k, const struct vnx_candidate *cand,
 			      const char *name, const struct vnx_symbol **sym,
 			      char why[VNX_WHY_LEN]);
+/*
+ * How a probe names the entry of function @name: MODULE:FUNCTION, as others may have a function of
+ * that name; where the kernel does not find that (ENOENT of 6.7 to 6.11 and some stable ones),
+ * FUNCTION alone if no other module has it; its address, "0x...". @nth from 0; false: no more.
+ */
+bool vnx_kernel_place(const struct vnx_symbol *sym, const char *name, unsigned nth, char *out,
+		      size_t size);
+/*
+ * "none", "voluntary", "lazy" or "full": may the kernel be preempted in the middle of its own
+ * work? NULL: not told. At @root in tests; @version is what `uname -v` says.
+ */
+const char *vnx_kernel_preemption(void);
+const char *vnx_kernel_preemption_at(const char *root, const char *release, const char *version);
+/*
+ * Is @function among those that ftrace calls something at (enabled_functions)? 1, 0, or -errno
+ * where that cannot be read. @tracefs: its folder.
+ */
+int vnx_kernel_is_traced(const char *tracefs, const char *function);
 /* The same answer for a tracepoint that is not there. */
 int vnx_kernel_no_tracepoint(const struct vnx_kernel *k, const struct vnx_candidate *cand,
 			     char why[VNX_WHY_LEN]);

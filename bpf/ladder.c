@@ -8,6 +8,24 @@
 #define HALT_NOTE "counted when the halt ends"
 #define RUN_NOTE "entries as the processor-specific code makes them"
 #define EXIT_NOTE "exits, which are entries but for a guest still inside"
+#define PREEMPTIBLE "a preemptible kernel refuses some events of fentry programs"
+
+/*
+ * Up to 5.16 kvm_vcpu_block is poll and sleep, the study's function, and x86 calls the handler of
+ * HLT exits kvm_vcpu_halt. Then that became kvm_emulate_halt_noskip (x86 alone has
+ * kvm_emulate_halt, before and after), poll and sleep kvm_vcpu_halt, and the old name is the sleep
+ * only.
+ */
+static const struct vnx_unless halt_is_handler[] = {
+	{ "kvm_emulate_halt", "kvm_emulate_halt_noskip",
+	  "the handler of HLT exits, which neither polls nor sleeps" },
+	{ NULL, NULL, NULL },
+};
+static const struct vnx_unless block_is_part[] = {
+	{ "kvm_emulate_halt_noskip", NULL, "the sleep only, a part of kvm_vcpu_halt" },
+	{ "kvm_vcpu_halt", "kvm_emulate_halt", "the sleep only, a part of kvm_vcpu_halt" },
+	{ NULL, NULL, NULL },
+};
 
 /*
  * The study counted handle_tx, handle_rx, vcpu_enter_guest and kvm_vcpu_block (kernel 4.4).
@@ -29,14 +47,10 @@ static const struct vnx_candidate ladder[] = {
 	{ VNX_VCPU_ENTER, "kprobe:svm_vcpu_run", "kvm_amd", NULL, RUN_NOTE },
 	{ VNX_VCPU_ENTER, "raw_tp:kvm_exit", "kvm", NULL, EXIT_NOTE },
 	{ VNX_VCPU_ENTER, "tp:kvm:kvm_exit", "kvm", NULL, EXIT_NOTE },
-	/*
-	 * Up to 5.16 kvm_vcpu_block is poll and sleep, the study's function; then it was
-	 * split and the old name is the sleep only, which is something else.
-	 */
-	{ VNX_VCPU_HALT, "fentry:kvm_vcpu_halt", "kvm", NULL, NULL },
-	{ VNX_VCPU_HALT, "kprobe:kvm_vcpu_halt", "kvm", NULL, NULL },
-	{ VNX_VCPU_HALT, "fentry:kvm_vcpu_block", "kvm", "kvm_vcpu_halt", NULL },
-	{ VNX_VCPU_HALT, "kprobe:kvm_vcpu_block", "kvm", "kvm_vcpu_halt", NULL },
+	{ VNX_VCPU_HALT, "fentry:kvm_vcpu_halt", "kvm", halt_is_handler, NULL },
+	{ VNX_VCPU_HALT, "kprobe:kvm_vcpu_halt", "kvm", halt_is_handler, NULL },
+	{ VNX_VCPU_HALT, "fentry:kvm_vcpu_block", "kvm", block_is_part, NULL },
+	{ VNX_VCPU_HALT, "kprobe:kvm_vcpu_block", "kvm", block_is_part, NULL },
 	{ VNX_VCPU_HALT, "raw_tp:kvm_vcpu_wakeup", "kvm", NULL, HALT_NOTE },
 	{ VNX_VCPU_HALT, "tp:kvm:kvm_vcpu_wakeup", "kvm", NULL, HALT_NOTE },
 };
@@ -67,6 +81,16 @@ const struct vnx_candidate *vnx_ladder(size_t *n)
 {
 	*n = VNX_ARRAY_SIZE(ladder);
 	return ladder;
+}
+
+const char *vnx_candidate_differs(const struct vnx_unless *unless,
+				  bool (*has)(const void *arg, const char *function),
+				  const void *arg)
+{
+	for (; unless && unless->has; unless++)
+		if (has(arg, unless->has) && !(unless->lacks && has(arg, unless->lacks)))
+			return unless->why;
+	return NULL;
 }
 
 /* A name goes into files of tracefs: nothing but what kernel names are made of. */
@@ -157,6 +181,46 @@ void vnx_hooks_end(struct vnx_hooks *hooks, enum vnx_metric metric)
 			hooks->v[i].until_ns = vnx_clock_mono();
 }
 
+static struct vnx_hook *find_hook(struct vnx_hooks *hooks, enum vnx_metric metric)
+{
+	for (size_t i = 0; i < hooks->n; i++)
+		if (hooks->v[i].metric == metric)
+			return &hooks->v[i];
+	return NULL;
+}
+
+int vnx_hooks_distrust(struct vnx_hooks *hooks, enum vnx_metric metric, const char *why)
+{
+	struct vnx_refusal no = { .silent = true };
+	struct vnx_hook *hook = find_hook(hooks, metric);
+
+	if (!hook || !hook->hook[0])
+		return 0;
+	snprintf(no.hook, sizeof(no.hook), "%s", hook->hook);
+	snprintf(no.why, sizeof(no.why), "%s", why);
+	hook->hook[0] = hook->note[0] = '\0';
+	hook->since_ns = hook->until_ns = 0;
+	hook->verified = (struct vnx_verified){ 0 };
+	return vnx_vec_push(&hook->refused, no);
+}
+
+static bool is_counted(const struct vnx_hook *hook)
+{
+	for (size_t i = 0; i < hook->refused.n; i++)
+		if (hook->refused.v[i].later)
+			return true;
+	return hook->hook[0];
+}
+
+unsigned vnx_hooks_cover(const struct vnx_hooks *hooks)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < hooks->n; i++)
+		n += is_counted(&hooks->v[i]);
+	return n;
+}
+
 int vnx_hooks_need(const struct vnx_hooks *hooks, const char *backend, struct vnx_err *err)
 {
 	for (size_t i = 0; i < hooks->n; i++)
@@ -219,53 +283,121 @@ struct choice {
 	bool later; /* some candidate may be there later */
 };
 
+static int refuse(struct choice *c, const char *hook, const char *why, bool later)
+{
+	struct vnx_refusal no = { .later = later };
+
+	c->later |= later;
+	snprintf(no.hook, sizeof(no.hook), "%s", hook);
+	snprintf(no.why, sizeof(no.why), "%s", why);
+	return vnx_vec_push(&c->hook->refused, no);
+}
+
 /* 1: attached; 0: refused, and why is kept; -errno. */
 static int try_candidate(struct choice *c, const struct vnx_candidate *cand, struct vnx_err *err)
 {
 	struct vnx_hook_spec spec;
-	struct vnx_refusal no = { 0 };
+	char why[VNX_WHY_LEN] = "";
 	int ret = vnx_hook_parse(cand->hook, &spec, err);
 
 	if (ret)
 		return ret;
-	ret = c->attach(c->arg, c->hook->metric, cand, &spec, no.why);
-	if (!ret) {
-		snprintf(c->hook->hook, sizeof(c->hook->hook), "%s", cand->hook);
-		snprintf(c->hook->note, sizeof(c->hook->note), "%s", cand->note ? cand->note : "");
-		if (!c->hook->since_ns)
-			c->hook->since_ns = vnx_clock_mono();
-		c->hook->until_ns = 0;
-		return 1;
+	ret = c->attach(c->arg, c->hook->metric, cand, &spec, why);
+	if (ret)
+		return refuse(c, cand->hook, why, ret == -EAGAIN);
+	snprintf(c->hook->hook, sizeof(c->hook->hook), "%s", cand->hook);
+	snprintf(c->hook->note, sizeof(c->hook->note), "%s", cand->note ? cand->note : "");
+	c->hook->verified = (struct vnx_verified){ 0 };
+	memcpy(c->hook->verified.why, why, sizeof(why));
+	if (!c->hook->since_ns)
+		c->hook->since_ns = vnx_clock_mono();
+	c->hook->until_ns = 0;
+	return 1;
+}
+
+/* Of an earlier choice only what never ran stays. */
+static void forget_refusals(struct vnx_refusals *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].silent)
+			r->v[kept++] = r->v[i];
+	r->n = kept;
+}
+
+static const char *never_ran(const struct vnx_refusals *r, const char *hook)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].silent && (!hook || !strcmp(r->v[i].hook, hook)))
+			return r->v[i].hook;
+	return NULL;
+}
+
+static int try_overrides(struct choice *c, const struct vnx_capture_conf *conf, bool *overridden,
+			 struct vnx_err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < conf->n_overrides && !ret; i++) {
+		struct vnx_candidate cand = { .metric = conf->overrides[i].metric,
+					      .hook = conf->overrides[i].hook };
+
+		if (cand.metric != c->hook->metric)
+			continue;
+		*overridden = true;
+		ret = try_candidate(c, &cand, err);
 	}
-	no.later = ret == -EAGAIN;
-	c->later |= no.later;
-	snprintf(no.hook, sizeof(no.hook), "%s", cand->hook);
-	return vnx_vec_push(&c->hook->refused, no);
+	return ret;
+}
+
+/* @avoid: fentry only as a reason why not. */
+static int try_ladder(struct choice *c, unsigned kinds, bool avoid, struct vnx_err *err)
+{
+	struct vnx_hook_spec spec;
+	int ret = 0;
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(ladder) && !ret; i++) {
+		const struct vnx_candidate *cand = &ladder[i];
+
+		if (cand->metric != c->hook->metric || vnx_hook_parse(cand->hook, &spec, NULL) ||
+		    !(kinds & VNX_KIND(spec.kind)) || never_ran(&c->hook->refused, cand->hook))
+			continue;
+		ret = avoid && spec.kind == VNX_HOOK_FENTRY
+			      ? refuse(c, cand->hook, PREEMPTIBLE, false)
+			      : try_candidate(c, cand, err);
+	}
+	return ret;
+}
+
+/* What stands in a hook's place, and what is to be known of it, in a note. */
+static void add_note(struct vnx_hook *hook, const char *what, const char *rest)
+{
+	size_t n = strlen(hook->note);
+
+	snprintf(hook->note + n, sizeof(hook->note) - n, "%s%s%s", n ? "; " : "", what, rest);
 }
 
 static int choose_one(struct choice *c, const struct vnx_capture_conf *conf, unsigned kinds,
 		      struct vnx_err *err)
 {
-	struct vnx_hook_spec spec;
+	const char *silent;
 	bool overridden = false;
-	int ret = 0;
+	int ret;
 
-	c->hook->refused.n = 0;
-	for (size_t i = 0; i < conf->n_overrides && !ret; i++) {
-		struct vnx_candidate cand = { conf->overrides[i].metric, conf->overrides[i].hook,
-					      NULL, NULL, NULL };
-
-		if (cand.metric != c->hook->metric)
-			continue;
-		overridden = true;
-		ret = try_candidate(c, &cand, err);
+	forget_refusals(&c->hook->refused);
+	ret = try_overrides(c, conf, &overridden, err);
+	if (!ret && !overridden)
+		ret = try_ladder(c, kinds, conf->kprobe_first, err);
+	if (!ret && !overridden && conf->kprobe_first) {
+		forget_refusals(&c->hook->refused);
+		ret = try_ladder(c, kinds, false, err);
+		if (ret == 1 && !strncmp(c->hook->hook, "fentry:", 7))
+			add_note(c->hook, PREEMPTIBLE, "");
 	}
-	for (size_t i = 0; i < VNX_ARRAY_SIZE(ladder) && !ret && !overridden; i++) {
-		if (ladder[i].metric != c->hook->metric ||
-		    vnx_hook_parse(ladder[i].hook, &spec, NULL) || !(kinds & VNX_KIND(spec.kind)))
-			continue;
-		ret = try_candidate(c, &ladder[i], err);
-	}
+	silent = never_ran(&c->hook->refused, NULL);
+	if (ret == 1 && silent)
+		add_note(c->hook, silent, " never ran");
 	return ret;
 }
 

@@ -22,22 +22,32 @@ struct vnx_hook_spec {
 	char name[64];   /* function or tracepoint */
 };
 
+/* The name is another thing in a kernel that has function @has and lacks @lacks (NULL: any). */
+struct vnx_unless {
+	const char *has, *lacks, *why;
+};
+
 struct vnx_candidate {
 	enum vnx_metric metric;
 	const char *hook;   /* "fentry:handle_tx" */
 	const char *module; /* that has it where it is not built in, or NULL: not known */
-	const char *unless; /* not the wanted thing in a kernel that has this function, or NULL */
-	const char *note;   /* for vnx_hook.note, or NULL */
+	const struct vnx_unless *unless; /* the last has no .has; or NULL */
+	const char *note;                /* for vnx_hook.note, or NULL */
 };
 
 /* All candidates, grouped by metric, best first; *n of them. */
 const struct vnx_candidate *vnx_ladder(size_t *n);
+/* What a candidate is instead of the wanted thing in the kernel that @has tells of, or NULL. */
+const char *vnx_candidate_differs(const struct vnx_unless *unless,
+				  bool (*has)(const void *arg, const char *function),
+				  const void *arg);
 /* Parses "kind:name"; -EINVAL with a sentence in @err for anything else. */
 int vnx_hook_parse(const char *text, struct vnx_hook_spec *out, struct vnx_err *err) VNX_MUST_CHECK;
 
 /*
  * For back ends. Attaches one candidate: 0; -EAGAIN where it may be there later (its module
- * is not loaded); any other -errno: not on this host. Unless 0, @why has the reason.
+ * is not loaded); any other -errno: not on this host. Unless 0, @why has the reason; else what
+ * was seen of the hook's working, or nothing.
  */
 typedef int (*vnx_attach_fn)(void *arg, enum vnx_metric metric, const struct vnx_candidate *cand,
 			     const struct vnx_hook_spec *spec, char why[VNX_WHY_LEN]);
@@ -47,12 +57,20 @@ typedef int (*vnx_attach_fn)(void *arg, enum vnx_metric metric, const struct vnx
 /*
  * Goes down the ladder for each wanted call metric of @hooks that has no hook yet: only
  * candidates whose kind is in @kinds, or the overrides, of any kind. Rows are made at the
- * first call; refusals are those of the last. *waiting: how many metrics may still get a
- * hook later. -EINVAL for an override that does not parse, -ENOMEM.
+ * first call; refusals are those of the last, and of hooks that never ran. *waiting: how many
+ * metrics may still get a hook later. -EINVAL for an override that does not parse, -ENOMEM.
  */
 int vnx_ladder_choose(struct vnx_hooks *hooks, const struct vnx_capture_conf *conf, unsigned kinds,
 		      vnx_attach_fn attach, void *arg, unsigned *waiting,
 		      struct vnx_err *err) VNX_MUST_CHECK;
+/*
+ * The hook of @metric never ran: its row keeps it as refused, and has no hook until the ladder
+ * is gone down again. The back end has detached it.
+ */
+int vnx_hooks_distrust(struct vnx_hooks *hooks, enum vnx_metric metric,
+		       const char *why) VNX_MUST_CHECK;
+/* Of how many metrics calls are counted, or will be once a module is loaded. */
+unsigned vnx_hooks_cover(const struct vnx_hooks *hooks);
 /* Copies what the caller's @conf points at, for a back end to keep; fini frees. */
 int vnx_capture_conf_copy(struct vnx_capture_conf *dst,
 			  const struct vnx_capture_conf *src) VNX_MUST_CHECK;

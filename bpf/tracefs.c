@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <tracefs.h>
 #include <unistd.h>
@@ -160,15 +161,37 @@ int vnx_tracefs_probe(const char *group, const char *event, const struct vnx_sym
 		      const char *function, struct tracefs_dynevent **out)
 {
 	char place[160];
+	int ret = -ENOENT;
 
-	snprintf(place, sizeof(place), "%s%s%s", sym->module, *sym->module ? ":" : "", function);
-	*out = tracefs_kprobe_alloc(group, event, place, NULL);
-	if (!*out)
-		return -ENOMEM;
-	errno = 0;
-	if (!tracefs_dynevent_create(*out))
-		return 0;
-	tracefs_dynevent_free(*out);
-	*out = NULL;
-	return errno ? -errno : -EIO;
+	for (unsigned i = 0; ret == -ENOENT; i++) {
+		if (!vnx_kernel_place(sym, function, i, place, sizeof(place)))
+			break;
+		*out = tracefs_kprobe_alloc(group, event, place, NULL);
+		if (!*out)
+			return -ENOMEM;
+		errno = 0;
+		if (!tracefs_dynevent_create(*out))
+			return 0;
+		ret = errno ? -errno : -EIO;
+		tracefs_dynevent_free(*out);
+		*out = NULL;
+	}
+	return ret;
+}
+
+/* Lines are "EVENT HITS MISSED". */
+int vnx_tracefs_missed(const char *tracefs, const char *event, uint64_t *missed)
+{
+	VNX_CLEANUP_FCLOSE FILE *f = NULL;
+	char path[512], name[128];
+	uint64_t hits;
+
+	snprintf(path, sizeof(path), "%s/kprobe_profile", tracefs);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (fscanf(f, "%127s %" SCNu64 " %" SCNu64 "%*[^\n]", name, &hits, missed) == 3)
+		if (!strcmp(name, event))
+			return 0;
+	return -ENOENT;
 }

@@ -30,6 +30,11 @@ int vnx_tracefs_event_id(const char *tracefs, const char *system, const char *na
 int vnx_tracefs_probe(const char *group, const char *event, const struct vnx_symbol *sym,
 		      const char *function, struct tracefs_dynevent **out) VNX_MUST_CHECK;
 /*
+ * Calls that the probe event @event missed so far, by recursion. 0, or -errno where the kernel
+ * does not tell. The file knows no groups: the name must be ours alone.
+ */
+int vnx_tracefs_missed(const char *tracefs, const char *event, uint64_t *missed) VNX_MUST_CHECK;
+/*
  * Removes instances and probes that a killed vnetdx left, by the pid in their names. Every
  * back end does it first, as the next run may use another one.
  */

@@ -61,11 +61,12 @@ struct vnx_check {
 	struct vnx_check_conf conf;
 	struct vnx_check_backend backends[VNX_CHECK_BACKENDS];
 	size_t n_backends;
-	size_t best; /* what diagnose would use; n_backends: none */
+	size_t best; /* what diagnose would use: it covers most; n_backends: none */
 	struct vnx_check_source sources[VNX_CHECK_SOURCES];
 	size_t n_sources;
 	struct vnx_facts facts;
-	bool has_vhost_net, has_kvm; /* module loaded or built in */
+	bool has_vhost_net;     /* module loaded or built in */
+	const char *preemption; /* "none", "voluntary", "lazy", "full"; NULL: not told */
 	enum vnx_check_verdict verdict;
 	char summary[512];
 };

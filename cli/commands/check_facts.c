@@ -102,6 +102,18 @@ static int check_kernel(struct vnx_check *check)
 	return add_fact(check, "kernel", VNX_FACT_OK, NULL, "%.80s %.40s", u.release, u.machine);
 }
 
+static int check_preemption(struct vnx_check *check)
+{
+	if (!check->preemption)
+		return add_fact(check, "preemption", VNX_FACT_UNKNOWN, NULL,
+				"whether the kernel is preemptible is not told");
+	return add_fact(check, "preemption", VNX_FACT_OK, NULL, "%s%s", check->preemption,
+			strcmp(check->preemption, "full")
+				? ""
+				: ": functions are hooked by kprobe, "
+				  "fentry programs would miss some calls");
+}
+
 static int check_btf(struct vnx_check *check)
 {
 	if (!exists("/sys/kernel/btf/vmlinux"))
@@ -150,8 +162,7 @@ static int check_tracefs(struct vnx_check *check)
 	if (!path)
 		return add_fact(check, "tracefs", VNX_FACT_NOTE,
 				"Mount it: mount -t tracefs nodev /sys/kernel/tracing",
-				"tracefs is not mounted: back end ftrace needs it, perf for "
-				"kprobes and tracepoints");
+				"tracefs is not mounted: back ends ftrace and perf need it");
 	snprintf(probe, sizeof(probe), "%s/available_events", path);
 	if (access(probe, R_OK))
 		return add_fact(check, "tracefs", VNX_FACT_PROBLEM,
@@ -258,14 +269,14 @@ static int check_iperf3(struct vnx_check *check)
 int vnx_check_facts(struct vnx_check *check)
 {
 	static int (*const checks[])(struct vnx_check *) = {
-		check_kernel,   check_privileges, check_kvm,     check_vhost,
-		check_btf,      check_lockdown,   check_kprobes, check_tracefs,
-		check_paranoid, check_gnuplot,    check_iperf3,
+		check_kernel,  check_preemption, check_privileges, check_kvm,
+		check_vhost,   check_btf,        check_lockdown,   check_kprobes,
+		check_tracefs, check_paranoid,   check_gnuplot,    check_iperf3,
 	};
 	int err = 0;
 
+	check->preemption = vnx_kernel_preemption();
 	check->has_vhost_net = exists("/sys/module/vhost_net");
-	check->has_kvm = exists("/sys/module/kvm");
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(checks) && !err; i++)
 		err = checks[i](check);
 	return err;

@@ -80,19 +80,24 @@ static enum coverage coverage_of(const struct vnx_check *check, enum vnx_metric 
 	return may_come(b, metric) ? LATER : NEVER;
 }
 
-/* "a, b and c" of the wanted metrics in @state, and how many these are. */
-static size_t list_metrics(const struct vnx_check *check, enum coverage state, char *out,
-			   size_t size)
+static bool is_listed(const struct vnx_check *check, size_t i, enum coverage state, uint32_t of)
+{
+	return of & 1u << wanted[i] && coverage_of(check, wanted[i]) == state;
+}
+
+/* "a, b and c" of the wanted metrics @of that are in @state, and how many these are. */
+static size_t list_metrics(const struct vnx_check *check, enum coverage state, uint32_t of,
+			   char *out, size_t size)
 {
 	size_t total = 0, n = 0;
 
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(wanted); i++)
-		total += coverage_of(check, wanted[i]) == state;
+		total += is_listed(check, i, state, of);
 	out[0] = '\0';
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(wanted); i++) {
 		size_t len = strlen(out);
 
-		if (coverage_of(check, wanted[i]) != state)
+		if (!is_listed(check, i, state, of))
 			continue;
 		snprintf(out + len, size - len, "%s%s",
 			 !n               ? ""
@@ -104,13 +109,51 @@ static size_t list_metrics(const struct vnx_check *check, enum coverage state, c
 	return total;
 }
 
+/* Of what comes with a module, each with its own. */
+static size_t say_later(const struct vnx_check *check, char *s, size_t size)
+{
+	static const struct {
+		uint32_t metrics;
+		const char *module;
+	} modules[] = { { 1u << VNX_HANDLE_TX | 1u << VNX_HANDLE_RX, "vhost_net" },
+			{ 1u << VNX_VCPU_ENTER | 1u << VNX_VCPU_HALT, "KVM" } };
+	size_t n = 0;
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(modules); i++) {
+		char list[128];
+
+		if (!list_metrics(check, LATER, modules[i].metrics, list, sizeof(list)))
+			continue;
+		n += (size_t)snprintf(s + n, size - n, "%s%s once %s is loaded", n ? "; " : "",
+				      list, modules[i].module);
+	}
+	return n;
+}
+
+/* A back end that would be preferred, but covers less, is named. */
+static void say_passed_over(const struct vnx_check *check, char *s, size_t size)
+{
+	const struct vnx_check_backend *best = &check->backends[check->best];
+	size_t n = 0;
+
+	for (size_t i = 0; i < check->best; i++) {
+		const struct vnx_check_backend *b = &check->backends[i];
+
+		if (b->usable)
+			n += (size_t)snprintf(s + n, size - n,
+					      " Back end %s counts %u of %zu, %s %u.", b->ops->name,
+					      vnx_hooks_cover(&b->hooks), VNX_ARRAY_SIZE(wanted),
+					      best->ops->name, vnx_hooks_cover(&best->hooks));
+	}
+}
+
 static void judge_usable(struct vnx_check *check)
 {
 	const char *name = check->backends[check->best].ops->name;
-	char now[128], later[128], never[128];
-	size_t n_now = list_metrics(check, COUNTED, now, sizeof(now));
-	size_t n_later = list_metrics(check, LATER, later, sizeof(later));
-	size_t n_never = list_metrics(check, NEVER, never, sizeof(never));
+	char now[128], later[256], never[128];
+	size_t n_now = list_metrics(check, COUNTED, UINT32_MAX, now, sizeof(now));
+	size_t n_later = say_later(check, later, sizeof(later));
+	size_t n_never = list_metrics(check, NEVER, UINT32_MAX, never, sizeof(never));
 	char *s = check->summary;
 	size_t size = sizeof(check->summary), n;
 
@@ -121,12 +164,12 @@ static void judge_usable(struct vnx_check *check)
 		n += (size_t)snprintf(s + n, size - n, "%s %s counted by back end %s", now,
 				      n_now > 1 ? "are" : "is", name);
 	if (n_later)
-		n += (size_t)snprintf(s + n, size - n, "%s%s once %s is loaded", n_now ? "; " : "",
-				      later, check->has_kvm ? "vhost_net" : "KVM");
+		n += (size_t)snprintf(s + n, size - n, "%s%s", n_now ? "; " : "", later);
 	if (n_never)
 		n += (size_t)snprintf(s + n, size - n, "%s%s cannot be counted",
 				      n_now || n_later ? "; " : "", never);
-	snprintf(s + n, size - n, "; the taps' bytes and packets can.");
+	n += (size_t)snprintf(s + n, size - n, "; the taps' bytes and packets can.");
+	say_passed_over(check, s + n, size - n);
 }
 
 bool vnx_check_override_refused(const struct vnx_check *check)
@@ -142,16 +185,18 @@ void vnx_check_judge(struct vnx_check *check)
 {
 	const char *only = check->conf.backend;
 
-	/* As `diagnose` chooses: the first back end that works. */
-	check->best = check->n_backends;
-	for (size_t i = check->n_backends; i-- > 0;) {
-		bool any = false;
+	unsigned most = 0;
 
-		for (size_t j = 0; j < VNX_ARRAY_SIZE(wanted); j++)
-			any |= counts(&check->backends[i], wanted[j]) ||
-			       may_come(&check->backends[i], wanted[j]);
-		if (any)
-			check->best = i;
+	/* As `diagnose` chooses: the back end that covers most, the first of several. */
+	check->best = check->n_backends;
+	for (size_t i = 0; i < check->n_backends; i++) {
+		const struct vnx_check_backend *b = &check->backends[i];
+		unsigned covers = b->usable ? vnx_hooks_cover(&b->hooks) : 0;
+
+		if (covers <= most)
+			continue;
+		most = covers;
+		check->best = i;
 	}
 	if (check->best < check->n_backends) {
 		judge_usable(check);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/output/text/layout.h"
+#include "cli/record/verify.h"
 
 #define NAME_COLUMNS 9
 #define LABEL_INDENT 4
@@ -44,6 +45,18 @@ static const char *label(struct vnx_layout *l, const char *name, unsigned column
 	return vnx_layout_format(l, "%s", text);
 }
 
+/* How the hook's working is seen: at the start, and what it is held against while it counts. */
+static void print_verified(struct vnx_layout *l, const struct vnx_hook *h)
+{
+	const char *held = vnx_verify_against(h->metric);
+
+	if (h->hook[0] && held)
+		vnx_layout_para(l, LABEL_INDENT + NAME_COLUMNS, LABEL_INDENT + NAME_COLUMNS + 2,
+				VNX_DIM "%s%sheld against %s while it counts" VNX_PLAIN,
+				vnx_layout_safe(l, h->verified.why), h->verified.why[0] ? "; " : "",
+				held);
+}
+
 static void print_refusals(struct vnx_layout *l, const struct vnx_hook *h)
 {
 	for (size_t i = 0; i < h->refused.n; i++)
@@ -65,6 +78,8 @@ static void print_metric(struct vnx_layout *l, const struct vnx_check *check,
 		vnx_layout_para(l, LABEL_INDENT, LABEL_INDENT + NAME_COLUMNS, "%s%s%s%s%s",
 				label(l, b->ops->name, NAME_COLUMNS), h->hook[0] ? h->hook : "none",
 				h->note[0] ? " (" : "", h->note, h->note[0] ? ")" : "");
+		if (verbose || i == check->best)
+			print_verified(l, h);
 		/* The others' refusals repeat the first's, but for one that has no hook. */
 		if (verbose || i == check->best || !h->hook[0])
 			print_refusals(l, h);
@@ -241,8 +256,9 @@ static json_t *hook_json(const struct vnx_hook *h)
 		json_array_append_new(refused, json_pack("{s:o, s:o}", "hook",
 							 text_or_null(h->refused.v[i].hook), "why",
 							 text_or_null(h->refused.v[i].why)));
-	return json_pack("{s:s, s:o, s:o, s:o}", "metric", vnx_metric_name(h->metric), "hook",
-			 text_or_null(h->hook), "note", text_or_null(h->note), "refused", refused);
+	return json_pack("{s:s, s:o, s:o, s:o, s:n, s:o}", "metric", vnx_metric_name(h->metric),
+			 "hook", text_or_null(h->hook), "note", text_or_null(h->note), "refused",
+			 refused, "verified", "verified_why", text_or_null(h->verified.why));
 }
 
 static json_t *backend_json(const struct vnx_check_backend *b)
@@ -287,12 +303,13 @@ int vnx_check_print_json(const struct vnx_check *check)
 		json_array_append_new(evidence, source_json(&check->sources[i]));
 	for (size_t i = 0; i < check->facts.n; i++)
 		json_array_append_new(facts, fact_json(&check->facts.v[i]));
-	root = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "schema", "vnetdx.check/1",
+	root = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "schema", "vnetdx.check/1",
 			 "verdict", vnx_check_verdict_name(check->verdict), "summary",
 			 check->summary, "backend",
 			 check->best < check->n_backends
 				 ? json_string(check->backends[check->best].ops->name)
 				 : json_null(),
+			 "preemption", text_or_null(check->preemption ? check->preemption : ""),
 			 "backends", backends, "evidence", evidence, "facts", facts);
 	if (!root)
 		return -ENOMEM;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/evidence/evidence.h"
 
+#include "cli/evidence/threads.h"
+
 const struct vnx_source_ops *const vnx_sources[] = {
 	&vnx_source_sched,    &vnx_source_quota,
 	&vnx_source_host,     &vnx_source_holder,
@@ -14,6 +16,7 @@ _Static_assert(VNX_METRIC_MAX <= 64, "VNX_BIT() has no more");
 struct vnx_evidence {
 	void **src; /* by place in vnx_sources[], NULL: off */
 	struct vnx_source_states states;
+	struct vnx_threads threads;
 };
 
 static const struct vnx_source_ops *source_find(const char *name)
@@ -61,24 +64,32 @@ static void state_say(struct vnx_source_state *st, const struct vnx_err *why, in
 			 why->hint);
 }
 
-/* A row of each metric that this host does not count, after those of the sources. */
-static int lacks_say(struct vnx_evidence *ev)
+static const struct vnx_source_state *state_find(const struct vnx_source_states *states,
+						 const char *name)
 {
-	for (size_t i = 0; vnx_sources[i]; i++) {
-		uint64_t lacks =
-			ev->src[i] && vnx_sources[i]->lacks ? vnx_sources[i]->lacks(ev->src[i]) : 0;
+	for (size_t i = 0; i < states->n; i++)
+		if (!strcmp(states->v[i].name, name))
+			return &states->v[i];
+	return NULL;
+}
 
-		for (int m = 0; m < VNX_METRIC_MAX; m++) {
-			struct vnx_source_state st = { 0 };
+/* What source @i lacks, in rows after those of the sources; a module may come and show it later. */
+static int lacks_say(struct vnx_evidence *ev, size_t i)
+{
+	const struct vnx_source_ops *ops = vnx_sources[i];
+	uint64_t lacks = ev->src[i] && ops->lacks ? ops->lacks(ev->src[i]) : 0;
+	const char *why = lacks && ops->lacks_why ? ops->lacks_why(ev->src[i]) : NULL;
 
-			if (!(lacks & VNX_BIT(m)))
-				continue;
-			snprintf(st.name, sizeof(st.name), "%s", vnx_metric_name(m));
-			snprintf(st.why, sizeof(st.why), "this kernel counts no %s",
-				 vnx_metric_name(m));
-			if (vnx_vec_push(&ev->states, st))
-				return -ENOMEM;
-		}
+	for (int m = 0; lacks && m < VNX_METRIC_MAX; m++) {
+		struct vnx_source_state st = { 0 };
+
+		if (!(lacks & VNX_BIT(m)) || state_find(&ev->states, vnx_metric_name(m)))
+			continue;
+		snprintf(st.name, sizeof(st.name), "%s", vnx_metric_name(m));
+		snprintf(st.why, sizeof(st.why), "%s%s", why ? why : "this kernel counts no ",
+			 why ? "" : vnx_metric_name(m));
+		if (vnx_vec_push(&ev->states, st))
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -113,7 +124,9 @@ int vnx_evidence_open(struct vnx_evidence **out, const char *const *off, size_t 
 		free(ev);
 		return -ENOMEM;
 	}
-	if (lacks_say(ev)) {
+	for (size_t i = 0; vnx_sources[i]; i++) {
+		if (!lacks_say(ev, i))
+			continue;
 		vnx_evidence_close(ev);
 		return -ENOMEM;
 	}
@@ -124,36 +137,29 @@ int vnx_evidence_open(struct vnx_evidence **out, const char *const *off, size_t 
 int vnx_evidence_read(struct vnx_evidence *ev, const struct vnx_scene *scene,
 		      const struct vnx_readings *out, struct vnx_err *err)
 {
-	for (size_t i = 0; vnx_sources[i]; i++) {
-		struct vnx_err why = { 0 };
-		int ret;
+	struct vnx_scene with = *scene;
+	int ret = vnx_threads_sync(&ev->threads, scene->vms);
 
-		if (!ev->src[i])
-			continue;
-		ret = vnx_sources[i]->read(ev->src[i], scene, out, &why);
-		if (ret == -ENOMEM)
-			return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory");
-		if (!ret)
+	with.threads = &ev->threads;
+	for (size_t i = 0; vnx_sources[i] && ret != -ENOMEM; i++) {
+		struct vnx_err why = { 0 };
+
+		ret = ev->src[i] ? vnx_sources[i]->read(ev->src[i], &with, out, &why) : 0;
+		if (!ret && ev->src[i] && lacks_say(ev, i))
+			ret = -ENOMEM;
+		if (!ret || ret == -ENOMEM)
 			continue;
 		state_say(&ev->states.v[i], &why, ret);
 		vnx_sources[i]->close(ev->src[i]);
 		ev->src[i] = NULL;
 	}
-	return 0;
+	return ret == -ENOMEM ? vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory")
+			      : 0;
 }
 
 const struct vnx_source_states *vnx_evidence_states(const struct vnx_evidence *ev)
 {
 	return &ev->states;
-}
-
-static const struct vnx_source_state *state_find(const struct vnx_source_states *states,
-						 const char *name)
-{
-	for (size_t i = 0; i < states->n; i++)
-		if (!strcmp(states->v[i].name, name))
-			return &states->v[i];
-	return NULL;
 }
 
 const char *vnx_evidence_why(const struct vnx_source_states *states, enum vnx_metric metric)
@@ -182,5 +188,6 @@ void vnx_evidence_close(struct vnx_evidence *ev)
 			vnx_sources[i]->close(ev->src[i]);
 	free(ev->src);
 	free(ev->states.v);
+	vnx_threads_fini(&ev->threads);
 	free(ev);
 }

@@ -11,11 +11,14 @@
 #include "analysis/sample.h"
 #include "analysis/vm.h"
 
+struct vnx_threads;
+
 /* What there is to look at. */
 struct vnx_scene {
-	uint64_t now_ns;           /* CLOCK_MONOTONIC */
-	const struct vnx_vms *vms; /* those that are gone have a last_ns */
-	uint32_t load_pid;         /* leader of the load's process group; 0: none */
+	uint64_t now_ns;                   /* CLOCK_MONOTONIC */
+	const struct vnx_vms *vms;         /* those that are gone have a last_ns */
+	uint32_t load_pid;                 /* leader of the load's process group; 0: none */
+	const struct vnx_threads *threads; /* of @vms, in step with it: vnx_evidence_read()'s own */
 };
 
 /* What was read. Both are appended to. */
@@ -40,8 +43,12 @@ struct vnx_source_ops {
 	int (*read)(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
 		    struct vnx_err *err);
 	void (*close)(void *src);
-	/* VNX_BIT() of those @metrics that this host does not count; NULL: it counts all. */
+	/*
+	 * VNX_BIT() of those @metrics that this host does not count, as far as known by now;
+	 * NULL: it counts all.
+	 */
 	uint64_t (*lacks)(const void *src);
+	const char *(*lacks_why)(const void *src); /* NULL: the kernel does not count them */
 };
 
 extern const struct vnx_source_ops *const vnx_sources[]; /* NULL-terminated */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bpf/clock.h"
+#include "cli/base/proc.h"
 #include "cli/evidence/kvm.h"
 #include "cli/evidence/threads.h"
 
@@ -268,37 +269,22 @@ static int sync_machines(struct kvm *k, const struct vnx_vms *vms)
 	return 0;
 }
 
-/* The process of a thread, 0 where it is gone: a folder has the number of the thread that made it.
- */
-static uint32_t process_of(uint32_t tid)
-{
-	char path[64], line[128];
-	uint32_t pid = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/status", tid);
-	f = fopen(path, "re");
-	while (f && !pid && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Tgid: %" SCNu32, &pid) != 1)
-			pid = 0;
-	if (f)
-		fclose(f);
-	return pid;
-}
-
 static int add_folder(struct kvm *k, int dir, const char *name)
 {
 	struct folder f = { .fd = -1 };
 	struct machine *m;
 	uint32_t tid, fd;
+	char proc[32];
 	int used = 0;
 
 	if (sscanf(name, "%" SCNu32 "-%" SCNu32 "%n", &tid, &fd, &used) != 2 || name[used] ||
 	    strlen(name) >= sizeof(f.name))
 		return 0;
+	/* the number of the thread that made it */
+	snprintf(proc, sizeof(proc), "/proc/%" PRIu32, tid);
 	m = find_machine(k, tid);
 	if (!m)
-		m = find_machine(k, process_of(tid));
+		m = find_machine(k, vnx_proc_tgid(AT_FDCWD, proc));
 	for (size_t i = 0; m && i < m->folders.n; i++)
 		if (!strcmp(m->folders.v[i].name, name))
 			return 0;

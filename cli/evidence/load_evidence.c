@@ -8,7 +8,6 @@
  * over a whole stretch and which can run has waited all of it: that is told at once and taken
  * off the account when it comes.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <unistd.h>
@@ -68,21 +67,15 @@ static int note_thread(struct load *l, size_t known, uint32_t pid, uint32_t tid)
 
 static int list_threads(struct load *l, size_t known, uint32_t pid)
 {
+	struct vnx_proc_entries tasks = { 0 };
 	char path[64];
-	struct dirent *d;
-	int ret = 0;
-	DIR *dir;
+	int ret;
 
 	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task", pid);
-	dir = opendir(path);
-	while (dir && !ret && (d = readdir(dir))) {
-		uint32_t tid;
-
-		if (sscanf(d->d_name, "%" SCNu32, &tid) == 1)
-			ret = note_thread(l, known, pid, tid);
-	}
-	if (dir)
-		closedir(dir);
+	ret = vnx_proc_list(AT_FDCWD, path, &tasks) == -ENOMEM ? -ENOMEM : 0;
+	for (size_t i = 0; i < tasks.n && !ret; i++)
+		ret = note_thread(l, known, pid, tasks.v[i].id);
+	free(tasks.v);
 	return ret;
 }
 
@@ -102,21 +95,25 @@ static int sync_threads(struct load *l)
 	return ret;
 }
 
-static bool read_task(const struct load_thread *t, const char *file, char *buf, size_t size)
-{
-	char path[96];
-	VNX_CLEANUP_CLOSE int fd = -1;
-
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task/%" PRIu32 "/%s", t->pid, t->tid, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && vnx_evidence_pread(fd, buf, size) > 0;
-}
-
 static bool can_run(const struct load_thread *t)
 {
-	char buf[1024], *p = read_task(t, "stat", buf, sizeof(buf)) ? strrchr(buf, ')') : NULL;
+	struct vnx_proc_stat st;
+	char path[64];
 
-	return p && !strncmp(p, ") R", 3);
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task/%" PRIu32, t->pid, t->tid);
+	return !vnx_proc_stat(AT_FDCWD, path, &st) && st.state == 'R';
+}
+
+static bool read_schedstat(const struct load_thread *t, uint64_t *run, uint64_t *wait)
+{
+	VNX_CLEANUP_CLOSE int fd = -1;
+	char path[96], buf[96];
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task/%" PRIu32 "/schedstat", t->pid,
+		 t->tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && vnx_evidence_pread(fd, buf, sizeof(buf)) > 0 &&
+	       sscanf(buf, "%" SCNu64 " %" SCNu64, run, wait) == 2;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -140,11 +137,9 @@ static bool lives(const struct load *l, uint32_t pid)
 static bool read_thread(struct load_thread *t, uint64_t from_ns, uint64_t now_ns)
 {
 	uint64_t run, wait, d_wait, all = now_ns - from_ns;
-	char buf[96];
 
 	t->d_run = t->d_wait = 0;
-	if (!read_task(t, "schedstat", buf, sizeof(buf)) ||
-	    sscanf(buf, "%" SCNu64 " %" SCNu64, &run, &wait) != 2)
+	if (!read_schedstat(t, &run, &wait))
 		return false;
 	if (t->known && run == t->run && wait == t->wait) {
 		if (can_run(t)) {

@@ -14,41 +14,20 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "cli/base/proc.h"
 #include "cli/evidence/threads.h"
 
 #define MAX_PROCS 256
 #define SCAN_NS (5 * VNX_NSEC_PER_SEC)
+#define CHILDREN_MAX (64 << 10)
 #define MAX_FDS 4096 /* of one process; a load has a handful */
 
-/* Of /proc/PID/stat. */
-struct stat_line {
-	uint32_t pid, parent, group;
-	uint64_t start_ticks;
-	char state;
-};
-
-static bool read_stat(uint32_t pid, struct stat_line *out)
+static bool read_stat(uint32_t pid, struct vnx_proc_stat *out)
 {
-	char path[64], buf[1024], *p;
-	VNX_CLEANUP_CLOSE int fd = -1;
+	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || vnx_evidence_pread(fd, buf, sizeof(buf)) <= 0)
-		return false;
-	/* The name may hold anything, ")" too. */
-	p = strrchr(buf, ')');
-	*out = (struct stat_line){ .pid = pid };
-	return p && sscanf(p,
-			   ") %c %" SCNu32 " %" SCNu32
-			   " %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
-			   "%" SCNu64,
-			   &out->state, &out->parent, &out->group, &out->start_ticks) == 4;
-}
-
-static bool has_ended(char state)
-{
-	return state == 'Z' || state == 'X' || state == 'x';
+	snprintf(path, sizeof(path), "/proc/%" PRIu32, pid);
+	return !vnx_proc_stat(AT_FDCWD, path, out);
 }
 
 bool vnx_load_proc_stopped(const struct vnx_load_proc *p)
@@ -64,13 +43,13 @@ static struct vnx_load_proc *find_proc(const struct vnx_load_procs *list, uint32
 	return NULL;
 }
 
-static int add_proc(struct vnx_load_procs *list, const struct stat_line *st)
+static int add_proc(struct vnx_load_procs *list, const struct vnx_proc_stat *st)
 {
 	struct vnx_load_proc p = { .pid = st->pid,
 				   .start_ticks = st->start_ticks,
 				   .state = st->state };
 
-	if (list->n >= MAX_PROCS || has_ended(st->state) || find_proc(list, st->pid))
+	if (list->n >= MAX_PROCS || st->ended || find_proc(list, st->pid))
 		return 0;
 	p.was_stopped = vnx_load_proc_stopped(&p);
 	return vnx_vec_push(list, p);
@@ -98,10 +77,9 @@ static void refresh(struct vnx_load_procs *list)
 
 	for (size_t i = 0; i < list->n; i++) {
 		struct vnx_load_proc p = list->v[i];
-		struct stat_line st;
+		struct vnx_proc_stat st;
 
-		if (!read_stat(p.pid, &st) || st.start_ticks != p.start_ticks ||
-		    has_ended(st.state)) {
+		if (!read_stat(p.pid, &st) || st.start_ticks != p.start_ticks || st.ended) {
 			free(p.tcp.v);
 			continue;
 		}
@@ -114,16 +92,13 @@ static void refresh(struct vnx_load_procs *list)
 
 /* Children, told by their parent */
 
-static int take_children(struct vnx_load_procs *list, int fd)
+static int take_children(struct vnx_load_procs *list, const char *text)
 {
-	char buf[4096], *p = buf;
 	uint32_t pid;
 	int used, ret = 0;
 
-	if (vnx_evidence_pread(fd, buf, sizeof(buf)) <= 0)
-		return 0;
-	for (; !ret && sscanf(p, "%" SCNu32 "%n", &pid, &used) == 1; p += used) {
-		struct stat_line st;
+	for (; !ret && sscanf(text, "%" SCNu32 "%n", &pid, &used) == 1; text += used) {
+		struct vnx_proc_stat st;
 
 		if (read_stat(pid, &st))
 			ret = add_proc(list, &st);
@@ -134,31 +109,24 @@ static int take_children(struct vnx_load_procs *list, int fd)
 /* 1: done, 0: this kernel tells no children. */
 static int walk_proc(struct vnx_load_procs *list, uint32_t pid)
 {
-	char path[320];
-	struct dirent *d;
-	int ret = 1;
-	DIR *dir;
+	struct vnx_proc_entries tasks = { 0 };
+	char path[96];
+	int ret;
 
 	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task", pid);
-	dir = opendir(path);
-	while (dir && ret > 0 && (d = readdir(dir))) {
-		VNX_CLEANUP_CLOSE int fd = -1;
-		int err;
+	ret = vnx_proc_list(AT_FDCWD, path, &tasks) == -ENOMEM ? -ENOMEM : 1;
+	for (size_t i = 0; i < tasks.n && ret > 0; i++) {
+		snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task/%" PRIu32 "/children", pid,
+			 tasks.v[i].id);
+		VNX_CLEANUP_FREE char *text = vnx_proc_read(AT_FDCWD, path, CHILDREN_MAX, NULL);
 
-		if (d->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task/%s/children", pid, d->d_name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0) {
-			/* The thread may be what is gone. */
+		/* The thread may be what is gone. */
+		if (!text)
 			ret = errno != ENOENT || access("/proc/thread-self/children", F_OK) == 0;
-			continue;
-		}
-		err = take_children(list, fd);
-		ret = err ? err : ret;
+		else if (take_children(list, text))
+			ret = -ENOMEM;
 	}
-	if (dir)
-		closedir(dir);
+	free(tasks.v);
 	return ret;
 }
 
@@ -175,50 +143,35 @@ static int walk(struct vnx_load_procs *list)
 /* ... by looking at all processes */
 
 struct stat_lines {
-	struct stat_line *v;
+	struct vnx_proc_stat *v;
 	size_t n, cap;
 };
 
-static int compare_u32(const void *a, const void *b)
+/* Reads of those that are new in /proc; from then on they are strangers, but for those taken in. */
+static int list_new(struct vnx_load_procs *list, struct stat_lines *fresh,
+		    struct vnx_proc_entries *all)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	const struct vnx_proc_entry *old = list->strangers.v, *end = old + list->strangers.n;
+	int ret = vnx_proc_list(AT_FDCWD, "/proc", all) == -ENOMEM ? -ENOMEM : 0;
 
-	return (x > y) - (x < y);
-}
+	for (size_t i = 0; i < all->n && !ret; i++) {
+		const struct vnx_proc_entry *e = &all->v[i];
+		struct vnx_proc_stat st;
 
-/* Reads of those that are new in /proc; all others become strangers unless they are ours. */
-static int list_new(struct vnx_load_procs *list, struct stat_lines *fresh, struct vnx_u32s *all)
-{
-	DIR *dir = opendir("/proc");
-	struct dirent *d;
-	int ret = 0;
-
-	while (dir && !ret && (d = readdir(dir))) {
-		struct stat_line st;
-		uint32_t pid;
-		int used = 0;
-
-		if (sscanf(d->d_name, "%" SCNu32 "%n", &pid, &used) != 1 || d->d_name[used] ||
-		    find_proc(list, pid))
+		while (old < end && old->id < e->id)
+			old++;
+		if (old < end && old->id == e->id && old->ino == e->ino)
 			continue;
-		ret = vnx_vec_push(all, pid);
-		if (list->strangers.n &&
-		    bsearch(&pid, list->strangers.v, list->strangers.n, sizeof(pid), compare_u32))
-			continue;
-		if (!ret && read_stat(pid, &st))
+		if (!find_proc(list, e->id) && read_stat(e->id, &st))
 			ret = vnx_vec_push(fresh, st);
 	}
-	if (dir)
-		closedir(dir);
-	if (all->n)
-		qsort(all->v, all->n, sizeof(*all->v), compare_u32);
 	return ret;
 }
 
 static int scan(struct vnx_load_procs *list)
 {
 	struct stat_lines fresh = { 0 };
-	struct vnx_u32s all = { 0 };
+	struct vnx_proc_entries all = { 0 };
 	int ret = list_new(list, &fresh, &all);
 	size_t before;
 
@@ -290,7 +243,7 @@ static int look_closer(struct vnx_load_proc *p)
 
 static int look(struct vnx_load_procs *list, uint64_t now_ns)
 {
-	struct stat_line leader;
+	struct vnx_proc_stat leader;
 	int ret = 0;
 
 	if (!find_proc(list, list->leader) && read_stat(list->leader, &leader))

@@ -6,7 +6,7 @@
 #ifndef VNX_EVIDENCE_LOAD_PROCS_H
 #define VNX_EVIDENCE_LOAD_PROCS_H
 
-#include "analysis/vm.h"
+#include "cli/base/proc.h"
 #include "cli/evidence/evidence.h"
 
 struct vnx_inodes {
@@ -28,10 +28,10 @@ struct vnx_load_procs {
 	uint32_t leader;
 	struct vnx_load_proc *v; /* living ones */
 	size_t n, cap;
-	struct vnx_u32s strangers; /* sorted; looked at, not the load's */
-	uint64_t looked_ns;        /* last look for further processes and sockets, 0: none yet */
-	uint64_t scanned_ns;       /* ... through all of /proc */
-	bool looked;               /* the last sync did */
+	struct vnx_proc_entries strangers; /* looked at, not the load's */
+	uint64_t looked_ns;  /* last look for further processes and sockets, 0: none yet */
+	uint64_t scanned_ns; /* ... through all of /proc */
+	bool looked;         /* the last sync did */
 };
 
 /*

@@ -57,7 +57,7 @@ void vnx_host_free(struct vnx_host *host)
 		guest_fini(&host->guests.v[i]);
 	free(host->guests.v);
 	vnx_vms_fini(&host->vms);
-	vnx_netlink_close(host->nl);
+	vnx_link_watch_close(host->link_watch);
 	if (host->dirfd >= 0)
 		close(host->dirfd);
 	free(host->procs.v);
@@ -154,15 +154,15 @@ static int update_links(struct vnx_host *host, bool *fresh, struct vnx_err *err)
 		*fresh = !host->scans;
 		return *fresh ? vnx_links_parse(host->recorded, &host->links) : 0;
 	}
-	if (!host->nl) {
-		ret = vnx_netlink_open(&host->nl, err);
+	if (!host->link_watch) {
+		ret = vnx_link_watch_open(&host->link_watch, err);
 		if (ret)
 			return ret;
 	}
-	if (!vnx_netlink_changed(host->nl))
+	if (!vnx_link_watch_changed(host->link_watch))
 		return 0;
 	*fresh = true;
-	ret = vnx_netlink_links(host->nl, &host->links, err);
+	ret = vnx_link_watch_read(host->link_watch, &host->links, err);
 	if (!ret)
 		ask_ovs(host);
 	return ret;
@@ -289,33 +289,19 @@ const struct vnx_u32s *vnx_host_tids(const struct vnx_host *host)
 
 /* ---- hints of the capture ---- */
 
-/* Process of thread @tid; 0: gone. */
-static uint32_t tgid_of(const struct vnx_host *host, uint32_t tid)
-{
-	uint32_t tgid = 0;
-	char rel[32], *line;
-
-	snprintf(rel, sizeof(rel), "%u/status", tid);
-	VNX_CLEANUP_FREE char *text = vnx_proc_read(host->dirfd, rel, 8192, NULL);
-
-	/* The name in the first line has its newlines escaped: it cannot fake this one. */
-	line = text ? strstr(text, "\nTgid:\t") : NULL;
-	if (line && !vnx_parse_u32(line + 7, '\n', &tgid))
-		tgid = 0;
-	return tgid;
-}
-
 int vnx_host_note_thread(struct vnx_host *host, uint32_t tid)
 {
 	struct guest *g;
 	uint32_t tgid;
+	char rel[16];
 	bool changed;
 	int ret;
 
 	/* Asked for each sample: the usual answer must not open a file. */
 	if (host->tids.n && bsearch(&tid, host->tids.v, host->tids.n, sizeof(tid), vnx_u32_cmp))
 		return 0;
-	tgid = tgid_of(host, tid);
+	snprintf(rel, sizeof(rel), "%u", tid);
+	tgid = vnx_proc_tgid(host->dirfd, rel);
 	if (!tgid)
 		return -ESRCH;
 	g = vnx_host_find_guest(host, tgid);

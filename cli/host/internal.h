@@ -1,47 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shared by the files of cli/host only. proc.c reads, qemu.c parses arguments, link.c and
+ * Shared by the files of cli/host only. qemu.c parses arguments, link.c and
  * ovsdb.c know the switches, vmm.c gathers the evidence of one VMM, card.c joins it all into
  * network cards, host.c keeps the list.
  */
 #ifndef VNX_HOST_INTERNAL_H
 #define VNX_HOST_INTERNAL_H
 
+#include "cli/base/proc.h"
 #include "cli/host/host.h"
-
-/* ---- proc.c: a /proc tree, by descriptor ---- */
-
-struct vnx_proc_stat {
-	char comm[64];
-	bool ended; /* exiting or a zombie: it closes its files, or has */
-	bool kthread;
-	uint64_t start_ticks;
-};
-
-/* A numbered entry of a folder. The inode tells a reused pid without opening anything. */
-struct vnx_proc_entry {
-	uint32_t id;
-	uint64_t ino;
-};
-
-struct vnx_proc_entries {
-	struct vnx_proc_entry *v;
-	size_t n, cap;
-};
-
-/*
- * Whole of file @rel under @dirfd, at most @max bytes, NUL added; *len (may be NULL) without
- * it. NULL with errno set.
- */
-char *vnx_proc_read(int dirfd, const char *rel, size_t max, size_t *len) VNX_MUST_CHECK;
-/* Numbered entries of folder @rel, sorted; appended to @out, which is emptied first. */
-int vnx_proc_list(int dirfd, const char *rel, struct vnx_proc_entries *out) VNX_MUST_CHECK;
-/* Target of a symlink; "" where there is none or it may not be read (errno says why). */
-void vnx_proc_link(int dirfd, const char *rel, char *buf, size_t size);
-/* @rel is "PID" or "PID/task/TID". 0 or -errno. */
-int vnx_proc_stat(int dirfd, const char *rel, struct vnx_proc_stat *out) VNX_MUST_CHECK;
-/* Decimal number at @s that ends at @end's character; false if it is none or too big. */
-bool vnx_parse_u32(const char *s, char end, uint32_t *out);
 
 /* ---- qemu.c: what the arguments promise ---- */
 
@@ -104,15 +71,15 @@ struct vnx_links {
 	size_t n, cap;
 };
 
-struct vnx_netlink; /* sockets: one to ask, one to hear of changes */
+struct vnx_link_watch; /* sockets: one to ask, one to hear of changes */
 
-int vnx_netlink_open(struct vnx_netlink **out, struct vnx_err *err) VNX_MUST_CHECK;
-void vnx_netlink_close(struct vnx_netlink *nl);
+int vnx_link_watch_open(struct vnx_link_watch **out, struct vnx_err *err) VNX_MUST_CHECK;
+void vnx_link_watch_close(struct vnx_link_watch *w);
 /* Has anything about interfaces changed since the last call? True the first time. */
-bool vnx_netlink_changed(struct vnx_netlink *nl);
+bool vnx_link_watch_changed(struct vnx_link_watch *w);
 /* Reads all interfaces anew into @links (emptied first). */
-int vnx_netlink_links(struct vnx_netlink *nl, struct vnx_links *links,
-		      struct vnx_err *err) VNX_MUST_CHECK;
+int vnx_link_watch_read(struct vnx_link_watch *w, struct vnx_links *links,
+			struct vnx_err *err) VNX_MUST_CHECK;
 /* The recorded table of a fixture, see fixtures/host/README.md. */
 int vnx_links_parse(const char *text, struct vnx_links *links) VNX_MUST_CHECK;
 const struct vnx_link *vnx_links_by_index(const struct vnx_links *links, uint32_t index);

@@ -6,28 +6,8 @@
 #ifndef VNX_READER_H
 #define VNX_READER_H
 
+#include "cli/input/input.h"
 #include "cli/record/recording.h"
-
-#define VNX_HEAD_LEN 4096
-
-/* A file, or standard input, looked at but not consumed. */
-struct vnx_input {
-	const char *path; /* as given; "-" is standard input */
-	int fd;
-	bool seekable;
-	uint64_t size; /* bytes; 0 where not seekable */
-	unsigned char head[VNX_HEAD_LEN];
-	size_t head_len, head_taken;
-};
-
-/* Opens @path for reading; -errno with a sentence ("a folder, not a recording"). */
-int vnx_input_open(struct vnx_input *in, const char *path, struct vnx_err *err) VNX_MUST_CHECK;
-void vnx_input_close(struct vnx_input *in);
-/* Up to @len next bytes, from the start on; 0 at the end, -errno. For reading in order. */
-ssize_t vnx_input_read(struct vnx_input *in, void *buf, size_t len) VNX_MUST_CHECK;
-/* Up to @len bytes at @offset of a seekable input, short at the end only; -errno. */
-ssize_t vnx_input_pread(const struct vnx_input *in, void *buf, size_t len,
-			uint64_t offset) VNX_MUST_CHECK;
 
 /* What the user wants of a raw trace; recordings of ours know it themselves. */
 struct vnx_reader_conf {

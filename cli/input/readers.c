@@ -36,28 +36,8 @@ static const struct vnx_reader_ops *best_reader(const char *path, const unsigned
 	return best;
 }
 
-/* What unpacks a file that is a compressed one as a whole; NULL: it is none. */
-static const char *unpacker(const unsigned char *head, size_t len)
-{
-	static const struct {
-		const char *magic, *tool;
-	} packed[] = { { "\x28\xb5\x2f\xfd", "zstd -d" },
-		       { "\x1f\x8b\x08", "gunzip" },
-		       { "\xfd"
-			 "7zXZ",
-			 "unxz" },
-		       { "BZh", "bunzip2" } };
-
-	for (size_t i = 0; i < VNX_ARRAY_SIZE(packed); i++)
-		if (len > strlen(packed[i].magic) &&
-		    !memcmp(head, packed[i].magic, strlen(packed[i].magic)))
-			return packed[i].tool;
-	return NULL;
-}
-
 static void unknown_format(const struct vnx_input *in, struct vnx_err *err)
 {
-	const char *tool = unpacker(in->head, in->head_len);
 	const char *path = in->path;
 	char names[128] = "";
 	size_t at = 0;
@@ -65,11 +45,6 @@ static void unknown_format(const struct vnx_input *in, struct vnx_err *err)
 	for (size_t i = 0; vnx_readers[i] && at < sizeof(names); i++)
 		at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%s", i ? ", " : "",
 				       vnx_readers[i]->name);
-	if (tool) {
-		vnx_err_hint(err, "Unpack it: %s < %s > FILE", tool, path);
-		vnx_err_set(err, 0, VNX_EXIT_FAILED, "unknown-format", "%s is compressed", path);
-		return;
-	}
 	vnx_err_set(err, 0, VNX_EXIT_FAILED, "unknown-format",
 		    "%s is in no format known here (known: %s)", path, names);
 	vnx_err_hint(err, "`vnetdx record -o FILE.vdx` makes a recording; "

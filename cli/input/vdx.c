@@ -43,6 +43,12 @@ static int vdx_open(struct vnx_reader **out, struct vnx_input *in,
 	struct vnx_recording *rec;
 	int ret;
 
+	if (in->unpack) {
+		vnx_err_hint(err, "Unpack it: gzip -d or zstd -d < %s > FILE.vdx", in->path);
+		return vnx_err_set(err, -ESPIPE, VNX_EXIT_FAILED, "not-a-file",
+				   "%s is a packed .vdx: that is read as a database, in its place",
+				   in->path);
+	}
 	if (!in->seekable) {
 		vnx_err_hint(err, "Save it to a file and give the file's name.");
 		return vnx_err_set(err, -ESPIPE, VNX_EXIT_FAILED, "not-a-file",

@@ -45,6 +45,20 @@ static void put_source(struct vnx_json *j, const struct vnx_finding *f, const st
 	vnx_json_close(j);
 }
 
+static void put_verified(struct vnx_json *j, const struct vnx_verified *v)
+{
+	if (v->against[0]) {
+		vnx_json_open(j, "verified", '{', true);
+		vnx_json_text(j, "against", v->against);
+		vnx_json_uint(j, "hook", v->hook);
+		vnx_json_uint(j, "account", v->account);
+		vnx_json_close(j);
+	} else {
+		vnx_json_null(j, "verified");
+	}
+	vnx_json_string(j, "verified_why", v->why);
+}
+
 static void put_hook(struct vnx_json *j, const struct vnx_grid *grid, const struct vnx_hook *hook)
 {
 	vnx_json_open(j, NULL, '{', false);
@@ -58,6 +72,7 @@ static void put_hook(struct vnx_json *j, const struct vnx_grid *grid, const stru
 		vnx_json_close(j);
 	}
 	vnx_json_close(j);
+	put_verified(j, &hook->verified);
 	vnx_json_string(j, "note", hook->note);
 	put_since(j, "since_s", grid, hook->since_ns);
 	put_since(j, "until_s", grid, hook->until_ns);

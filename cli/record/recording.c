@@ -80,6 +80,10 @@ static const char *const about[][2] = {
 		  "from, to; 0: not attached, still attached." },
 	{ "refusal", "Hooks that were tried before the one in hook.seq, and why they lost. "
 		     "later: 1 the hook may be had once its module is loaded." },
+	{ "verified",
+	  "What the hook in hook.seq counted, and what the account in against, which does not "
+	  "depend on it, saw over the same time. against '': nothing was compared, why "
+	  "tells." },
 	{ "vm", "One JSON document a virtual machine, as `vnetdx topology --json` prints it." },
 	{ "holder", "Of the time within [t_ns, t_ns + dur_ns) that thread victim waited for a CPU, "
 		    "threads named comm of process pid had it before (0: it was idle) for ns." },
@@ -103,6 +107,8 @@ static const char schema[] =
 	" note TEXT NOT NULL, since_ns INTEGER NOT NULL, until_ns INTEGER NOT NULL);"
 	"CREATE TABLE refusal(seq INTEGER PRIMARY KEY, hook_seq INTEGER NOT NULL,"
 	" hook TEXT NOT NULL, why TEXT NOT NULL, later INTEGER NOT NULL);"
+	"CREATE TABLE verified(hook_seq INTEGER PRIMARY KEY, against TEXT NOT NULL,"
+	" hook INTEGER NOT NULL, account INTEGER NOT NULL, why TEXT NOT NULL);"
 	"CREATE TABLE vm(seq INTEGER PRIMARY KEY, doc TEXT NOT NULL);"
 	"CREATE TABLE load_line(seq INTEGER PRIMARY KEY, arrival_ns INTEGER NOT NULL,"
 	" text TEXT NOT NULL);"
@@ -736,7 +742,7 @@ int vnx_recording_put_hooks(struct vnx_recording *rec, const struct vnx_hooks *h
 		ret = hook_add(rec, hook, refusal, &hooks->v[i], i, err);
 	sqlite3_finalize(hook);
 	sqlite3_finalize(refusal);
-	return ret;
+	return ret ? ret : rec_put_verified(rec, hooks, err);
 }
 
 /**

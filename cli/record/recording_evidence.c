@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Writing what was measured beside the hooks: who held the CPU, and which sources measured. */
+/*
+ * Writing what was measured beside the hooks: who held the CPU, which sources measured, and what
+ * the hooks were held against.
+ */
 #include "cli/record/recording_internal.h"
 
 static int hold_add(struct vnx_recording *rec, const struct vnx_hold *h, struct vnx_err *err)
@@ -50,6 +53,29 @@ int vnx_recording_put_sources(struct vnx_recording *rec, const struct vnx_source
 		rec_bind_text(st, 1, states->v[i].name);
 		rec_bind_text(st, 2, states->v[i].why);
 		ret = rec_write_row(rec, st, "writing sources", err);
+	}
+	sqlite3_finalize(st);
+	return ret;
+}
+
+int rec_put_verified(struct vnx_recording *rec, const struct vnx_hooks *hooks, struct vnx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int ret = rec_exec(rec, "DELETE FROM verified", "replacing comparisons", err);
+
+	if (!ret)
+		ret = rec_prepare(rec, &st, "INSERT INTO verified VALUES(?1, ?2, ?3, ?4, ?5)", err);
+	for (size_t i = 0; i < hooks->n && !ret; i++) {
+		const struct vnx_verified *v = &hooks->v[i].verified;
+
+		sqlite3_bind_int64(st, 1, (sqlite3_int64)i);
+		rec_bind_text(st, 2, v->against);
+		ret = rec_bind_u64(rec, st, 3, v->hook, "a comparison", err);
+		if (!ret)
+			ret = rec_bind_u64(rec, st, 4, v->account, "a comparison", err);
+		rec_bind_text(st, 5, v->why);
+		if (!ret)
+			ret = rec_write_row(rec, st, "writing comparisons", err);
 	}
 	sqlite3_finalize(st);
 	return ret;

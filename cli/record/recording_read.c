@@ -402,6 +402,21 @@ int vnx_recording_vms(struct vnx_recording *rec, struct vnx_vms *out, struct vnx
 	return ret;
 }
 
+/* Recordings of the first days lack some. */
+static int has_table(struct vnx_recording *rec, const char *name, struct vnx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int ret = rec_prepare(
+		rec, &st, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", err);
+
+	if (!ret) {
+		sqlite3_bind_text(st, 1, name, -1, SQLITE_TRANSIENT);
+		ret = next_row(rec, st, "reading the schema", err);
+	}
+	sqlite3_finalize(st);
+	return ret;
+}
+
 static int hook_read(struct vnx_recording *rec, sqlite3_stmt *st, struct vnx_hook *h,
 		     struct vnx_err *err)
 {
@@ -441,6 +456,33 @@ static int refusals_read(struct vnx_recording *rec, sqlite3_int64 seq, struct vn
 	return ret;
 }
 
+static int verified_read(struct vnx_recording *rec, sqlite3_int64 seq, struct vnx_verified *v,
+			 struct vnx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int more = 0, ret = has_table(rec, "verified", err);
+
+	if (!ret)
+		snprintf(v->why, sizeof(v->why), "this recording does not tell");
+	if (ret <= 0)
+		return ret;
+	ret = rec_prepare(rec, &st,
+			  "SELECT against, hook, account, why FROM verified WHERE hook_seq = ?1",
+			  err);
+	if (!ret) {
+		sqlite3_bind_int64(st, 1, seq);
+		more = next_row(rec, st, "reading comparisons", err);
+	}
+	if (more > 0) {
+		snprintf(v->against, sizeof(v->against), "%s", column_text(st, 0));
+		snprintf(v->why, sizeof(v->why), "%s", column_text(st, 3));
+		if (!column_u64(st, 1, &v->hook) || !column_u64(st, 2, &v->account))
+			ret = bad_row(rec, "verified", "a count is no whole number", err);
+	}
+	sqlite3_finalize(st);
+	return more < 0 ? more : ret;
+}
+
 /** vnx_recording_hooks() - appends the hooks; on failure @out is emptied. */
 int vnx_recording_hooks(struct vnx_recording *rec, struct vnx_hooks *out, struct vnx_err *err)
 {
@@ -457,6 +499,8 @@ int vnx_recording_hooks(struct vnx_recording *rec, struct vnx_hooks *out, struct
 		if (ret <= 0)
 			continue;
 		ret = refusals_read(rec, sqlite3_column_int64(st, 0), &h.refused, err);
+		if (!ret)
+			ret = verified_read(rec, sqlite3_column_int64(st, 0), &h.verified, err);
 		if (!ret)
 			ret = vnx_vec_push(out, h);
 		if (ret)
@@ -576,21 +620,7 @@ void vnx_recording_rewind(struct vnx_recording *rec)
 	rec->cursor_done = false;
 }
 
-/* Evidence, which recordings of the first days lack */
-
-static int has_table(struct vnx_recording *rec, const char *name, struct vnx_err *err)
-{
-	sqlite3_stmt *st = NULL;
-	int ret = rec_prepare(
-		rec, &st, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", err);
-
-	if (!ret) {
-		sqlite3_bind_text(st, 1, name, -1, SQLITE_TRANSIENT);
-		ret = next_row(rec, st, "reading the schema", err);
-	}
-	sqlite3_finalize(st);
-	return ret;
-}
+/* Evidence */
 
 static int hold_read(struct vnx_recording *rec, sqlite3_stmt *st, struct vnx_hold *h,
 		     struct vnx_err *err)

@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "bpf/clock.h"
+#include "bpf/ladder.h"
 #include "cli/record/event_file.h"
 #include "cli/host/host.h"
 #include "cli/record/load.h"
 #include "cli/record/memory.h"
 #include "cli/base/progress.h"
 #include "cli/base/stop.h"
+#include "cli/record/verify.h"
 
 /* The taps are read as a bin ends, the hooks this much later: theirs are over by then. */
 #define READ_DELAY_NS (20 * VNX_NSEC_PER_MSEC)
@@ -24,6 +26,7 @@
 #define SCAN_MAX_NS (10 * VNX_NSEC_PER_SEC)
 /* CLOCK_REALTIME moving this much against MONOTONIC is a step, not a slew. */
 #define STEP_NS (100 * (int64_t)VNX_NSEC_PER_MSEC)
+#define WANTED 4u /* call metrics, see capture_conf() */
 #define LOAD_GRACE_NS (2 * VNX_NSEC_PER_SEC)
 
 struct session {
@@ -41,6 +44,7 @@ struct session {
 	struct vnx_evidence *evidence;
 	struct vnx_holds holds;
 	unsigned sources_off; /* of what is written */
+	struct vnx_verify verify;
 	struct vnx_run_facts facts;
 	struct vnx_progress progress;
 	uint64_t start_ns, edge_ns, scanned_ns, next_scan_ns;
@@ -74,35 +78,64 @@ static int open_events(struct session *s, struct vnx_err *err)
 static int open_with(struct session *s, const struct vnx_capture_ops *ops, struct vnx_err *err)
 {
 	struct vnx_capture_conf cc = capture_conf(s);
+	struct vnx_capture *cap = NULL;
 	int ret = ops->probe(err);
 
 	if (!ret)
-		ret = ops->open(&s->cap, &cc, err);
-	if (!ret)
-		s->ops = ops;
-	return ret;
+		ret = ops->open(&cap, &cc, err);
+	if (ret)
+		return ret;
+	s->ops = ops;
+	s->cap = cap;
+	return 0;
 }
 
-/* The first back end that works; why the earlier ones did not is told with -v. */
+/* @was has been opened before: the one that covers more stays, the earlier if both do. */
+static void keep_better(struct session *s, const struct vnx_capture_ops *was,
+			struct vnx_capture *was_open)
+{
+	unsigned n = vnx_hooks_cover(s->ops->hooks(s->cap)), n_was;
+
+	if (!was)
+		return;
+	n_was = vnx_hooks_cover(was->hooks(was_open));
+	if (n > n_was) {
+		if (!s->conf->quiet)
+			fprintf(stderr,
+				"vnetdx: back end %s counts %u of %u functions here, %s %u: "
+				"counting by %s\n",
+				was->name, n_was, WANTED, s->ops->name, n, s->ops->name);
+		was->close(was_open);
+		return;
+	}
+	s->ops->close(s->cap);
+	s->ops = was;
+	s->cap = was_open;
+}
+
+/* The back end that covers most, the first of several; why others cannot is told with -v. */
 static int open_capture(struct session *s, struct vnx_err *err)
 {
-	bool any = !strcmp(s->conf->backend, "auto");
 	struct vnx_err first = { 0 };
-	int ret;
 
-	if (!any)
+	if (strcmp(s->conf->backend, "auto"))
 		return open_with(s, vnx_capture_find(s->conf->backend), err);
 	for (size_t i = 0; vnx_captures[i]; i++) {
+		const struct vnx_capture_ops *was = s->ops;
+		struct vnx_capture *was_open = s->cap;
 		struct vnx_err why = { 0 };
 
-		ret = open_with(s, vnx_captures[i], &why);
-		if (!ret)
-			return 0;
-		if (s->conf->verbose)
+		if (!open_with(s, vnx_captures[i], &why))
+			keep_better(s, was, was_open);
+		else if (s->conf->verbose)
 			fprintf(stderr, "back end %s: %s\n", vnx_captures[i]->name, why.message);
 		if (!first.message[0])
 			first = why;
+		if (s->cap && vnx_hooks_cover(s->ops->hooks(s->cap)) == WANTED)
+			return 0;
 	}
+	if (s->cap)
+		return 0;
 	*err = first;
 	return -ENOTSUP;
 }
@@ -207,8 +240,54 @@ static int write_sources(struct session *s, struct vnx_err *err)
 	return ret;
 }
 
-/* Hooks change when a module comes or goes and at the end, not from bin to bin. */
-static int write_hooks(struct session *s, struct vnx_err *err)
+static bool is_override(const struct session *s, enum vnx_metric metric)
+{
+	for (size_t i = 0; i < s->conf->n_overrides; i++)
+		if (s->conf->overrides[i].metric == metric)
+			return true;
+	return false;
+}
+
+/* Once counting has ended nothing can take the place of a hook that never ran. */
+static int distrust(struct session *s, struct vnx_hook *hook, const char *why, bool final,
+		    struct vnx_err *err)
+{
+	enum vnx_metric metric = hook->metric;
+
+	if (!s->conf->quiet)
+		fprintf(stderr, "vnetdx: %s of %s %s\n", hook->hook, vnx_metric_name(metric), why);
+	if (!final)
+		return s->ops->distrust(s->cap, metric, why, err);
+	return vnx_hooks_distrust(s->ops->hooks(s->cap), metric, why);
+}
+
+/* A hook that is silent while its account moves is replaced; one that the user named is told. */
+static int verify_hooks(struct session *s, bool final, struct vnx_err *err)
+{
+	struct vnx_hooks *hooks = s->ops->hooks(s->cap);
+	int ret = 0;
+
+	vnx_verify_add(&s->verify, &s->samples, vnx_host_vms(s->host), s->ops->listed_only,
+		       vnx_evidence_states(s->evidence), hooks);
+	for (size_t i = 0; i < hooks->n && !ret; i++) {
+		struct vnx_hook *hook = &hooks->v[i];
+		char why[VNX_WHY_LEN];
+
+		if (!vnx_verify_denies(&s->verify, hook, why))
+			continue;
+		if (is_override(s, hook->metric))
+			memcpy(hook->verified.why, why, sizeof(why));
+		else
+			ret = distrust(s, hook, why, final, err);
+	}
+	return ret;
+}
+
+/*
+ * Hooks change when a module comes or goes, one turns out to be silent, and at the end; what they
+ * are held against grows from bin to bin, and is written with them.
+ */
+static int write_hooks(struct session *s, bool final, struct vnx_err *err)
 {
 	const struct vnx_hooks *hooks = s->ops->hooks(s->cap);
 	uint64_t state = 1;
@@ -216,8 +295,8 @@ static int write_hooks(struct session *s, struct vnx_err *err)
 
 	for (size_t i = 0; i < hooks->n; i++)
 		state = (state * 31 + hooks->v[i].since_ns) * 31 + hooks->v[i].until_ns +
-			hooks->v[i].refused.n;
-	if (state == s->hooks_state)
+			hooks->v[i].refused.n + !hooks->v[i].verified.account;
+	if (state == s->hooks_state && !final)
 		return 0;
 	ret = vnx_recording_put_hooks(s->rec, hooks, err);
 	if (!ret)
@@ -287,7 +366,7 @@ static int create_recording(struct session *s, struct vnx_err *err)
 	if (!ret)
 		ret = write_vms(s, err);
 	if (!ret)
-		ret = write_hooks(s, err);
+		ret = write_hooks(s, false, err);
 	if (!ret)
 		ret = write_sources(s, err);
 	return ret ? ret : vnx_recording_commit(s->rec, err);
@@ -404,7 +483,7 @@ static int write_recording(struct session *s, bool final, struct vnx_err *err)
 	if (!ret && s->lines.n > s->lines_written)
 		ret = vnx_recording_add_lines(s->rec, &s->lines, s->lines_written, err);
 	if (!ret)
-		ret = write_hooks(s, err);
+		ret = write_hooks(s, final, err);
 	if (!ret)
 		ret = vnx_recording_update(s->rec, &s->facts, err);
 	if (!ret)
@@ -446,6 +525,8 @@ static int write_out(struct session *s, bool final, struct vnx_err *err)
 		ret = read_evidence(s, err);
 	if (!ret)
 		ret = learn_threads(s);
+	if (!ret)
+		ret = verify_hooks(s, final, err);
 	if (ret)
 		return ret;
 	update_facts(s, now_ns);

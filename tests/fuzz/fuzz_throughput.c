@@ -5,6 +5,8 @@
  */
 #include <assert.h>
 #include <math.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "cli/input/throughput/throughput.h"
 
@@ -45,6 +47,23 @@ static void put_on_bins(struct vnx_throughput *tp, uint64_t start_ns)
 		assert(tp->method == VNX_ALIGN_NONE || isfinite(tp->uncertainty_s));
 }
 
+static int read_bytes(const uint8_t *data, size_t size, struct vnx_throughput **out,
+		      struct vnx_err *err)
+{
+	int fd = memfd_create("fuzz", MFD_CLOEXEC), ret;
+	struct vnx_input in;
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+	*out = NULL;
+	ret = vnx_input_take(&in, "input", fd, err);
+	if (!ret) {
+		ret = vnx_throughput_read_input(&in, out, err);
+		vnx_input_close(&in);
+	}
+	return ret;
+}
+
 /* A file of its own twice: two views of one flow, one run, or one after the other. */
 static void join_twice(const uint8_t *data, size_t size)
 {
@@ -52,13 +71,8 @@ static void join_twice(const uint8_t *data, size_t size)
 	struct vnx_err err = { 0 };
 
 	for (int i = 0; i < 2; i++) {
-		FILE *f = fmemopen((void *)(uintptr_t)data, size, "r");
-
-		if (!f)
-			break;
-		if (vnx_throughput_read_stream(f, i ? "b" : "a", &v[i], &err))
+		if (read_bytes(data, size, &v[i], &err))
 			v[i] = NULL;
-		fclose(f);
 		if (v[i])
 			vnx_throughput_offset(v[i], i * (int64_t)VNX_NSEC_PER_SEC);
 	}
@@ -73,13 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vnx_throughput *tp = NULL;
 	struct vnx_err err = { 0 };
-	FILE *f = size ? fmemopen((void *)(uintptr_t)data, size, "r") : NULL;
-	int ret;
+	int ret = read_bytes(data, size, &tp, &err);
 
-	if (!f)
-		return 0;
-	ret = vnx_throughput_read_stream(f, "input", &tp, &err);
-	fclose(f);
 	/* An error says what, and which file. */
 	assert(!ret || (!tp && strstr(err.message, "input")));
 	if (ret)

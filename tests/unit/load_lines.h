@@ -10,6 +10,8 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "cli/input/throughput/throughput.h"
 
@@ -23,13 +25,17 @@
 /* As a file of the name "t": 0 or the error, in @err. */
 static inline int read_load(const char *text, struct vnx_throughput **out, struct vnx_err *err)
 {
-	FILE *f = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-	int ret;
+	int fd = memfd_create("t", MFD_CLOEXEC), ret;
+	struct vnx_input in;
 
 	*err = (struct vnx_err){ 0 };
-	assert_non_null(f);
-	ret = vnx_throughput_read_stream(f, "t", out, err);
-	fclose(f);
+	*out = NULL;
+	assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	ret = vnx_input_take(&in, "t", fd, err);
+	if (!ret) {
+		ret = vnx_throughput_read_input(&in, out, err);
+		vnx_input_close(&in);
+	}
 	return ret;
 }
 

@@ -139,7 +139,8 @@ static void fill_lists(struct vnx_recording *rec)
 		  .note = "n",
 		  .since_ns = 5,
 		  .until_ns = 6,
-		  .refused = { why, 2, 2 } },
+		  .refused = { why, 2, 2 },
+		  .verified = { "exits", 31, 32, "not all" } },
 		{ .metric = VNX_HANDLE_TX },
 	};
 	struct vnx_hooks hook_list = { .v = hooks, .n = 2 };
@@ -173,6 +174,11 @@ static void assert_lists(const struct vnx_run *run)
 	assert_string_equal(run->hooks.v[0].refused.v[1].why, "no kprobes");
 	assert_false(run->hooks.v[0].refused.v[0].later);
 	assert_true(run->hooks.v[0].refused.v[1].later);
+	assert_string_equal(run->hooks.v[0].verified.against, "exits");
+	assert_int_equal(run->hooks.v[0].verified.hook, 31);
+	assert_int_equal(run->hooks.v[0].verified.account, 32);
+	assert_string_equal(run->hooks.v[0].verified.why, "not all");
+	assert_string_equal(run->hooks.v[1].verified.against, "");
 	assert_string_equal(run->hooks.v[1].hook, "");
 	assert_int_equal(run->hooks.v[1].refused.n, 0);
 	assert_int_equal(run->vms.n, 1);
@@ -466,6 +472,7 @@ static void test_wrong_values(void **state)
 		"UPDATE vm SET doc = '[]'",
 		"UPDATE hook SET since_ns = -1",
 		"UPDATE load_line SET arrival_ns = -1",
+		"UPDATE verified SET hook = -1",
 		"DROP VIEW counts; DROP TABLE sample",
 		"DROP VIEW counts; DROP TABLE metric",
 		"DROP TABLE hook",
@@ -484,6 +491,9 @@ static void test_wrong_values(void **state)
 			     "INSERT INTO metric VALUES(77, 'later');"
 			     "INSERT INTO sample VALUES(1, 1, 77, 1, 1);"
 			     "INSERT INTO hook VALUES(9, 'later', 'x', '', 0, 0)");
+	assert_int_equal(read_all(in_dir("a.vdx")), 0);
+	/* What an earlier one did not write yet is not missed. */
+	sql(in_dir("a.vdx"), "DROP TABLE verified");
 	assert_int_equal(read_all(in_dir("a.vdx")), 0);
 }
 

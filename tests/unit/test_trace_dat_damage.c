@@ -50,19 +50,6 @@ static void test_refused(void **state)
 	gen_fini(&g);
 }
 
-static void test_pipe(void **state)
-{
-	struct vnx_reader_conf conf = { .bin_ns = GEN_BIN, .quiet = true };
-	struct vnx_input in = { .path = "-", .fd = -1, .head_len = 16 };
-	struct vnx_reader *r;
-
-	err = (struct vnx_err){ 0 };
-	memcpy(in.head, "\x17\x08\x44tracing6\0\0\x8", 14);
-	assert_ptr_equal(vnx_reader_find(&in, &err), &vnx_reader_trace_dat);
-	assert_int_not_equal(vnx_reader_trace_dat.open(&r, &in, &conf, &err), 0);
-	assert_non_null(strstr(err.message, "pipe"));
-}
-
 /* ---- damage ---- */
 
 /* The bytes of a page's commit say more than the page has; the others still count. */
@@ -281,10 +268,13 @@ static void test_option_loop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),     cmocka_unit_test(test_pipe),
-		cmocka_unit_test(test_bad_commit),  cmocka_unit_test(test_bad_stamp),
-		cmocka_unit_test(test_cut_end),     cmocka_unit_test(test_cuts),
-		cmocka_unit_test(test_corruptions), cmocka_unit_test(test_hostile_numbers),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_bad_commit),
+		cmocka_unit_test(test_bad_stamp),
+		cmocka_unit_test(test_cut_end),
+		cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_corruptions),
+		cmocka_unit_test(test_hostile_numbers),
 		cmocka_unit_test(test_option_loop),
 	};
 

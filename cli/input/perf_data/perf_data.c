@@ -182,13 +182,10 @@ static int open_file(struct perf_data *pd, struct vnx_err *err)
 
 	if (pd->in->head_len < FILE_HEADER_LEN)
 		return damaged(pd, err, "it ends within its header");
-	if (!pd->in->seekable) {
-		vnx_err_hint(err, "Give the file's name, or let perf write for a pipe: "
-				  "perf record -o - ... | vnetdx replay -");
-		return vnx_err_set(err, -ESPIPE, VNX_EXIT_FAILED, "not-a-file",
-				   "this perf.data has its names at its end and cannot be read "
-				   "from a pipe");
-	}
+	/* What its events are stands behind them. */
+	ret = vnx_input_spool(pd->in, pd->conf->quiet, err);
+	if (ret)
+		return ret;
 	attrs = section_at(pd, h + 24);
 	data = section_at(pd, h + 40);
 	if (data.offset < FILE_HEADER_LEN || data.offset > pd->in->size)
@@ -311,7 +308,10 @@ static int perf_data_open(struct vnx_reader **out, struct vnx_input *in,
 	pd->conf = conf;
 	pthread_mutex_init(&pd->stream.lock, NULL);
 	pthread_mutex_init(&pd->order, NULL);
-	ret = vnx_trace_new(&pd->trace, in, conf, err);
+	/* A stream of perf is read as it comes, but what may turn out to be damaged is not. */
+	ret = in->unpack ? vnx_input_spool(in, conf->quiet, err) : 0;
+	if (!ret)
+		ret = vnx_trace_new(&pd->trace, in, conf, err);
 	if (!ret)
 		ret = check_magic(pd, err);
 	if (!ret)

@@ -59,7 +59,7 @@ static int keep_rest(struct vnx_reader *x, const struct vnx_text_worker *w, size
 	x->carried = 0;
 	if (end) {
 		/* A pipe's writer may have been stopped anywhere: nobody's fault. */
-		if (x->in->seekable && !(x->bytes && x->bytes->cut) && !only_blanks(rest, n))
+		if (!x->in->pipe && !(x->bytes && x->bytes->cut) && !only_blanks(rest, n))
 			left_out(x, VNX_TEXT_CUT, w->offset + w->len);
 		return 0;
 	}
@@ -367,15 +367,12 @@ static void free_workers(struct vnx_reader *x)
 
 static int failed(const struct vnx_reader *x, int ret, struct vnx_err *err)
 {
-	if (ret == -ENOMEM)
-		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory");
 	if (ret == -E2BIG)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "damaged",
 				   "%s has more threads or losses than any trace of a host: "
 				   "it is damaged",
 				   x->in->path);
-	return vnx_err_set(err, ret, VNX_EXIT_FAILED, "cannot-read", "cannot read %s: %s",
-			   x->in->path, strerror(-ret));
+	return vnx_input_failed(x->in, ret, err);
 }
 
 static struct vnx_reader *new_reader(struct vnx_input *in, const struct vnx_reader_conf *conf,
@@ -388,6 +385,7 @@ static struct vnx_reader *new_reader(struct vnx_input *in, const struct vnx_read
 		return NULL;
 	}
 	x->in = in;
+	x->offset = in->base;
 	x->conf = conf;
 	x->format = format;
 	pthread_mutex_init(&x->lock, NULL);

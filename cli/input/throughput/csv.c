@@ -6,11 +6,14 @@
  * Where an interval begins and ends: as columns "start" and "end" say; with one of them, from
  * one row's time to the next's. A plain "time" is the start where the first one is 0; else the
  * end, as samplers print it, and unless the first is one step from 0 it may as well be the
- * start: that step is added to the uncertainty. Times since 1970 are taken for the wall clock.
+ * start: that step is added to the uncertainty. Times since 1970 and ISO 8601 with a zone are taken
+ * for the wall clock. Bytes that only grow are a counter: what counts is what each row adds, and
+ * where it falls it was reset, so that nothing is known of the time before.
  */
 #include "cli/input/throughput/csv.h"
 
 #include <math.h>
+#include <stdarg.h>
 
 #define LONGEST_S 1e7
 #define HEADER_WITHIN 50 /* rows before it are some program's chatter */
@@ -18,9 +21,11 @@
 #define EPOCH_FROM_S 1e9 /* 2001: nothing counts so many seconds from elsewhere */
 #define EPOCH_TO_S 9e9
 #define WANTED                                                                              \
-	"a column time, t, seconds, timestamp, start or end (in s, or with _ms, _us, _ns) " \
-	"and one of bps, kbps, mbps, gbps, Mbit/s, bits_per_second, throughput (bit/s), "   \
-	"bytes_per_second, bytes or bits (of the interval)"
+	"a column time, t, seconds, timestamp, start or end (in s, with _ms, _us, _ns, or " \
+	"ISO 8601) and one of bps, kbps, mbps, gbps, Mbit/s, bits_per_second, throughput "  \
+	"(bit/s), bytes_per_second, bytes or bits (of the interval), bytes_total (a counter)"
+#define COUNTER_ROWS 10   /* fewer that only grow may do so by chance */
+#define COUNTER_GROWS 0.8 /* of the rows are more than the one before */
 
 struct row {
 	double start_s, end_s; /* what is not told is NaN */
@@ -33,6 +38,14 @@ struct rows {
 	size_t n, cap;
 	double step_s; /* the usual one, NaN: none */
 	bool whole_seconds;
+	bool dates;      /* or times of day, not seconds */
+	bool local_time; /* ... of a zone that is not told */
+};
+
+/* What is wrong with the first line that cannot be used. */
+struct fault {
+	size_t line, n; /* from 1, 0: none; how many such lines */
+	char what[160];
 };
 
 /* Which of the times are used: start and end before a plain one. */
@@ -46,6 +59,7 @@ static bool is_complete(const struct csv_columns *c)
 	return has_time(c) && c->rate >= 0;
 }
 
+/* Numbers and times. */
 static bool is_numbers(const char *text, char separator)
 {
 	struct csv_field f[CSV_FIELDS];
@@ -53,7 +67,7 @@ static bool is_numbers(const char *text, char separator)
 	double v;
 
 	for (int i = 0; i < n; i++)
-		if (!csv_number(&f[i], &v))
+		if (!csv_number(&f[i], &v) && !csv_time_of(&f[i], &v))
 			return false;
 	return n > 1;
 }
@@ -136,29 +150,73 @@ static int check_header(const struct vnx_load_lines *lines, size_t at, const str
 			   times ? "time" : "rate");
 }
 
-/* The times and the value of one line; false: a number is missing. */
-static bool take_row(const char *text, const struct csv_columns *c, struct row *r)
+static bool say(struct fault *fault, const char *fmt, ...) VNX_PRINTF(2, 3);
+
+/* Always false. */
+static bool say(struct fault *fault, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(fault->what, sizeof(fault->what), fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+/* A plain number in the column's unit, or ISO 8601. */
+static bool take_time(const struct csv_field *f, double unit_s, struct rows *rows, double *out,
+		      struct fault *fault)
+{
+	enum csv_clock clock;
+
+	if (csv_number(f, out)) {
+		*out *= unit_s;
+	} else {
+		clock = csv_time_of(f, out);
+		if (!clock)
+			return say(fault,
+				   "\"%.*s\" is no time: a number, or ISO 8601 as in "
+				   "2024-05-01T10:00:00Z",
+				   (int)(f->n < 40 ? f->n : 40), f->text);
+		rows->dates = true;
+		rows->local_time |= clock == CSV_LOCAL;
+	}
+	return (*out >= 0 && *out < EPOCH_TO_S) || say(fault, "its time is %g s", *out);
+}
+
+/* The times and the value of one line; false: *fault says why not. */
+static bool take_row(const char *text, const struct csv_columns *c, struct rows *rows,
+		     struct row *r, struct fault *fault)
 {
 	struct csv_field f[CSV_FIELDS];
 	int n = csv_split(text, c->separator, f);
 	bool plain = c->time[CSV_START] < 0 && c->time[CSV_END] < 0;
 	double t[CSV_TIMES] = { NAN, NAN, NAN };
 
+	if (n > c->n && c->separator == ',')
+		return say(fault,
+			   "it has %d fields and the first row names %d: decimal commas want ; or "
+			   "tabs between the columns, or quotes",
+			   n, c->n);
 	for (int k = 0; k < CSV_TIMES; k++) {
 		int at = c->time[k];
 
 		if (at < 0 || plain != (k == CSV_TIME))
 			continue;
-		if (at >= n || !csv_number(&f[at], &t[k]))
-			return false;
-		t[k] *= c->time_s[k];
-		if (!(t[k] >= 0 && t[k] < EPOCH_TO_S))
+		if (at >= n)
+			return say(fault, "it has no time");
+		if (!take_time(&f[at], c->time_s[k], rows, &t[k], fault))
 			return false;
 	}
 	/* A plain time is kept as the end until it is known what it is. */
 	r->start_s = t[CSV_START];
 	r->end_s = plain ? t[CSV_TIME] : t[CSV_END];
-	return c->rate < n && csv_number(&f[c->rate], &r->value) && r->value >= 0;
+	if (c->rate >= n)
+		return say(fault, "it has no rate");
+	if (!csv_number(&f[c->rate], &r->value))
+		return say(fault, "\"%.*s\" is no number",
+			   (int)(f[c->rate].n < 40 ? f[c->rate].n : 40), f[c->rate].text);
+	return r->value >= 0 || say(fault, "its rate is less than nothing");
 }
 
 static double time_of(const struct row *r)
@@ -167,33 +225,62 @@ static double time_of(const struct row *r)
 }
 
 static int take_rows(struct vnx_throughput *tp, const struct vnx_load_lines *lines, size_t from,
-		     const struct csv_columns *c, struct rows *out)
+		     const struct csv_columns *c, struct rows *out, struct fault *fault)
 {
-	size_t bad_line = 0, first_dropped = tp->dropped;
-
 	out->whole_seconds = true;
 	for (size_t i = vnx_lines_next(lines, from); i < lines->n;
 	     i = vnx_lines_next(lines, i + 1)) {
 		struct row r = { .arrival_ns = lines->v[i].arrival_ns };
-		bool ok = take_row(lines->v[i].text, c, &r);
+		struct fault own;
+		bool ok;
 
 		if (lines->v[i].text[0] == '#')
 			continue;
-		if (ok && !(out->n && time_of(&r) <= time_of(&out->v[out->n - 1]))) {
+		ok = take_row(lines->v[i].text, c, out, &r, &own);
+		if (ok && out->n && time_of(&r) <= time_of(&out->v[out->n - 1]))
+			ok = say(&own, "it goes back in time");
+		if (ok) {
 			out->whole_seconds &= time_of(&r) == floor(time_of(&r));
 			if (vnx_vec_push(out, r))
 				return -ENOMEM;
 			continue;
 		}
 		tp->dropped++;
-		bad_line = bad_line ? bad_line : i + 1;
+		own.line = i + 1;
+		own.n = fault->n + 1;
+		if (fault->n)
+			fault->n++;
+		else
+			*fault = own;
 	}
-	if (!bad_line)
-		return 0;
-	return vnx_throughput_warn(tp,
-				   "line %zu has no number where one should be, or goes back "
-				   "in time (%zu such)",
-				   bad_line, tp->dropped - first_dropped);
+	return 0;
+}
+
+/* Amounts that only grow, but for where they begin anew. */
+static bool only_grows(const struct rows *rows)
+{
+	size_t grows = 0;
+
+	for (size_t i = 1; i < rows->n; i++) {
+		double was = rows->v[i - 1].value, is = rows->v[i].value;
+
+		if (is < was && is > was / 10)
+			return false;
+		grows += is > was;
+	}
+	return rows->n >= COUNTER_ROWS && (double)grows >= COUNTER_GROWS * (double)(rows->n - 1);
+}
+
+/* What each row added, from the one before it to it; a reset adds nothing that is known. */
+static void take_differences(struct rows *rows)
+{
+	for (size_t i = rows->n; i-- > 0;) {
+		struct row *r = &rows->v[i];
+
+		r->end_s = time_of(r);
+		r->start_s = i ? time_of(r - 1) : NAN;
+		r->value = i && r->value >= r[-1].value ? r->value - r[-1].value : NAN;
+	}
 }
 
 static int compare_doubles(const void *a, const void *b)
@@ -284,6 +371,15 @@ static int add_intervals(struct vnx_throughput *tp, const struct rows *rows,
 	return 0;
 }
 
+/* Makes amounts of a counter, where it is one. */
+static int settle_counter(struct vnx_throughput *tp, struct rows *rows, const struct csv_columns *c)
+{
+	if (!c->is_amount || (!c->is_counter && !only_grows(rows)))
+		return 0;
+	take_differences(rows);
+	return vnx_throughput_note(tp, "its amounts are read as a counter's: what each row adds");
+}
+
 static int fill(struct vnx_throughput *tp, struct rows *rows, const struct csv_columns *c)
 {
 	bool plain = c->time[CSV_START] < 0 && c->time[CSV_END] < 0;
@@ -294,15 +390,22 @@ static int fill(struct vnx_throughput *tp, struct rows *rows, const struct csv_c
 		return ret;
 	if (rows->n < 2)
 		return vnx_throughput_warn(tp, "one row alone tells no interval");
-	if (plain)
+	ret = settle_counter(tp, rows, c);
+	if (ret)
+		return ret;
+	if (plain && !tp->note)
 		settle_plain(tp, rows);
 	complete_row(rows, 0, false, &first);
-	if (first.start_s >= EPOCH_FROM_S) {
-		tp->stamped_rows = true;
-		tp->own_zero_s = tp->timestamp_s = first.start_s;
+	if (first.start_s >= EPOCH_FROM_S || rows->dates) {
+		tp->stamped_rows = !rows->local_time;
+		tp->own_zero_s = first.start_s;
+		tp->timestamp_s = rows->local_time ? NAN : first.start_s;
 		tp->resolution_s = rows->whole_seconds ? 1 : 0.001;
 	}
 	ret = add_intervals(tp, rows, c);
+	/* No trace counts in dates: --offset counts from the first row. */
+	if (rows->dates)
+		tp->own_zero_s = 0;
 	if (!ret)
 		ret = vnx_throughput_stamps_of_intervals(tp);
 	if (!ret && !tp->intervals.n)
@@ -310,10 +413,25 @@ static int fill(struct vnx_throughput *tp, struct rows *rows, const struct csv_c
 	return ret;
 }
 
+/* Rows that cannot be used are told; where that leaves none, they are why. */
+static int tell_fault(struct vnx_throughput *tp, const struct fault *fault, size_t rows,
+		      struct vnx_err *err)
+{
+	if (!fault->n)
+		return 0;
+	if (rows)
+		return vnx_throughput_warn(tp, "line %zu: %s (%zu such lines left out)",
+					   fault->line, fault->what, fault->n);
+	vnx_err_hint(err, "A row holds what the first one names: " WANTED ".");
+	return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "csv-rows", "line %zu: %s", fault->line,
+			   fault->what);
+}
+
 static int csv_parse(const struct vnx_load_lines *lines, struct vnx_throughput **out,
 		     struct vnx_err *err)
 {
 	struct vnx_throughput *tp;
+	struct fault fault = { 0 };
 	struct rows rows = { 0 };
 	struct csv_columns c;
 	size_t at = find_header(lines, &c);
@@ -327,7 +445,9 @@ static int csv_parse(const struct vnx_load_lines *lines, struct vnx_throughput *
 	if (ret)
 		return ret;
 	tp = vnx_throughput_new("csv");
-	ret = tp ? take_rows(tp, lines, at + 1, &c, &rows) : -ENOMEM;
+	ret = tp ? take_rows(tp, lines, at + 1, &c, &rows, &fault) : -ENOMEM;
+	if (!ret)
+		ret = tell_fault(tp, &fault, rows.n, err);
 	if (!ret)
 		ret = fill(tp, &rows, &c);
 	if (tp)

@@ -23,6 +23,8 @@ struct csv_columns {
 	int rate;                   /* -1: none */
 	double bits;                /* of one unit of the rate */
 	bool is_amount;             /* bytes or bits of the interval, not of a second */
+	bool is_counter;            /* ... or of all time up to then */
+	int n;                      /* names in the row */
 	int rival_time, rival_rate; /* a second column that could be it as well, -1: none */
 	bool any;                   /* at least one name is known */
 };
@@ -31,7 +33,12 @@ struct csv_columns {
 int csv_split(const char *text, char separator, struct csv_field *fields);
 /* Reads @text as a row of names. False: it has no two columns. */
 bool csv_columns_read(const char *text, struct csv_columns *out);
-/* The whole field is a number. */
+/* The whole field is a number; its decimals may stand behind a comma. */
 bool csv_number(const struct csv_field *f, double *out);
+
+/* Whose time it is: of the day or a zone that nobody names, or the wall clock's since 1970. */
+enum csv_clock { CSV_NO_TIME, CSV_LOCAL, CSV_WALL };
+/* The whole field is a time of ISO 8601, or a time of the day; in seconds. */
+enum csv_clock csv_time_of(const struct csv_field *f, double *out);
 
 #endif

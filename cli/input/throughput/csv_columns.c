@@ -2,45 +2,14 @@
 #include "cli/input/throughput/csv.h"
 
 #include <ctype.h>
+#include <math.h>
 
 #define NAME_LEN 48
 
-int csv_split(const char *text, char separator, struct csv_field *fields)
-{
-	const char *p = text;
-	int n = 0;
-
-	while (n < CSV_FIELDS) {
-		const char *end;
-
-		p += strspn(p, separator == '\t' ? " " : " \t");
-		if (*p == '"') {
-			end = strchr(p + 1, '"');
-			end = end ? end : p + strlen(p);
-			fields[n] = (struct csv_field){ p + 1, (size_t)(end - p) - 1 };
-			end = strchr(end, separator);
-		} else {
-			end = strchr(p, separator);
-			fields[n] = (struct csv_field){ p, end ? (size_t)(end - p) : strlen(p) };
-		}
-		while (fields[n].n && isspace((unsigned char)fields[n].text[fields[n].n - 1]))
-			fields[n].n--;
-		n++;
-		if (!end)
-			break;
-		p = end + 1;
-	}
-	return n;
-}
-
-bool csv_number(const struct csv_field *f, double *out)
-{
-	const char *end = f->n ? vnx_decimal_parse(f->text, out) : NULL;
-
-	return end == f->text + f->n;
-}
-
-/* "Throughput (Mbit/s)" to "throughput_mbit/s"; false: too long to be known. */
+/*
+ * "Throughput (Mbit/s)" to "throughput_mbit/s", "MiB/s" to "mibytes/s"; false: too long to be
+ * known.
+ */
 static bool plain_name(const struct csv_field *f, char *out)
 {
 	size_t n = 0;
@@ -48,8 +17,12 @@ static bool plain_name(const struct csv_field *f, char *out)
 	for (size_t i = 0; i < f->n; i++) {
 		unsigned char c = (unsigned char)f->text[i];
 
-		if (n + 2 > NAME_LEN)
+		if (n + 8 > NAME_LEN)
 			return false;
+		if (c == 'B' && i && f->text[i - 1] == 'i') {
+			n += (size_t)snprintf(out + n, NAME_LEN - n, "bytes");
+			continue;
+		}
 		/* MB/s, MBps: bytes of 1000 or 1024 to the power of 2, nobody knows. */
 		if (c == 'B' && i + 1 < f->n && (f->text[i + 1] == '/' || f->text[i + 1] == 'p'))
 			return false;
@@ -98,7 +71,8 @@ static double time_name(const char *name, enum csv_time *kind)
 		{ "timestamp", CSV_TIME }, { "time", CSV_TIME },        { "ts", CSV_TIME },
 		{ "t", CSV_TIME },         { "seconds", CSV_TIME },     { "sec", CSV_TIME },
 		{ "elapsed", CSV_TIME },   { "start_time", CSV_START }, { "start", CSV_START },
-		{ "end_time", CSV_END },   { "end", CSV_END },
+		{ "end_time", CSV_END },   { "end", CSV_END },          { "datetime", CSV_TIME },
+		{ "date_time", CSV_TIME }, { "date", CSV_TIME },
 	};
 
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(names); i++) {
@@ -114,11 +88,31 @@ static double time_name(const char *name, enum csv_time *kind)
 }
 
 /* Bits of one unit of the rate; 0: no rate's name. */
-static double rate_name(const char *name, bool *is_amount)
+static double rate_name(const char *name, bool *is_amount, bool *is_counter)
 {
+	static const struct {
+		const char *name;
+		bool is_counter;
+	} amounts[] = {
+		{ "bytes", false },
+		{ "bits", false },
+		{ "bytes_transferred", false },
+		{ "transferred_bytes", false },
+		{ "bytes_sent", false },
+		{ "bytes_received", false },
+		{ "tx_bytes", false },
+		{ "rx_bytes", false },
+		{ "bytes_total", true },
+		{ "total_bytes", true },
+		{ "bits_total", true },
+		{ "total_bits", true },
+		{ "cumulative_bytes", true },
+		{ "bytes_cumulative", true },
+	};
 	static const char *const heads[] = { "throughput_", "rate_", "bandwidth_", "bitrate_" };
-	static const char *const tails[] = { "bps",    "bit/s",           "bits/s",      "bit_s",
-					     "bits_s", "bits_per_second", "bits_per_sec" };
+	static const char *const tails[] = { "bps",      "bit/s",        "bits/s",
+					     "bit_s",    "bits_s",       "bits_per_second",
+					     "bits/sec", "bits_per_sec", "b/s" };
 	static const char prefixes[] = "kmg";
 	const char *p;
 	double scale = 1;
@@ -128,11 +122,16 @@ static double rate_name(const char *name, bool *is_amount)
 
 		name = rest ? rest : name;
 	}
-	*is_amount = !strcmp(name, "bytes") || !strcmp(name, "bits");
-	if (*is_amount)
-		return name[1] == 'y' ? 8 : 1;
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(amounts); i++)
+		if (!strcmp(name, amounts[i].name)) {
+			*is_amount = true;
+			*is_counter = amounts[i].is_counter;
+			return strstr(name, "byte") ? 8 : 1;
+		}
 	if (!strcmp(name, "throughput"))
 		return 1;
+	if (strlen(name) > 2 && !strcmp(name + 1, "ibytes/s") && strchr(prefixes, *name))
+		return 8 * pow(1024, (double)(strchr(prefixes, *name) - prefixes) + 1);
 	if (!strcmp(name, "bytes_per_second") || !strcmp(name, "bytes/s") ||
 	    !strcmp(name, "bytes_per_sec"))
 		return 8;
@@ -149,7 +148,7 @@ static void take_name(struct csv_columns *c, const struct csv_field *f, int at)
 {
 	char name[NAME_LEN];
 	enum csv_time kind = CSV_TIME;
-	bool is_amount;
+	bool is_amount = false, is_counter = false;
 	double unit;
 
 	if (!plain_name(f, name))
@@ -165,7 +164,7 @@ static void take_name(struct csv_columns *c, const struct csv_field *f, int at)
 		}
 		return;
 	}
-	unit = rate_name(name, &is_amount);
+	unit = rate_name(name, &is_amount, &is_counter);
 	if (!(unit > 0))
 		return;
 	c->any = true;
@@ -176,6 +175,7 @@ static void take_name(struct csv_columns *c, const struct csv_field *f, int at)
 	c->rate = at;
 	c->bits = unit;
 	c->is_amount = is_amount;
+	c->is_counter = is_counter;
 }
 
 static char find_separator(const char *text)
@@ -212,7 +212,7 @@ bool csv_columns_read(const char *text, struct csv_columns *out)
 	out->separator = find_separator(text);
 	if (!out->separator)
 		return false;
-	n = csv_split(text, out->separator, fields);
+	n = out->n = csv_split(text, out->separator, fields);
 	for (int i = 0; i < n; i++)
 		take_name(out, &fields[i], i);
 	return n > 1;

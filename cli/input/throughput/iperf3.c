@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From iperf3's tests, as its JSON or its text told them, to intervals on one clock.
+ * From iperf's tests, as its JSON, text or CSV told them, to intervals on one clock.
  *
  * Which side: what the receiver saw. With --get-server-output the server's intervals are taken
  * where they are the receiver's and no coarser than the client's (an interval of 1 s says
@@ -8,9 +8,11 @@
  * when it was; both sides start the test at one word of the control connection, so the
  * client's zero serves, with OTHER_SIDE_S more of uncertainty.
  *
- * Several tests in one output (a script, a server's file): those of one direction are put on
- * the first one's clock by their arrival stamps, else by their start.timestamp; where there is
- * neither the longest alone is taken.
+ * Several tests in one output (a script, a server's file, two clients): those of one direction are
+ * put on the first one's clock by their arrival stamps, else by their start.timestamp. What then
+ * overlaps becomes a flow of its own (tp->peers), for vnx_throughput_join() to sum. Where there is
+ * neither, nobody knows whether they ran at once: one of them alone may be a part of what was
+ * moved, so the output is refused.
  */
 #include "cli/input/throughput/iperf3.h"
 
@@ -20,6 +22,7 @@
 #define APART_S 1.0
 #define APART_MS_S 0.001
 #define LONGEST_APART_S 1e7
+#define TOUCH_S 0.5 /* less of common time is the end of one and the start of the next */
 
 /* Stamps */
 
@@ -75,9 +78,12 @@ static int describe(struct vnx_throughput *tp, const struct iperf_run *run)
 	const struct iperf_run *view = better_view(run);
 
 	free(tp->source);
-	tp->source = strdup(view->side == IPERF_RECEIVER ? "iperf3-receiver" : "iperf3-sender");
+	tp->source = vnx_asprintf("iperf%d%s", run->iperf2 ? 2 : 3,
+				  run->any_side                  ? ""
+				  : view->side == IPERF_RECEIVER ? "-receiver"
+								 : "-sender");
 	tp->is_reverse = run->is_reverse;
-	tp->timestamp_s = run->timestamp_s;
+	tp->timestamp_s = run->local_time ? NAN : run->timestamp_s;
 	tp->has_ms = run->has_ms;
 	tp->omit_s = run->omit_s;
 	tp->resolution_s = view->resolution_s;
@@ -106,6 +112,49 @@ static int apply(const struct iperf_run *run, double shift_s, struct vnx_through
 	return ret;
 }
 
+/* Do the rows of @run, moved by @shift_s, touch what @tp has? */
+static bool overlaps(const struct vnx_throughput *tp, const struct iperf_run *run, double shift_s)
+{
+	const struct iperf_rows *rows = &better_view(run)->rows;
+	double from = INFINITY, to = -INFINITY;
+
+	for (size_t i = 0; i < rows->n; i++) {
+		if (rows->v[i].omitted || !(rows->v[i].end_s > rows->v[i].start_s))
+			continue;
+		from = fmin(from, rows->v[i].start_s + shift_s);
+		to = fmax(to, rows->v[i].end_s + shift_s);
+	}
+	for (size_t i = 0; i < tp->intervals.n; i++) {
+		const struct vnx_interval *iv = &tp->intervals.v[i];
+
+		if (fmin(to, iv->end_s) - fmax(from, iv->start_s) >=
+		    fmin(TOUCH_S, iv->end_s - iv->start_s))
+			return true;
+	}
+	return false;
+}
+
+/* ... which is then a flow of its own, on the same clock. */
+static int add_peer(struct vnx_throughput *tp, const struct iperf_run *run, double shift_s)
+{
+	struct vnx_throughput *peer = vnx_throughput_new("");
+	int ret = peer ? describe(peer, run) : -ENOMEM;
+
+	if (!ret)
+		ret = apply(run, shift_s, peer);
+	if (!ret && peer->intervals.n)
+		ret = vnx_vec_push(&tp->peers, peer);
+	if (ret || !peer->intervals.n)
+		vnx_throughput_free(peer);
+	return ret;
+}
+
+static int add_on_clock(struct vnx_throughput *tp, const struct iperf_run *run, double shift_s)
+{
+	return tp->peers.n || overlaps(tp, run, shift_s) ? add_peer(tp, run, shift_s)
+							 : apply(run, shift_s, tp);
+}
+
 /* A further test of the same output, on the clock of the first one; *done: it could be. */
 static int add_further(struct vnx_throughput *tp, const struct iperf_run *first,
 		       const struct iperf_run *run, bool *done)
@@ -120,13 +169,14 @@ static int add_further(struct vnx_throughput *tp, const struct iperf_run *first,
 	if (*done) {
 		tp->slack_s =
 			fmax(tp->slack_s, first->has_ms && run->has_ms ? APART_MS_S : APART_S);
-		return apply(run, shift_s, tp);
+		return add_on_clock(tp, run, shift_s);
 	}
-	*done = tp->stamps.n > 0;
+	*done = own.stamps.n > 0;
 	if (!own.stamps.n)
 		return 0;
 	tp->stamps.uncertainty_s = fmax(tp->stamps.uncertainty_s, own.stamps.uncertainty_s);
-	return apply(run, ((double)own.stamps.zero_ns - (double)tp->stamps.zero_ns) / 1e9, tp);
+	return add_on_clock(tp, run,
+			    ((double)own.stamps.zero_ns - (double)tp->stamps.zero_ns) / 1e9);
 }
 
 /* The test that the others are put behind: the first where there is a clock for all. */
@@ -148,29 +198,82 @@ static bool is_repeated(const struct iperf_run *run, const struct iperf_run *fir
 	       (!strcmp(run->cookie, first->cookie) || !strcmp(run->cookie, run[-1].cookie));
 }
 
-static int add_runs(struct vnx_throughput *tp, const struct iperf_runs *runs)
+/* What makes the rows of a test unusable, in a sentence. */
+static int refuse_trouble(const struct iperf_runs *runs, struct vnx_err *err)
 {
-	const struct iperf_run *main = longest(runs), *first;
-	size_t left_out = 0;
-	int ret = describe(tp, main);
+	for (size_t i = 0; i < runs->n; i++) {
+		if (!runs->v[i].trouble)
+			continue;
+		vnx_err_hint(err, "Give each test as a file of its own: --throughput A "
+				  "--throughput B; what ran at once is summed.");
+		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "mixed-tests", "line %zu: %s",
+				   runs->v[i].trouble_line, runs->v[i].trouble);
+	}
+	return 0;
+}
 
-	first = ret ? main : choose_first(tp, runs, main);
-	if (first != main)
-		ret = describe(tp, first);
-	if (!ret)
-		ret = apply(first, 0, tp);
+static int refuse_unplaced(const struct iperf_run *run, struct vnx_err *err)
+{
+	size_t line = run->rows.n ? run->rows.v[0].line : 0;
+	char where[32] = "";
+
+	if (line)
+		snprintf(where, sizeof(where), "line %zu: ", line);
+	vnx_err_hint(err,
+		     "Give each test as a file of its own: --throughput A --throughput B; what "
+		     "ran at once is summed. Or have times printed: iperf3 -J, iperf3 -V.");
+	return vnx_err_set(
+		err, -EINVAL, VNX_EXIT_FAILED, "mixed-tests",
+		"%sthis is more than one test, and nothing tells %s: one of them alone may "
+		"be a part of what was moved",
+		where,
+		run->mixed ? "how far apart they began"
+			   : "whether they ran at once or one after the other");
+}
+
+/*
+ * 0 with *left_out for what goes the other way; -EINVAL where a test cannot be placed. A live
+ * load's lines are stamped, so there each can.
+ */
+static int add_others(struct vnx_throughput *tp, const struct iperf_runs *runs,
+		      const struct iperf_run *first, size_t *left_out, struct vnx_err *err)
+{
+	int ret = 0;
+
 	for (size_t i = 0; i < runs->n && !ret; i++) {
 		const struct iperf_run *run = &runs->v[i];
 		bool done = false;
 
 		if (run == first || !size_of(run) || is_repeated(run, first))
 			continue;
-		if (run > first && run->is_reverse == first->is_reverse)
-			ret = add_further(tp, first, run, &done);
-		left_out += !done;
+		if (run->is_reverse != first->is_reverse) {
+			++*left_out;
+			continue;
+		}
+		ret = add_further(tp, first, run, &done);
+		if (!ret && !done)
+			ret = refuse_unplaced(run, err);
 	}
+	return ret;
+}
+
+static int add_runs(struct vnx_throughput *tp, const struct iperf_runs *runs, struct vnx_err *err)
+{
+	const struct iperf_run *main = longest(runs), *first;
+	size_t left_out = 0;
+	int ret = refuse_trouble(runs, err);
+
+	if (!ret)
+		ret = describe(tp, main);
+	first = ret ? main : choose_first(tp, runs, main);
+	if (first != main)
+		ret = describe(tp, first);
+	if (!ret)
+		ret = apply(first, 0, tp);
+	if (!ret)
+		ret = add_others(tp, runs, first, &left_out, err);
 	if (!ret && left_out)
-		ret = vnx_throughput_warn(tp, "%zu further test%s in the output left out", left_out,
+		ret = vnx_throughput_warn(tp, "%zu further test%s the other way left out", left_out,
 					  left_out > 1 ? "s" : "");
 	return ret;
 }
@@ -194,14 +297,14 @@ static int add_warnings(struct vnx_throughput *tp, const struct iperf_runs *runs
 }
 
 static int build(const struct iperf_runs *runs, const struct vnx_load_lines *lines,
-		 struct vnx_throughput **out)
+		 struct vnx_throughput **out, struct vnx_err *err)
 {
 	struct vnx_throughput *tp = vnx_throughput_new("");
 	int ret;
 
 	if (!tp)
 		return -ENOMEM;
-	ret = add_runs(tp, runs);
+	ret = add_runs(tp, runs, err);
 	if (!ret)
 		ret = add_warnings(tp, runs);
 	tp->stamps.first_ns = lines->n ? lines->v[0].arrival_ns : 0;
@@ -216,13 +319,13 @@ static int build(const struct iperf_runs *runs, const struct vnx_load_lines *lin
 /* One way from lines to a result for both forms. */
 static int parse_form(const struct vnx_load_lines *lines,
 		      int (*form)(const struct vnx_load_lines *, struct iperf_runs *),
-		      struct vnx_throughput **out)
+		      struct vnx_throughput **out, struct vnx_err *err)
 {
 	struct iperf_runs runs = { 0 };
 	int ret = form(lines, &runs);
 
 	if (!ret)
-		ret = runs.n ? build(&runs, lines, out) : -ENOENT;
+		ret = runs.n ? build(&runs, lines, out, err) : -ENOENT;
 	iperf_runs_fini(&runs);
 	return ret;
 }
@@ -230,7 +333,7 @@ static int parse_form(const struct vnx_load_lines *lines,
 static int json_probe(const struct vnx_load_lines *lines)
 {
 	for (size_t i = 0; i < lines->n; i++)
-		if (lines->v[i].text[0] == '{')
+		if (strchr(lines->v[i].text, '{'))
 			return 60;
 	return 0;
 }
@@ -238,13 +341,19 @@ static int json_probe(const struct vnx_load_lines *lines)
 static int json_parse(const struct vnx_load_lines *lines, struct vnx_throughput **out,
 		      struct vnx_err *err)
 {
-	return parse_form(lines, iperf_json_parse, out);
+	return parse_form(lines, iperf_json_parse, out, err);
 }
 
 static int text_parse(const struct vnx_load_lines *lines, struct vnx_throughput **out,
 		      struct vnx_err *err)
 {
-	return parse_form(lines, iperf_text_parse, out);
+	return parse_form(lines, iperf_text_parse, out, err);
+}
+
+static int csv_parse(const struct vnx_load_lines *lines, struct vnx_throughput **out,
+		     struct vnx_err *err)
+{
+	return parse_form(lines, iperf_csv_parse, out, err);
 }
 
 /* JSON before text: a document may hold the server's text. */
@@ -255,7 +364,13 @@ const struct vnx_load_format vnx_load_iperf3_json = {
 };
 
 const struct vnx_load_format vnx_load_iperf3_text = {
-	.name = "iperf3 text",
+	.name = "iperf3 and iperf2 text",
 	.probe = iperf_text_probe,
 	.parse = text_parse,
+};
+
+const struct vnx_load_format vnx_load_iperf2_csv = {
+	.name = "iperf2 -y C",
+	.probe = iperf_csv_probe,
+	.parse = csv_parse,
 };

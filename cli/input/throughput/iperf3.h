@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the parsers of iperf3's forms hand to iperf3.c: tests ("runs") with their
+ * What the parsers of iperf's forms hand to iperf3.c: tests ("runs") with their
  * interval lines as printed, nothing judged yet.
  */
 #ifndef VNX_IPERF3_H
@@ -16,6 +16,8 @@ struct iperf_row {
 	bool omitted;
 	bool inconsistent; /* its columns contradict each other */
 	uint64_t arrival_ns;
+	int stream;  /* its number; 0: the sum of all */
+	size_t line; /* from 1 */
 	/* NaN: not told. TCP's are of the sender, the datagrams' of the receiver. */
 	double retrans;
 	double cwnd_bytes; /* of all streams */
@@ -41,7 +43,13 @@ struct iperf_run {
 	struct iperf_rows rows;    /* client to server, or with -R server to client */
 	struct iperf_rows reverse; /* --bidir: server to client */
 	enum iperf_side side;      /* of `rows` */
+	bool iperf2, any_side;     /* any: nothing tells which side printed it */
+	bool local_time;           /* timestamp_s is of an unknown zone */
 	bool from_server, is_reverse, interrupted;
+	const char
+		*trouble; /* why its rows cannot be used, from line @trouble_line; NULL: they can */
+	size_t trouble_line;
+	bool mixed;         /* its lines stand among those of other tests: they ran at once */
 	double timestamp_s; /* start.timestamp, CLOCK_REALTIME; NaN */
 	bool has_ms;
 	double omit_s;            /* zero of the kept rows comes this much later */
@@ -71,6 +79,19 @@ int iperf_run_error(struct iperf_run *run, const char *text) VNX_MUST_CHECK;
 int iperf_json_parse(const struct vnx_load_lines *lines, struct iperf_runs *out) VNX_MUST_CHECK;
 int iperf_text_parse(const struct vnx_load_lines *lines, struct iperf_runs *out) VNX_MUST_CHECK;
 int iperf_text_probe(const struct vnx_load_lines *lines);
+int iperf_csv_parse(const struct vnx_load_lines *lines, struct iperf_runs *out) VNX_MUST_CHECK;
+int iperf_csv_probe(const struct vnx_load_lines *lines);
+
+/*
+ * Of @rows of several streams makes their sums; run->trouble tells where that cannot be, or where
+ * one stream's times begin anew.
+ */
+void iperf_rows_sum(struct iperf_run *run, struct iperf_rows *rows);
+/*
+ * Is this the total at the end of a stream whose intervals are in @rows? It begins at 0, as one of
+ * them did, and ends no earlier than the last.
+ */
+bool iperf_rows_ended_by(const struct iperf_rows *rows, const struct iperf_row *r);
 
 /*
  * The judgement of one run, in iperf3_rules.c. Moves the rows that the rules of

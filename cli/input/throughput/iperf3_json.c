@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * iperf3 -J and --json-stream. The documents are looked for at the starts of lines, so that a
- * wrapper's chatter before, between and after them does not matter; a document that was cut
- * short is closed where it broke off, so that its intervals are not lost.
+ * iperf3 -J and --json-stream, wherever they stand in a text: indented, behind a log's prefix on
+ * every line, in a list or inside of another document (also as a string of it), with a wrapper's
+ * chatter before, between and after. A document that was cut short is closed where it broke off,
+ * so that its intervals are not lost.
  */
 #include "cli/input/throughput/iperf3.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <math.h>
 #include <strings.h>
@@ -14,79 +16,6 @@
 #define MAX_BROKEN 64 /* documents that do not parse: enough is enough */
 /* ... or so many bytes looked through for them, beside the text's own four times */
 #define BROKEN_BYTES (16u << 20)
-
-/* All lines in one buffer, and where each starts. */
-struct joined {
-	char *text;
-	size_t n, cap;
-	size_t *start; /* lines->n + 1 */
-};
-
-static int add_bytes(struct joined *j, const char *bytes, size_t n)
-{
-	int ret = vnx_vec_grow((void **)&j->text, &j->cap, j->n + n + 1, 1);
-
-	if (ret)
-		return ret;
-	memcpy(j->text + j->n, bytes, n);
-	j->n += n;
-	j->text[j->n] = 0;
-	return 0;
-}
-
-/* How long a number that is none ("-nan", "inf") is at @s; 0: there is none. */
-static size_t not_a_number(const char *s)
-{
-	size_t sign = *s == '-' || *s == '+';
-
-	if (strncasecmp(s + sign, "nan", 3) && strncasecmp(s + sign, "inf", 3))
-		return 0;
-	return sign + strspn(s + sign, "nNaAiIfFtTyY");
-}
-
-/* JSON knows no NaN, iperf3 prints it all the same (0/0 of an empty interval): null. */
-static int add_line(struct joined *j, const char *s)
-{
-	bool in_string = false;
-	const char *from = s;
-	int ret = 0;
-
-	for (; *s && !ret; s++) {
-		size_t skip;
-
-		if (in_string && *s == '\\' && s[1]) {
-			s++;
-			continue;
-		}
-		in_string ^= *s == '"';
-		skip = in_string ? 0 : not_a_number(s);
-		if (!skip)
-			continue;
-		ret = add_bytes(j, from, (size_t)(s - from));
-		if (!ret)
-			ret = add_bytes(j, "null", 4);
-		from = s + skip;
-		s = from - 1;
-	}
-	if (!ret)
-		ret = add_bytes(j, from, (size_t)(s - from));
-	return ret ? ret : add_bytes(j, "\n", 1);
-}
-
-static int join(const struct vnx_load_lines *lines, struct joined *j)
-{
-	int ret = 0;
-
-	j->start = calloc(lines->n + 1, sizeof(*j->start));
-	if (!j->start)
-		return -ENOMEM;
-	for (size_t i = 0; i < lines->n && !ret; i++) {
-		j->start[i] = j->n;
-		ret = add_line(j, lines->v[i].text);
-	}
-	j->start[lines->n] = j->n;
-	return ret;
-}
 
 /* Fields */
 
@@ -331,19 +260,20 @@ static int take_event(struct iperf_runs *out, const char *event, const json_t *d
 	return 0;
 }
 
-static int take_json(struct iperf_runs *out, const json_t *doc, uint64_t arrival_ns, bool whole)
+/* A document of iperf3's; *taken: it is one. */
+static int take_document(struct iperf_runs *out, const json_t *doc, uint64_t arrival_ns, bool whole,
+			 bool *taken)
 {
 	const char *event = json_string_value(json_object_get(doc, "event"));
 	struct iperf_run *run;
 	int ret;
 
-	if (event && !whole)
+	*taken = event || json_is_object(json_object_get(doc, "start")) ||
+		 json_is_array(json_object_get(doc, "intervals"));
+	if (!*taken || (event && !whole))
 		return 0;
 	if (event)
 		return take_event(out, event, json_object_get(doc, "data"), arrival_ns);
-	if (!json_is_object(json_object_get(doc, "start")) &&
-	    !json_is_array(json_object_get(doc, "intervals")))
-		return 0; /* some other program's */
 	run = iperf_runs_add(out);
 	if (!run)
 		return -ENOMEM;
@@ -355,115 +285,270 @@ static int take_json(struct iperf_runs *out, const json_t *doc, uint64_t arrival
 				 json_object_get(doc, "server_output_text"));
 }
 
+/* One that some program kept as a string: what a command printed. NULL: it is none. */
+static json_t *load_string(const json_t *v)
+{
+	const char *s = json_string_value(v);
+
+	s = s ? s + strspn(s, " \t\r\n") : NULL;
+	return s && *s == '{' ? json_loads(s, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+}
+
+/* iperf3's documents, however deep in @v. */
+static int take_json(struct iperf_runs *out, const json_t *v, uint64_t arrival_ns, bool whole,
+		     int depth)
+{
+	json_t *inner = load_string(v);
+	const char *key;
+	json_t *part;
+	bool taken = false;
+	int ret = 0;
+	size_t i;
+
+	if (depth > MAX_DEPTH)
+		goto out;
+	if (json_is_object(v))
+		ret = take_document(out, v, arrival_ns, whole, &taken);
+	if (inner)
+		ret = take_json(out, inner, arrival_ns, whole, depth + 1);
+	if (taken)
+		goto out;
+	json_array_foreach(v, i, part)
+	{
+		if (!ret)
+			ret = take_json(out, part, arrival_ns, whole, depth + 1);
+	}
+	json_object_foreach((json_t *)(uintptr_t)v, key, part)
+	{
+		if (!ret)
+			ret = take_json(out, part, arrival_ns, whole, depth + 1);
+	}
+out:
+	json_decref(inner);
+	return ret;
+}
+
 /* Documents */
 
-/* What is open at one place of a document. */
-struct nesting {
-	char closer[MAX_DEPTH];
-	size_t n;
+/* A place in the text. */
+struct cursor {
+	size_t line, col;
 };
 
-/*
- * Scans from @s: how many bytes of it stand before the end of the last whole object or list
- * inside, and what must be closed after it. 0: nothing to save.
- */
-static size_t find_break(const char *s, size_t n, struct nesting *at)
-{
-	struct nesting open = { .n = 0 };
-	bool in_string = false;
-	size_t best = 0;
+/* A document taken out of its lines, what a log put in front of them left away. */
+struct document {
+	char *text;
+	size_t n, cap;
+	size_t good;             /* bytes up to the end of the last whole object or list in it */
+	char at_good[MAX_DEPTH]; /* what must be closed there */
+	size_t n_at_good;
+	char open[MAX_DEPTH + 1]; /* what must be closed at the end */
+	size_t n_open;
+	bool closed;
+	struct cursor end; /* behind it */
+};
 
-	for (size_t i = 0; i < n; i++) {
-		if (in_string && s[i] == '\\') {
-			i++;
-		} else if (s[i] == '"') {
-			in_string = !in_string;
-		} else if (!in_string && (s[i] == '{' || s[i] == '[')) {
-			if (open.n == MAX_DEPTH)
-				break;
-			open.closer[open.n++] = s[i] == '{' ? '}' : ']';
-		} else if (!in_string && (s[i] == '}' || s[i] == ']')) {
-			if (!open.n || open.closer[open.n - 1] != s[i])
-				break;
-			open.n--;
-			best = i + 1;
-			*at = open;
-			if (!open.n)
-				break;
-		}
+static int add_bytes(struct document *d, const char *bytes, size_t n)
+{
+	int ret = vnx_vec_grow((void **)&d->text, &d->cap, d->n + n + 1, 1);
+
+	if (ret)
+		return ret;
+	memcpy(d->text + d->n, bytes, n);
+	d->n += n;
+	d->text[d->n] = 0;
+	return 0;
+}
+
+/* How long a number that is none ("-nan", "inf") is at @s; 0: there is none. */
+static size_t not_a_number(const char *s)
+{
+	size_t sign = *s == '-' || *s == '+';
+
+	if (strncasecmp(s + sign, "nan", 3) && strncasecmp(s + sign, "inf", 3))
+		return 0;
+	return sign + strspn(s + sign, "nNaAiIfFtTyY");
+}
+
+/* What stands in front has the form of @first's first @col characters, but for its digits. */
+static bool same_form(const char *s, const char *first, size_t col)
+{
+	for (size_t i = 0; i < col; i++)
+		if (!s[i] || (s[i] != first[i] &&
+			      !(isdigit((unsigned char)s[i]) && isdigit((unsigned char)first[i]))))
+			return false;
+	return true;
+}
+
+/*
+ * @s without what a log puts in front of each line: of the same form, or of as many words as stand
+ * before @col in the document's first line (a month, a time of another length).
+ */
+static const char *skip_prefix(const char *s, const char *first, size_t col)
+{
+	const char *p = s;
+
+	if (same_form(s, first, col))
+		return s + col;
+	for (const char *w = first + strspn(first, " \t"); w < first + col;) {
+		w += strcspn(w, " \t");
+		w += strspn(w, " \t");
+		p += strspn(p, " \t");
+		p += strcspn(p, " \t");
 	}
-	return best;
+	return p;
+}
+
+/* An opening or closing sign at the end of d->text; false: the document is at its end. */
+static bool nest(struct document *d, char c)
+{
+	if (c == '{' || c == '[') {
+		d->open[d->n_open++] = c == '{' ? '}' : ']';
+		return d->n_open <= MAX_DEPTH;
+	}
+	if (!d->n_open || d->open[d->n_open - 1] != c)
+		return false;
+	d->n_open--;
+	d->good = d->n;
+	d->n_at_good = d->n_open;
+	memcpy(d->at_good, d->open, d->n_open);
+	d->closed = !d->n_open;
+	return !d->closed;
+}
+
+/* Adds @s up to the end of the line or the document; *more: the document goes on. */
+static int add_line(struct document *d, const char *s, size_t *used, bool *more)
+{
+	bool in_string = false;
+	const char *p = s, *from = s;
+	int ret = 0;
+
+	for (*more = true; *p && *more && !ret; p++) {
+		size_t skip;
+
+		if (in_string && *p == '\\' && p[1]) {
+			p++;
+			continue;
+		}
+		in_string ^= *p == '"';
+		if (in_string)
+			continue;
+		if (strchr("{}[]", *p)) {
+			ret = add_bytes(d, from, (size_t)(p + 1 - from));
+			from = p + 1;
+			*more = nest(d, *p);
+			continue;
+		}
+		/* JSON knows no NaN, iperf3 prints it all the same (0/0 of an empty interval). */
+		skip = not_a_number(p);
+		if (!skip)
+			continue;
+		ret = add_bytes(d, from, (size_t)(p - from));
+		if (!ret)
+			ret = add_bytes(d, "null", 4);
+		from = p + skip;
+		p = from - 1;
+	}
+	*used = (size_t)(p - s);
+	if (!ret && *more)
+		ret = add_bytes(d, from, (size_t)(p - from));
+	return ret ? ret : add_bytes(d, "\n", 1);
+}
+
+/* The document that begins at @at. */
+static int take_out(const struct vnx_load_lines *lines, struct cursor at, struct document *d)
+{
+	const char *first = lines->v[at.line].text;
+	bool more = true;
+	int ret = 0;
+
+	*d = (struct document){ 0 };
+	for (size_t i = at.line; i < lines->n && more && !ret; i++) {
+		const char *text = lines->v[i].text;
+		const char *s = i == at.line ? text + at.col : skip_prefix(text, first, at.col);
+		size_t used;
+
+		ret = add_line(d, s, &used, &more);
+		d->end = (struct cursor){ i, (size_t)(s - text) + used };
+	}
+	return ret;
 }
 
 /* A document cut short, closed where it broke off; NULL if that does not help. */
-static json_t *load_broken(const char *s, size_t n)
+static json_t *load_broken(struct document *d)
 {
-	struct nesting at = { .n = 0 };
-	json_t *doc;
-	size_t good = find_break(s, n, &at);
-	char *copy = good && at.n ? malloc(good + at.n) : NULL;
-
-	if (!copy)
+	if (!d->good || !d->n_at_good)
 		return NULL;
-	memcpy(copy, s, good);
-	for (size_t i = 0; i < at.n; i++)
-		copy[good + i] = at.closer[at.n - 1 - i];
-	doc = json_loadb(copy, good + at.n, 0, NULL);
-	free(copy);
-	return doc;
+	d->n = d->good;
+	for (size_t i = d->n_at_good; i-- > 0;)
+		if (add_bytes(d, &d->at_good[i], 1))
+			return NULL;
+	return json_loadb(d->text, d->n, 0, NULL);
 }
 
-/* First line that starts at or after byte @at. */
-static size_t line_after(const struct joined *j, size_t n_lines, size_t from, size_t at)
+/* Next place from *at on where a document may begin; false: none. */
+static bool find_begin(const struct vnx_load_lines *lines, struct cursor *at)
 {
-	while (from < n_lines && j->start[from] < at)
-		from++;
-	return from;
+	for (; at->line < lines->n; *at = (struct cursor){ at->line + 1, 0 }) {
+		const char *text = lines->v[at->line].text;
+		const char *s = text + at->col;
+
+		for (s = strchr(s, '{'); s; s = strchr(s + 1, '{')) {
+			const char *next = s + 1 + strspn(s + 1, " \t\r");
+
+			if (*next && *next != '"')
+				continue;
+			at->col = (size_t)(s - text);
+			return true;
+		}
+	}
+	return false;
 }
 
-/* The document that begins in line @i. */
-static int take_broken(const struct joined *j, size_t i, size_t line, struct iperf_runs *out)
+/* One that does not parse; looked for further from behind its first sign. */
+static int take_broken(struct document *d, struct cursor at, size_t line, struct iperf_runs *out)
 {
-	json_t *doc = load_broken(j->text + j->start[i], j->n - j->start[i]);
+	json_t *doc = load_broken(d);
 	size_t before = out->n;
-	int ret = doc ? take_json(out, doc, 0, false) : 0;
+	int ret = doc ? take_json(out, doc, 0, false, 0) : 0;
 
 	if (!ret && out->n > before)
-		out->v[before].broken_line = line;
+		out->v[before].broken_line = at.line + line;
 	json_decref(doc);
 	return ret;
 }
 
 int iperf_json_parse(const struct vnx_load_lines *lines, struct iperf_runs *out)
 {
-	struct joined j = { 0 };
-	size_t first = out->n, broken = 0, bytes = 0, i = 0;
-	int ret = join(lines, &j);
+	size_t first = out->n, broken = 0, bytes = 0, all = 0;
+	struct cursor at = { 0 };
+	int ret = 0;
 
-	while (!ret && i < lines->n && broken < MAX_BROKEN && bytes <= 4 * j.n + BROKEN_BYTES) {
-		json_error_t info;
+	for (size_t i = 0; i < lines->n; i++)
+		all += strlen(lines->v[i].text) + 1;
+	while (!ret && broken < MAX_BROKEN && bytes <= 4 * all + BROKEN_BYTES &&
+	       find_begin(lines, &at)) {
+		json_error_t info = { 0 };
+		struct document d;
 		json_t *doc;
 
-		if (j.text[j.start[i]] != '{') {
-			i++;
-			continue;
-		}
-		doc = json_loadb(j.text + j.start[i], j.n - j.start[i], JSON_DISABLE_EOF_CHECK,
-				 &info);
-		if (!doc) {
+		ret = take_out(lines, at, &d);
+		doc = !ret && d.closed ? json_loadb(d.text, d.n, 0, &info) : NULL;
+		if (doc) {
+			at = d.end;
+			ret = take_json(out, doc, lines->v[at.line].arrival_ns, true, 0);
+		} else if (!ret) {
+			size_t line = d.closed ? (size_t)info.line : d.end.line - at.line + 1;
+
 			broken++;
-			bytes += j.n - j.start[i];
-			ret = take_broken(&j, i, i + (size_t)(info.line > 0 ? info.line : 1), out);
-			i++;
-			continue;
+			bytes += d.n;
+			ret = take_broken(&d, at, line, out);
+			at.col++;
 		}
-		i = line_after(&j, lines->n, i + 1, j.start[i] + (size_t)info.position);
-		ret = take_json(out, doc, lines->v[i - 1].arrival_ns, true);
 		json_decref(doc);
+		free(d.text);
 	}
 	for (size_t k = first; k < out->n; k++)
 		guess_side(&out->v[k]);
-	free(j.text);
-	free(j.start);
 	return ret;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * iperf3's text, 3.0 to 3.21:
+ * iperf3's text, 3.0 to 3.21, and iperf2's, 2.0 to 2.1:
  *   [  5]   0.00-0.50   sec   865 MBytes  14.5 Gbits/sec    1    895 KBytes       (omitted)
  *   [SUM][TX-C]   0.50-1.00   sec   381 MBytes  6.40 Gbits/sec    1
- * behind whatever --title or --timestamps put in front.
+ *   [ *1] 0.0000-0.5000 sec  3.00 MBytes  50.3 Mbits/sec  24/0          0      895K/5548(8216) us
+ * behind whatever --title, --timestamps or a log put in front. A server of iperf2's serves several
+ * clients at once: their lines are told apart by the number of the stream.
  */
 #include "cli/input/throughput/iperf3.h"
 
@@ -17,18 +19,25 @@ struct text_line {
 	bool sum; /* [SUM] */
 	enum role role;
 	bool server;  /* role of the server: TX-S, RX-S */
+	bool star;    /* iperf2: from server to client */
 	double count; /* behind the rate: retransmits or datagrams; NaN: nothing there */
+	double rtry;  /* iperf2's retransmits; NaN: not there */
 	struct iperf_row row;
 };
+
+#define MAX_STREAMS 1024 /* of iperf2 that are told apart */
 
 /* What is known of the test that is being read. */
 struct text_state {
 	struct iperf_runs *runs;
-	struct iperf_run *run; /* NULL: none yet */
+	size_t run_of[MAX_STREAMS]; /* of stream number, from 1: its last test; 0: none */
+	size_t line;                /* from 1 */
+	bool is_server;             /* it said that it listens */
+	struct iperf_run *run;      /* NULL: none yet */
 	bool in_server_output; /* between "Server output:" and its end: run->server is filled */
 	bool separator;        /* the last line was "- - -" */
 	bool summary;          /* what follows are totals */
-	bool retr;             /* the titles have a column of retransmits */
+	bool retr, rtry;       /* the titles have a column of retransmits; iperf2's */
 	bool main_sums, reverse_sums;
 };
 
@@ -126,12 +135,13 @@ static bool take_head(const char **s, struct text_line *l)
 	if (l->sum) {
 		p += 3;
 	} else {
-		while (*p == ' ')
-			p++;
+		p += strspn(p, " ");
+		l->star = *p == '*';
+		p += l->star;
 		if (!isdigit((unsigned char)*p))
 			return false;
-		while (isdigit((unsigned char)*p))
-			p++;
+		l->row.stream = (int)(strtoul(p, NULL, 10) % MAX_STREAMS) + 1;
+		p += strspn(p, "0123456789");
 	}
 	if (*p++ != ']')
 		return false;
@@ -148,6 +158,24 @@ static bool take_head(const char **s, struct text_line *l)
 	}
 	*s = p;
 	return true;
+}
+
+/* "24/0  1  895K/5548(8216) us" of iperf2 -e from the slash on: errors, Rtry, window, round trip.
+ */
+static void take_enhanced(const char *s, struct text_line *l)
+{
+	double number, unit;
+
+	s += 1 + strspn(s + 1, "0123456789");
+	if (!take_number(&s, &number, &unit))
+		return;
+	l->rtry = number;
+	if (!take_number(&s, &number, &unit) || strncmp(s, "K/", 2) != 0)
+		return;
+	l->row.cwnd_bytes = number * 1024;
+	s += 2;
+	if (take_number(&s, &number, &unit))
+		l->row.rtt_us = number;
 }
 
 /*
@@ -171,7 +199,9 @@ static void take_tail(const char *s, struct text_line *l)
 		return;
 	}
 	l->count = number;
-	if (take_amount(&s, &number, &unit, &bits) && !bits) {
+	if (*s == '/')
+		take_enhanced(s, l);
+	else if (take_amount(&s, &number, &unit, &bits) && !bits) {
 		l->row.cwnd_bytes = number;
 		l->row.retrans = l->count;
 	}
@@ -183,7 +213,7 @@ static bool parse_interval(const char *s, struct text_line *l)
 	double unit, transfer, transfer_unit, rate, rate_unit;
 	bool bits;
 
-	*l = (struct text_line){ .count = NAN, .row = IPERF_ROW_INIT };
+	*l = (struct text_line){ .count = NAN, .rtry = NAN, .row = IPERF_ROW_INIT };
 	if (!take_head(&s, l) || !take_number(&s, &l->row.start_s, &unit) || *s++ != '-' ||
 	    !take_number(&s, &l->row.end_s, &unit))
 		return false;
@@ -221,9 +251,12 @@ static bool find_interval(const char *text, struct text_line *l)
 
 static int run_begin(struct text_state *st, bool from_server)
 {
+	bool iperf2 = st->run && st->run->iperf2;
+
 	st->run = iperf_runs_add(st->runs);
 	if (!st->run)
 		return -ENOMEM;
+	st->run->iperf2 = iperf2;
 	st->run->from_server = from_server;
 	st->run->resolution_s = 0.01;
 	st->in_server_output = st->summary = st->main_sums = st->reverse_sums = false;
@@ -255,16 +288,30 @@ static struct iperf_run *current(struct text_state *st)
 	return st->in_server_output ? st->run->server : st->run;
 }
 
-/* Of several streams only the sum counts; it comes after them. */
+/* Of several streams only the sum counts, where it is told; it comes after them. */
 static int add_row(struct iperf_rows *rows, bool *sums, const struct text_line *l)
 {
-	if (*sums && !l->sum)
+	if ((*sums && !l->sum) || iperf_rows_ended_by(rows, &l->row))
 		return 0;
 	if (l->sum && !*sums) {
 		rows->n = 0;
 		*sums = true;
 	}
 	return vnx_vec_push(rows, l->row);
+}
+
+/* The test that the line is of: the last one, but of iperf2's server that of its stream. */
+static struct iperf_run *run_of(struct text_state *st, const struct text_line *l)
+{
+	struct iperf_run *run = current(st);
+	size_t last = st->runs->n, of = st->run_of[l->row.stream % MAX_STREAMS];
+
+	if (!run->iperf2 || !of || of == last || l->sum)
+		return run;
+	/* A total may come late. What goes on after another one began ran beside it. */
+	if (!iperf_rows_ended_by(&st->runs->v[of - 1].rows, &l->row))
+		st->runs->v[of - 1].mixed = run->mixed = true;
+	return &st->runs->v[of - 1];
 }
 
 static int take_interval(struct text_state *st, struct text_line *l)
@@ -280,9 +327,13 @@ static int take_interval(struct text_state *st, struct text_line *l)
 		if (ret)
 			return ret;
 	}
-	run = current(st);
+	run = run_of(st, l);
+	if (l->star)
+		is_reverse = !run->is_reverse;
 	if (st->retr)
 		l->row.retrans = l->count;
+	if (st->rtry)
+		l->row.retrans = l->rtry;
 	if (l->role != ROLE_NONE && !is_reverse)
 		run->side = l->role == ROLE_TX ? IPERF_SENDER : IPERF_RECEIVER;
 	return is_reverse ? add_row(&run->reverse, &st->reverse_sums, l)
@@ -301,10 +352,13 @@ static int take_titles(struct text_state *st, const char *text)
 		st->summary = true;
 		return 0;
 	}
+	if (st->summary)
+		return 0;
 	if (!st->run && run_begin(st, false))
 		return -ENOMEM;
 	run = current(st);
 	st->retr = strstr(text, "Retr") != NULL;
+	st->rtry = strstr(text, "Rtry") != NULL;
 	if (st->retr || strstr(text, "Total Datagrams"))
 		run->side = IPERF_SENDER;
 	if (strstr(text, "Jitter"))
@@ -348,9 +402,60 @@ static void take_mss(struct iperf_run *run, const char *text)
 		run->mss = mss;
 }
 
+/* "[  2] local ADDRESS port N connected with ADDRESS port N (reverse)
+ * (icwnd/mss/irtt=319/32741/66)" */
+static int take_connection(struct text_state *st, const char *text)
+{
+	const char *mss = strstr(text, "icwnd/mss/irtt="), *head = strchr(text, '[');
+	struct text_line l = { .row = IPERF_ROW_INIT };
+	double number, unit;
+
+	if (!head || !take_head(&head, &l) || l.sum)
+		return 0;
+	if ((!st->run || st->run->rows.n || st->run->reverse.n) && run_begin(st, st->is_server))
+		return -ENOMEM;
+	st->run->iperf2 = true;
+	st->run->from_server = st->is_server;
+	st->run->is_reverse |= strstr(text, "(reverse)") != NULL;
+	st->run_of[l.row.stream % MAX_STREAMS] = st->runs->n;
+	mss = mss ? strchr(mss + 15, '/') : NULL;
+	if (mss && (mss++, take_number(&mss, &number, &unit)) && number > 0)
+		st->run->mss = number;
+	return 0;
+}
+
+/* iperf2's own words; *taken: they were some. */
+static int take_iperf2(struct text_state *st, const char *text, bool *taken)
+{
+	bool client = strstr(text, "Client connecting to ") != NULL;
+
+	*taken = true;
+	if (strstr(text, " connected with "))
+		return take_connection(st, text);
+	/* The receiver's total, told by the sender. */
+	if (strstr(text, "] Server Report:")) {
+		st->summary = true;
+		return 0;
+	}
+	*taken = client;
+	if (strstr(text, "Server listening on "))
+		st->is_server = true;
+	if (!client || st->is_server)
+		return 0;
+	if ((!st->run || st->run->rows.n) && run_begin(st, false))
+		return -ENOMEM;
+	st->run->iperf2 = true;
+	return 0;
+}
+
 static int take_words(struct text_state *st, const char *text)
 {
 	const char *error = strstr(text, "iperf3: error");
+	bool taken;
+	int ret = take_iperf2(st, text, &taken);
+
+	if (ret || taken)
+		return ret;
 
 	if (!error)
 		error = strstr(text, "iperf3: interrupt");
@@ -398,6 +503,15 @@ static void guess_side(struct iperf_run *run)
 		run->is_reverse = true;
 }
 
+static void finish_run(struct iperf_run *run)
+{
+	guess_side(run);
+	iperf_rows_sum(run, &run->rows);
+	iperf_rows_sum(run, &run->reverse);
+	if (run->server)
+		finish_run(run->server);
+}
+
 int iperf_text_parse(const struct vnx_load_lines *lines, struct iperf_runs *out)
 {
 	struct text_state st = { .runs = out };
@@ -410,6 +524,7 @@ int iperf_text_parse(const struct vnx_load_lines *lines, struct iperf_runs *out)
 		struct text_line l;
 
 		if (find_interval(text, &l)) {
+			l.row.line = i + 1;
 			l.row.arrival_ns = st.in_server_output ? 0 : lines->v[i].arrival_ns;
 			if (!ends_with(text, "sender") && !ends_with(text, "receiver"))
 				ret = take_interval(&st, &l);
@@ -420,11 +535,8 @@ int iperf_text_parse(const struct vnx_load_lines *lines, struct iperf_runs *out)
 		}
 		st.separator = separator;
 	}
-	for (size_t i = first; i < out->n; i++) {
-		guess_side(&out->v[i]);
-		if (out->v[i].server)
-			guess_side(out->v[i].server);
-	}
+	for (size_t i = first; i < out->n; i++)
+		finish_run(&out->v[i]);
 	return ret;
 }
 
@@ -436,7 +548,8 @@ int iperf_text_probe(const struct vnx_load_lines *lines)
 		const char *text = lines->v[i].text;
 
 		if (find_interval(text, &l) || strstr(text, "iperf3: ") || strstr(text, "[ ID]") ||
-		    strstr(text, "Connecting to host"))
+		    strstr(text, "Connecting to host") || strstr(text, "Client connecting to ") ||
+		    strstr(text, "Server listening on "))
 			return 50;
 	}
 	return 0;

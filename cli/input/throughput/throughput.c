@@ -3,6 +3,8 @@
 #include "cli/input/throughput/throughput_format.h"
 
 #include <ctype.h>
+#include <fcntl.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -19,8 +21,13 @@
 
 /* One row a format; of two that are equally sure the first is tried first. */
 const struct vnx_load_format *const vnx_load_formats[] = {
-	&vnx_load_iperf3_json, &vnx_load_iperf3_text, &vnx_load_netperf,
-	&vnx_load_sockperf,    &vnx_load_csv,         NULL,
+	&vnx_load_iperf3_json,
+	&vnx_load_iperf3_text,
+	&vnx_load_iperf2_csv,
+	&vnx_load_netperf,
+	&vnx_load_sockperf,
+	&vnx_load_csv,
+	NULL,
 };
 
 /* Life */
@@ -196,42 +203,30 @@ static size_t list_candidates(const struct vnx_load_lines *lines, struct candida
 }
 
 /*
- * The surest format that has something to give; else the surest that recognised its own, with
- * nothing usable in it; else the first error; else -ENOENT.
+ * The surest format that has something to give, or that refuses what it recognised; else the
+ * surest that recognised its own, with nothing usable in it; else -ENOENT.
  */
 static int parse_lines(const struct vnx_load_lines *lines, struct vnx_throughput **out,
 		       struct vnx_err *err)
 {
 	struct candidate list[VNX_ARRAY_SIZE(vnx_load_formats)];
 	size_t n = list_candidates(lines, list);
-	struct vnx_throughput *empty = NULL;
-	int first_error = -ENOENT;
+	int ret = -ENOENT;
 
 	*out = NULL;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && (ret == -ENOENT || (!ret && !has_data(*out))); i++) {
 		struct vnx_throughput *tp = NULL;
-		int ret = list[i].format->parse(lines, &tp, err);
+		int own = list[i].format->parse(lines, &tp, err);
 
-		if (!ret && has_data(tp)) {
-			vnx_throughput_free(empty);
-			*out = tp;
-			return 0;
-		}
-		if (!ret && !empty)
-			empty = tp;
-		else if (!ret)
+		if (own == -ENOENT || (*out && (own || !has_data(tp)))) {
 			vnx_throughput_free(tp);
-		else if (ret != -ENOENT && first_error == -ENOENT)
-			first_error = ret;
-		if (ret == -ENOMEM)
-			break;
+			continue;
+		}
+		vnx_throughput_free(*out);
+		*out = tp;
+		ret = own;
 	}
-	if (first_error == -ENOMEM || !empty) {
-		vnx_throughput_free(empty);
-		return first_error;
-	}
-	*out = empty;
-	return 0;
+	return ret;
 }
 
 static int no_memory(struct vnx_err *err)
@@ -259,44 +254,70 @@ int vnx_throughput_parse(const struct vnx_load_lines *lines, struct vnx_throughp
 /* Files */
 
 /* Up to the limit, not a byte more: a pipe may never end, a line may have no end. */
-static int read_all(FILE *f, char **out, size_t *n)
+static int read_all(struct vnx_input *in, char **out, size_t *n)
 {
-	size_t cap = 0, got = 1;
+	size_t cap = 0;
+	ssize_t got = 1;
 	int ret = 0;
 
-	for (*n = 0; got && !ret; *n += got) {
+	for (*n = 0; got > 0 && !ret; *n += got > 0 ? (size_t)got : 0) {
 		ret = vnx_vec_grow((void **)out, &cap, *n + 65536, 1);
 		if (ret)
 			break;
-		got = fread(*out + *n, 1, cap - *n, f);
-		if (*n + got > MAX_FILE_BYTES)
+		got = vnx_input_read(in, *out + *n, cap - *n);
+		if (got < 0)
+			ret = (int)got;
+		else if (*n + (size_t)got > MAX_FILE_BYTES)
 			ret = -EFBIG;
 	}
-	return ret ? ret : ferror(f) ? -EIO : 0;
+	return ret;
+}
+
+/*
+ * What a program printed, where its log is JSON, a document a line: {"log":"...\n"} of Docker's
+ * json-file, {"MESSAGE":"..."} of journalctl -o json. Replaces @line's text. -ENOMEM.
+ */
+static int unwrap_line(struct vnx_load_line *line)
+{
+	const char *key = strstr(line->text, "\"log\":")       ? "log"
+			  : strstr(line->text, "\"MESSAGE\":") ? "MESSAGE"
+							       : NULL;
+	json_t *doc = key && *line->text == '{' ? json_loads(line->text, 0, NULL) : NULL;
+	const char *text = json_string_value(json_object_get(doc, key));
+	char *copy = text ? strndup(text, strcspn(text, "\n")) : NULL;
+	int ret = text && !copy ? -ENOMEM : 0;
+
+	if (copy) {
+		free(line->text);
+		line->text = copy;
+	}
+	json_decref(doc);
+	return ret;
 }
 
 static int push_line(struct vnx_load_lines *lines, const char *text, size_t n)
 {
-	struct vnx_load_line line = { .text = malloc(n + 1) };
-	int ret = line.text ? vnx_vec_push(lines, line) : -ENOMEM;
+	struct vnx_load_line fresh = { .text = malloc(n + 1) }, *line;
+	int ret = fresh.text ? vnx_vec_push(lines, fresh) : -ENOMEM;
 
 	if (ret) {
-		free(line.text);
+		free(fresh.text);
 		return ret;
 	}
+	line = &lines->v[lines->n - 1];
 	for (size_t i = 0; i < n; i++)
-		line.text[i] = text[i] ? text[i] : ' ';
-	while (n && line.text[n - 1] == '\r')
+		line->text[i] = text[i] ? text[i] : ' ';
+	while (n && line->text[n - 1] == '\r')
 		n--;
-	line.text[n] = 0;
-	return 0;
+	line->text[n] = 0;
+	return unwrap_line(line);
 }
 
-static int read_lines(FILE *f, struct vnx_load_lines *lines)
+static int read_lines(struct vnx_input *in, struct vnx_load_lines *lines)
 {
 	VNX_CLEANUP_FREE char *buf = NULL;
 	size_t n = 0;
-	int ret = read_all(f, &buf, &n);
+	int ret = read_all(in, &buf, &n);
 
 	for (size_t at = 0; at < n && !ret;) {
 		const char *end = memchr(buf + at, '\n', n - at);
@@ -320,11 +341,11 @@ static int cannot_read(const char *path, int error, struct vnx_err *err)
 			   strerror(error));
 }
 
-static int open_text(const char *path, FILE **out, struct vnx_err *err)
+static int open_text(struct vnx_input *in, const char *path, struct vnx_err *err)
 {
 	struct stat sb;
+	int fd;
 
-	*out = NULL;
 	if (stat(path, &sb))
 		return cannot_read(path, errno, err);
 	/* A pipe is welcome: --throughput <(ssh ...). */
@@ -332,10 +353,8 @@ static int open_text(const char *path, FILE **out, struct vnx_err *err)
 		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "not-a-file",
 				   "%s is %s, not a load generator's output", path,
 				   S_ISDIR(sb.st_mode) ? "a folder" : "a device");
-	*out = fopen(path, "re");
-	if (!*out)
-		return cannot_read(path, errno, err);
-	return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? cannot_read(path, errno, err) : vnx_input_take(in, path, fd, err);
 }
 
 static int unknown_output(const char *path, bool empty, struct vnx_err *err)
@@ -388,19 +407,21 @@ static int parse_file(const char *path, const struct vnx_load_lines *lines,
 	return ret;
 }
 
-int vnx_throughput_read_stream(FILE *f, const char *path, struct vnx_throughput **out,
-			       struct vnx_err *err)
+int vnx_throughput_read_input(struct vnx_input *in, struct vnx_throughput **out,
+			      struct vnx_err *err)
 {
 	struct vnx_load_lines lines = { 0 };
-	int ret = read_lines(f, &lines);
+	int ret = read_lines(in, &lines);
 
 	*out = NULL;
-	if (ret)
-		vnx_err_set(err, ret, VNX_EXIT_FAILED, "cannot-read", "cannot read %s: %s", path,
-			    ret == -EFBIG ? "it is larger than 256 MB or 4 million lines"
-					  : strerror(-ret));
+	if (ret == -EFBIG)
+		vnx_err_set(err, ret, VNX_EXIT_FAILED, "cannot-read",
+			    "cannot read %s: it is larger than 256 MB or 4 million lines",
+			    in->path);
+	else if (ret)
+		vnx_input_failed(in, ret, err);
 	else
-		ret = parse_file(path, &lines, out, err);
+		ret = parse_file(in->path, &lines, out, err);
 	vnx_load_lines_fini(&lines);
 	return ret;
 }
@@ -414,9 +435,13 @@ int vnx_throughput_read_stream(FILE *f, const char *path, struct vnx_throughput 
  */
 int vnx_throughput_read_file(const char *path, struct vnx_throughput **out, struct vnx_err *err)
 {
-	VNX_CLEANUP_FCLOSE FILE *f = NULL;
-	int ret = open_text(path, &f, err);
+	struct vnx_input in;
+	int ret = open_text(&in, path, err);
 
 	*out = NULL;
-	return ret ? ret : vnx_throughput_read_stream(f, path, out, err);
+	if (ret)
+		return ret;
+	ret = vnx_throughput_read_input(&in, out, err);
+	vnx_input_close(&in);
+	return ret;
 }

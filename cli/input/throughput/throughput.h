@@ -6,6 +6,7 @@
 #define VNX_THROUGHPUT_H
 
 #include "analysis/timeline.h"
+#include "cli/input/input.h"
 
 /* One line of a load's output with its arrival; arrival 0: read from a file, not stamped. */
 struct vnx_load_line {
@@ -80,10 +81,12 @@ struct vnx_throughput {
 	char cookie[40];    /* iperf3's name of the test, the same on both sides; "": not told */
 	double timestamp_s; /* start.timestamp, CLOCK_REALTIME; NaN if not told */
 	bool stamped_rows; /* timestamp_s is the zero itself (netperf, CSV), not some time before */
-	double own_zero_s; /* what the generator's own times say at its zero (CSV: first time) */
-	double slack_s;    /* how far the intervals may stand off that zero, beside all else */
-	bool has_ms;       /* ... with milliseconds (iperf3 3.20+) */
-	double omit_s;     /* --omit: the zero comes this much later than timestamp_s tells */
+	/* What the generator's own times say at its zero (CSV: first time); 0 if those are dates.
+	 */
+	double own_zero_s;
+	double slack_s;      /* how far the intervals may stand off that zero, beside all else */
+	bool has_ms;         /* ... with milliseconds (iperf3 3.20+) */
+	double omit_s;       /* --omit: the zero comes this much later than timestamp_s tells */
 	double resolution_s; /* the generator's times are rounded to this */
 	bool other_side;     /* intervals are of --get-server-output: near the zero, not on it */
 	/* of the lines that arrived; n 0: none were stamped */
@@ -103,7 +106,11 @@ struct vnx_throughput {
 	 */
 	double offset_s;
 	size_t places; /* searched for the best fit, 0: no search */
-	/* Further flows of the same direction, from vnx_throughput_join(); owned. */
+	/*
+	 * Further flows of the same direction: of the same output, which count from the same zero
+	 * and are placed with it; after vnx_throughput_join() all that are part of the series.
+	 * Owned.
+	 */
 	struct {
 		struct vnx_throughput **v;
 		size_t n, cap;
@@ -127,9 +134,9 @@ int vnx_throughput_parse(const struct vnx_load_lines *lines, struct vnx_throughp
 /* The same from a file; @path is named in errors. */
 int vnx_throughput_read_file(const char *path, struct vnx_throughput **out,
 			     struct vnx_err *err) VNX_MUST_CHECK;
-/* ... from an open stream. */
-int vnx_throughput_read_stream(FILE *f, const char *path, struct vnx_throughput **out,
-			       struct vnx_err *err) VNX_MUST_CHECK;
+/* ... from an input that is open and stays the caller's. */
+int vnx_throughput_read_input(struct vnx_input *in, struct vnx_throughput **out,
+			      struct vnx_err *err) VNX_MUST_CHECK;
 /*
  * Puts the generator's zero on CLOCK_MONOTONIC: by arrival stamps where lines have them
  * (minimum of arrival - interval end), else by start.timestamp with @realtime_minus_mono_ns
@@ -142,8 +149,8 @@ void vnx_throughput_align(struct vnx_throughput *tp, int64_t realtime_minus_mono
  */
 void vnx_throughput_offset(struct vnx_throughput *tp, int64_t offset_ns);
 /*
- * One flow a file, each aligned: takes v[0..n) over (they are freed or owned by *out) and
- * leaves v[i] NULL. What is summed, put one after the other or left out is told in
+ * What each file holds, aligned: takes v[0..n) and their peers over (they are freed or owned by
+ * *out) and leaves v[i] NULL. What is summed, put one after the other or left out is told in
  * (*out)->note. -ENOMEM. The rule stands in throughput_join.c.
  */
 int vnx_throughput_join(struct vnx_throughput **v, size_t n,
@@ -154,6 +161,15 @@ int vnx_throughput_join(struct vnx_throughput **v, size_t n,
  */
 int vnx_throughput_series(const struct vnx_throughput *tp, const struct vnx_grid *grid,
 			  double *out) VNX_MUST_CHECK;
+/*
+ * Which of the load's intervals each bin of @grid is of, as vnx_obs_init() takes it: out[grid->n].
+ * Of flows that ran at once the longest intervals count. False where they are no longer than bins,
+ * so that each bin is an observation; out[] says nothing then. At most 0.01 of a bin is rounding.
+ */
+bool vnx_throughput_intervals(const struct vnx_throughput *tp, const struct vnx_grid *grid,
+			      int *out);
+/* Median length of the intervals of one flow in seconds; NaN: it has none, or memory is out. */
+double vnx_throughput_nominal_s(const struct vnx_throughput *tp);
 /*
  * Likewise what was told of @metric beside the bytes: a count a bin, or a mean. Over flows that
  * ran at once a sum, of round-trip times a mean. -ENODATA: nothing was told, out[] is all NaN.

@@ -23,6 +23,7 @@ extern const struct vnx_load_format *const vnx_load_formats[]; /* NULL-terminate
 
 extern const struct vnx_load_format vnx_load_iperf3_json;
 extern const struct vnx_load_format vnx_load_iperf3_text;
+extern const struct vnx_load_format vnx_load_iperf2_csv;
 extern const struct vnx_load_format vnx_load_netperf;
 extern const struct vnx_load_format vnx_load_sockperf;
 extern const struct vnx_load_format vnx_load_csv;

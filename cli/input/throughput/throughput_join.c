@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Several --throughput files: one flow each, all put on the trace's clock before. The rule:
+ * Several flows, of several --throughput files or of one, all put on the trace's clock before. The
+ * rule:
  *
  * 1. Two files with the same iperf3 cookie are two views of one flow: the receiver's is taken
  *    (of equals the one with more intervals), and what only the other side can tell beside the
@@ -292,29 +293,55 @@ static int take_note(struct vnx_throughput *tp, const char *note)
 	return 0;
 }
 
+/* All flows in one list: those of v[0..n), each followed by its peers. -ENOMEM: nothing moved. */
+static int flatten(struct vnx_throughput **v, size_t n, struct flows *f)
+{
+	size_t all = n;
+
+	for (size_t i = 0; i < n; i++)
+		all += v[i]->peers.n;
+	*f = (struct flows){ .v = calloc(all + 1, sizeof(struct vnx_throughput *)),
+			     .out = calloc(all + 1, sizeof(bool)) };
+	if (!f->v || !f->out)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct vnx_throughput *tp = v[i];
+
+		f->v[f->n++] = tp;
+		for (size_t k = 0; k < tp->peers.n; k++)
+			f->v[f->n++] = tp->peers.v[k];
+		tp->peers.n = 0;
+		v[i] = NULL;
+	}
+	return 0;
+}
+
 int vnx_throughput_join(struct vnx_throughput **v, size_t n, struct vnx_throughput **out)
 {
-	struct flows f = { v, n, calloc(n + 1, sizeof(bool)) };
 	struct vnx_throughput notes = { 0 };
+	struct flows f;
 	size_t first = 0;
-	int ret = f.out ? 0 : -ENOMEM;
+	int ret = flatten(v, n, &f);
 
 	*out = NULL;
-	if (!ret && n > 1)
+	if (!ret && f.n > 1)
 		ret = join(&f, &notes, &first);
-	if (!ret && n) {
-		*out = v[first];
+	if (!ret && f.n) {
+		*out = f.v[first];
 		ret = take_note(*out, notes.note);
 		if (!ret && !f.out[first])
 			ret = gather(&f, *out);
-		v[first] = NULL;
+		f.v[first] = NULL;
 	}
+	for (size_t i = 0; i < f.n; i++)
+		vnx_throughput_free(f.v[i]);
 	for (size_t i = 0; i < n; i++) {
 		vnx_throughput_free(v[i]);
 		v[i] = NULL;
 	}
 	free(notes.note);
 	free(f.out);
+	free(f.v);
 	if (ret) {
 		vnx_throughput_free(*out);
 		*out = NULL;

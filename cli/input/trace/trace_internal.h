@@ -13,7 +13,8 @@
 struct rung {
 	enum vnx_metric metric;
 	struct vnx_hook_spec spec;
-	const char *unless, *note;
+	const struct vnx_unless *unless;
+	const char *note;
 };
 
 struct rungs {

@@ -24,8 +24,10 @@ static void add_up(const struct vnx_trace *t, uint64_t *counts)
 	}
 }
 
-static bool has_symbol(const struct vnx_trace *t, const char *name)
+static bool has_symbol(const void *trace, const char *name)
 {
+	const struct vnx_trace *t = trace;
+
 	for (size_t i = 0; i < t->symbols.n; i++)
 		if (!strcmp(t->symbols.v[i], name))
 			return true;
@@ -48,14 +50,15 @@ static int choose(const struct vnx_trace *t, const uint64_t *counts, struct vnx_
 
 	for (unsigned i = 0; i < t->n_sources; i++) {
 		const struct rung *r = &t->rungs.v[t->sources[i].rung];
+		const char *is;
 
 		if (r->metric != hook->metric || !counts[i])
 			continue;
-		if (r->unless && has_symbol(t, r->unless)) {
+		is = vnx_candidate_differs(r->unless, has_symbol, t);
+		if (is) {
 			char why[VNX_WHY_LEN];
 
-			snprintf(why, sizeof(why),
-				 "this kernel has %s: the old name is a part of it", r->unless);
+			snprintf(why, sizeof(why), "in this kernel %s", is);
 			if (refuse(hook, t->sources[i].hook, why))
 				return -ENOMEM;
 			continue;
@@ -79,8 +82,8 @@ static void describe(const struct vnx_trace *t, int source, struct vnx_hook *hoo
 		snprintf(hook->note, sizeof(hook->note), "%s", r->note);
 	else if (r->unless && !t->symbols.n)
 		snprintf(hook->note, sizeof(hook->note),
-			 "the sleep only, where the kernel has %s as well: the trace does not tell",
-			 r->unless);
+			 "in some kernels %s: the trace does not tell of which it is",
+			 r->unless->why);
 }
 
 /* One row a call metric; @of[source] is the metric that uses it, or -1. */

@@ -14,17 +14,6 @@ static int trace_dat_probe(const char *path, const unsigned char *head, size_t l
 	return len >= sizeof(magic) && !memcmp(head, magic, sizeof(magic)) ? 100 : 0;
 }
 
-static int check_input(const struct vnx_input *in, struct vnx_err *err)
-{
-	if (in->seekable)
-		return 0;
-	vnx_err_hint(err, "Save it to a file and give the file's name.");
-	return vnx_err_set(
-		err, -ESPIPE, VNX_EXIT_FAILED, "not-a-file",
-		"a trace.dat cannot be read from a pipe: its parts refer to each other, so "
-		"it must be a file");
-}
-
 /* Events without a time are no series. */
 static int check_clock(const struct dat *d)
 {
@@ -88,7 +77,8 @@ static int trace_dat_open(struct vnx_reader **out, struct vnx_input *in,
 			  const struct vnx_reader_conf *conf, struct vnx_err *err)
 {
 	struct vnx_reader *r;
-	int ret = check_input(in, err);
+	/* Its parts refer to each other. */
+	int ret = vnx_input_spool(in, conf->quiet, err);
 
 	*out = NULL;
 	if (ret)

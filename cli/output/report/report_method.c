@@ -122,6 +122,17 @@ void vnx_report_topology(struct vnx_doc *d, const struct vnx_finding *f)
 		vnx_doc_para(d, "No interface of a VM is known; a raw trace does not tell them.");
 }
 
+static const char *verified_of(struct vnx_doc *d, const struct vnx_verified *v)
+{
+	if (!v->against[0])
+		return v->why[0] ? vnx_layout_format(&d->l, "not compared: %s",
+						     vnx_doc_safe(d, v->why, 0))
+				 : "not compared";
+	return vnx_layout_format(&d->l, "counted %llu, %s %llu%s%s", (unsigned long long)v->hook,
+				 vnx_doc_code(d, v->against), (unsigned long long)v->account,
+				 v->why[0] ? ": " : "", vnx_doc_safe(d, v->why, 0));
+}
+
 static void put_hook(struct vnx_doc *d, struct vnx_doc_table *t, const struct vnx_hook *hook)
 {
 	const char *refused = "";
@@ -133,6 +144,7 @@ static void put_hook(struct vnx_doc *d, struct vnx_doc_table *t, const struct vn
 	vnx_doc_cell(d, t, VNX_CODE "%s" VNX_PLAIN, vnx_metric_name(hook->metric));
 	vnx_doc_cell(d, t, "%s%s%s", *hook->hook ? vnx_doc_code(d, hook->hook) : "not possible",
 		     *hook->note ? ": " : "", vnx_doc_safe(d, hook->note, 0));
+	vnx_doc_cell(d, t, "%s", verified_of(d, &hook->verified));
 	vnx_doc_cell(d, t, "%s", *refused ? refused : "none");
 }
 
@@ -140,6 +152,7 @@ static void put_hooks(struct vnx_doc *d, const struct vnx_hooks *hooks)
 {
 	static const struct vnx_doc_column cols[] = { { "Counted", VNX_COL_WORD },
 						      { "Hook", VNX_COL_TEXT },
+						      { "Held against", VNX_COL_TEXT },
 						      { "Tried before and refused",
 							VNX_COL_TEXT } };
 	struct vnx_doc_table t = { "What was counted in the kernel, and by which hook",

@@ -205,6 +205,26 @@ static void put_refusals(struct vnx_layout *l, const struct vnx_hook *hook)
 				vnx_layout_safe(l, hook->refused.v[i].why));
 }
 
+/* "never ran" is said always, the rest to those who ask. */
+static void put_verified(struct vnx_layout *l, const struct vnx_hook *hook, bool verbose)
+{
+	const struct vnx_verified *v = &hook->verified;
+	const char *metric = vnx_metric_name(hook->metric);
+
+	if (!v->against[0]) {
+		if (verbose && v->why[0] && hook->hook[0])
+			vnx_layout_para(l, 9, 11, VNX_DIM "%s: %s" VNX_PLAIN, metric,
+					vnx_layout_safe(l, v->why));
+		return;
+	}
+	if (!verbose && !v->why[0])
+		return;
+	vnx_layout_para(l, 9, 11, VNX_DIM "%s: counted %llu, %s %llu%s%s" VNX_PLAIN, metric,
+			(unsigned long long)v->hook, vnx_layout_safe(l, v->against),
+			(unsigned long long)v->account, v->why[0] ? "; " : "",
+			vnx_layout_safe(l, v->why));
+}
+
 static void put_hooks(struct vnx_layout *l, const struct vnx_hooks *hooks, bool verbose)
 {
 	const char *list = "";
@@ -219,8 +239,11 @@ static void put_hooks(struct vnx_layout *l, const struct vnx_hooks *hooks, bool 
 			*h->note ? vnx_layout_format(l, "%s)", vnx_layout_safe(l, h->note)) : "");
 	}
 	put_foot(l, "hooks", *list ? list : "none: tap counters only");
-	for (size_t i = 0; verbose && i < hooks->n; i++)
-		put_refusals(l, &hooks->v[i]);
+	for (size_t i = 0; i < hooks->n; i++) {
+		put_verified(l, &hooks->v[i], verbose);
+		if (verbose)
+			put_refusals(l, &hooks->v[i]);
+	}
 }
 
 static void put_cost(struct vnx_layout *l, const struct vnx_run_facts *facts)

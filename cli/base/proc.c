@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Reading a /proc tree. Everything is relative to one descriptor, so that a recorded tree or
- * a container's view of its host's /proc serves as well.
- */
-#include "cli/host/internal.h"
+#include "cli/base/proc.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 /* include/linux/sched.h; in field 9 of stat */
@@ -117,49 +112,75 @@ void vnx_proc_link(int dirfd, const char *rel, char *buf, size_t size)
 	buf[n > 0 ? n : 0] = '\0';
 }
 
-/* Field @nr (from 3 on) of the part of a stat line that follows the name. */
-static const char *stat_field(const char *rest, unsigned nr)
+/* What is wanted of a line of stat behind the name, by the numbers of proc_pid_stat(5). */
+enum { STATE = 3, PPID, PGRP, FLAGS = 9, STARTTIME = 22, PROCESSOR = 39, FIELDS };
+
+/*
+ * Fields from @first on, as they follow each other at @s, into v[]. How many there are of those
+ * below FIELDS, or -EBADMSG. A negative number wraps.
+ */
+static int parse_fields(const char *s, int first, uint64_t v[FIELDS])
 {
-	for (unsigned i = 3; i < nr && rest; i++) {
-		rest = strchr(rest, ' ');
-		if (rest)
-			rest++;
+	int nr = first;
+	char *end;
+
+	for (; nr < FIELDS && s[0] == ' '; nr++, s = end) {
+		errno = 0;
+		v[nr] = strtoull(s + 1, &end, 10);
+		if (errno || end == s + 1 || !strchr(" \n", *end))
+			return -EBADMSG;
 	}
-	return rest;
+	return nr - first;
+}
+
+/* A name may hold blanks and parentheses itself: the last one ends it. */
+int vnx_proc_stat_parse(const char *line, struct vnx_proc_stat *out)
+{
+	const char *open_par = strchr(line, '('), *close_par = strrchr(line, ')');
+	uint64_t v[FIELDS] = { [PROCESSOR] = UINT64_MAX };
+
+	*out = (struct vnx_proc_stat){ 0 };
+	if (!open_par || !close_par || close_par < open_par || close_par[1] != ' ' ||
+	    !close_par[2] || !vnx_parse_u32(line, ' ', &out->pid) ||
+	    parse_fields(close_par + 3, PPID, v) <= STARTTIME - PPID || v[FLAGS] > UINT32_MAX)
+		return -EBADMSG;
+	snprintf(out->comm, sizeof(out->comm), "%.*s", (int)(close_par - open_par - 1),
+		 open_par + 1);
+	out->state = close_par[2];
+	out->ended = strchr("ZXx", out->state) || v[FLAGS] & PF_EXITING;
+	out->kthread = v[FLAGS] & PF_KTHREAD;
+	/* -1 of one that ended */
+	out->parent = v[PPID] <= INT32_MAX ? (uint32_t)v[PPID] : 0;
+	out->group = v[PGRP] <= INT32_MAX ? (uint32_t)v[PGRP] : 0;
+	out->start_ticks = v[STARTTIME];
+	out->last_cpu = v[PROCESSOR] <= INT32_MAX ? (int)v[PROCESSOR] : -1;
+	return 0;
 }
 
 int vnx_proc_stat(int dirfd, const char *rel, struct vnx_proc_stat *out)
 {
 	VNX_CLEANUP_CLOSE int fd = -1;
-	char path[64], buf[1024], *open_par, *close_par;
-	const char *flags, *start;
-	unsigned long bits;
-	char state;
+	char path[96], buf[2048];
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "%s/stat", rel);
 	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, sizeof(buf) - 1);
+	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
 	if (n < 0)
 		return -errno;
 	buf[n] = '\0';
-	/* A name may hold blanks and parentheses itself: the last one ends it. */
-	open_par = strchr(buf, '(');
-	close_par = strrchr(buf, ')');
-	if (!open_par || !close_par || close_par < open_par || close_par[1] != ' ')
-		return -EBADMSG;
-	flags = stat_field(close_par + 2, 9);
-	start = stat_field(close_par + 2, 22);
-	if (!flags || !start)
-		return -EBADMSG;
-	snprintf(out->comm, sizeof(out->comm), "%.*s", (int)(close_par - open_par - 1),
-		 open_par + 1);
-	state = close_par[2];
-	bits = strtoul(flags, NULL, 10);
-	out->ended = state == 'Z' || state == 'X' || bits & PF_EXITING;
-	out->kthread = bits & PF_KTHREAD;
-	out->start_ticks = strtoull(start, NULL, 10);
-	return 0;
+	return vnx_proc_stat_parse(buf, out);
+}
+
+uint32_t vnx_proc_tgid(int dirfd, const char *rel)
+{
+	uint32_t tgid = 0;
+	char path[96], *line;
+
+	snprintf(path, sizeof(path), "%s/status", rel);
+	VNX_CLEANUP_FREE char *text = vnx_proc_read(dirfd, path, 8192, NULL);
+
+	/* The name in the first line has its newlines escaped: it cannot fake this one. */
+	line = text ? strstr(text, "\nTgid:\t") : NULL;
+	return line && vnx_parse_u32(line + 7, '\n', &tgid) ? tgid : 0;
 }
