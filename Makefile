@@ -106,7 +106,7 @@ $(B)/tests/%: tests/unit/%.c $(B)/libvnx.a $(LIBPERF) $(LIBAPI)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libvnx.a $(LIBPERF) $(LIBAPI) -lcmocka $(LDLIBS)
 
-.PHONY: unit check test clean deps help demo lab-shell lab-demo lab-causes install golden-update format
+.PHONY: unit check test test-all clean deps help demo lab-shell lab-demo lab-causes install golden-update format
 demo: ## install what is needed, build, diagnose: live on a KVM host, else a real recording
 	$(Q)tests/deps
 	$(Q)$(MAKE) -s all
@@ -121,6 +121,11 @@ test: ## install what tests need and run all of them, lab included
 	$(Q)tests/deps --test
 	$(Q)$(MAKE) -s all unit
 	$(Q)tests/run
+
+test-all: ## the same with every scenario of the lab on every kernel
+	$(Q)tests/deps --test
+	$(Q)$(MAKE) -s all unit
+	$(Q)tests/run --all
 
 deps: ## install what the build and the run need (Debian packages, as root)
 	$(Q)tests/deps

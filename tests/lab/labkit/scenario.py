@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import string
 import subprocess
 import threading
 import time
@@ -53,7 +54,8 @@ class Case:
     cpu: CpuShare = None
 
     def host(self):
-        return (self.kernel, self.spec["smp"], self.spec["append"], self.spec["mem"], bool(self.spec["meter"]),
+        append = string.Template(self.spec["append"]).safe_substitute(self.choice)
+        return (self.kernel, self.spec["smp"], append, self.spec["mem"], bool(self.spec["meter"]),
                 tuple(self.spec["software"]))
 
     def title(self):
@@ -97,10 +99,11 @@ def read(path):
     return spec
 
 
-def cases_of(path, kernels):
+def cases_of(path, kernels, core=False):
+    """core: on kernels beyond a scenario's first only where it is one of the core."""
     spec, path = read(path), Path(path)
     for kernel in spec["kernels"]:
-        if kernels and kernel not in kernels:
+        if kernels and kernel not in kernels or core and not spec["core"] and kernel != spec["kernels"][0]:
             continue
         for values in itertools.product(*spec["matrix"].values()):
             yield Case(path.stem, spec, kernel, dict(zip(spec["matrix"], values)), path.parent)
@@ -471,9 +474,9 @@ def tell(verdict, case, began):
         print(f"        {reason}", flush=True)
 
 
-def run_files(files, kernels, out, only):
+def run_files(files, kernels, out, only, core):
     out = Path(out or CACHE / "out").resolve()
-    cases = [c for path in files for c in cases_of(path, kernels) if not only or c.name in only]
+    cases = [c for path in files for c in cases_of(path, kernels, core) if not only or c.name in only]
     for case in cases:
         case.out = out / "-".join([case.name, case.kernel, *map(str, case.choice.values())])
     cases.sort(key=Case.host)     # stable: those that agree on the host share its boot
