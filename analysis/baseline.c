@@ -14,6 +14,7 @@ bool vnx_baseline_make(const struct vnx_vm_finding *f, const struct vnx_grid *gr
 {
 	const double *y = f->series[VNX_THROUGHPUT];
 	double bin_s = (double)grid->bin_ns / VNX_NSEC_PER_SEC, phi;
+	double values = (double)f->throughput.values / (double)f->throughput.n;
 	size_t n = grid->n, valid = 0, from = 0;
 
 	if (f->degradations.n)
@@ -25,7 +26,8 @@ bool vnx_baseline_make(const struct vnx_vm_finding *f, const struct vnx_grid *gr
 	phi = vnx_autocorr(y, n, 1);
 	*out = (struct vnx_baseline){ .mean_bps = vnx_mean(y, n),
 				      .sd_bps = vnx_sd(y, n),
-				      .n_eff = vnx_mean_neff(valid, phi > 0 ? phi : 0),
+				      .n_eff = fmin(vnx_mean_neff(valid, phi > 0 ? phi : 0),
+						    (double)valid * values),
 				      .backend = f->vm.backend };
 	vnx_trim(y, &from, &n);
 	for (int m = 0; m < VNX_METRIC_MAX; m++) {
@@ -36,10 +38,10 @@ bool vnx_baseline_make(const struct vnx_vm_finding *f, const struct vnx_grid *gr
 	return out->mean_bps > 0;
 }
 
-/* Is the run's first level, of bins [0, n), lower than the baseline? p in *p. */
+/* Is the run's first level, of observations [0, n), lower than the baseline? p in *p. */
 static bool lies_under(const struct vnx_case *c, size_t n, double *mean, double *p)
 {
-	const double *y = c->f->series[VNX_THROUGHPUT];
+	const double *y = c->obs.y;
 	const struct vnx_baseline *base = c->baseline;
 	double sd = vnx_sd(y, n), phi = vnx_autocorr(y, n, 1), n_eff;
 	size_t valid = 0;
@@ -47,7 +49,8 @@ static bool lies_under(const struct vnx_case *c, size_t n, double *mean, double 
 	for (size_t i = 0; i < n; i++)
 		valid += isfinite(y[i]);
 	*mean = vnx_mean(y, n);
-	if (valid < c->conf->min_bins || !(*mean < base->mean_bps * (1 - BASELINE_EFFECT)))
+	if (valid < (c->obs.bins ? c->conf->min_bins : 2) ||
+	    !(*mean < base->mean_bps * (1 - BASELINE_EFFECT)))
 		return false;
 	n_eff = vnx_mean_neff(valid, phi > 0 ? phi : 0);
 	*p = vnx_welch_p_moments(base->mean_bps, base->sd_bps * base->sd_bps, base->n_eff,
@@ -81,7 +84,8 @@ static int levels_fill(const struct vnx_case *c, struct vnx_degradation *d, size
 
 int vnx_case_compare(struct vnx_case *c)
 {
-	size_t n = c->changes.n ? c->changes.v[0].at : c->grid->n, from = 0;
+	size_t values = c->changes.n ? c->changes.v[0].at : c->obs.n;
+	size_t n = c->obs.start[values], from = 0;
 	struct vnx_degradation d = { .end_s = NAN,
 				     .before_bps = c->baseline->mean_bps,
 				     .bytes_per_call_before = NAN,
@@ -92,12 +96,12 @@ int vnx_case_compare(struct vnx_case *c)
 				     .cause = VNX_CAUSE_UNKNOWN };
 	struct vnx_degradation *first;
 
-	if (!lies_under(c, n, &d.after_bps, &d.p))
+	if (!lies_under(c, values, &d.after_bps, &d.p))
 		return 0;
 	d.change = (d.after_bps - d.before_bps) / d.before_bps;
 	for (size_t i = 0; i < c->changes.n && isnan(d.end_s); i++)
 		if (c->changes.v[i].after >= d.before_bps * (1 - BASELINE_EFFECT))
-			d.end_s = (double)c->changes.v[i].at * c->bin_s;
+			d.end_s = (double)c->obs.start[c->changes.v[i].at] * c->bin_s;
 	if (vnx_vec_push(&c->f->degradations, d))
 		return -ENOMEM;
 	/* It comes first in time. */

@@ -299,14 +299,16 @@ static const char *why_undefined(const struct pairs *p)
 	return cx ? "x is constant" : cy ? "y is constant" : NULL;
 }
 
-/* @n_eff NaN: computed here. @level of the interval. */
-static void correlate_pairs(enum vnx_corr_method method, struct pairs *p, double n_eff,
+/* @n_eff NaN: computed here, but no more than @most. @level of the interval. */
+static void correlate_pairs(enum vnx_corr_method method, struct pairs *p, double n_eff, double most,
 			    double level, struct vnx_corr *out)
 {
 	struct kendall k;
 
 	out->n = p->valid;
 	out->undefined = why_undefined(p);
+	if (!out->undefined && most < 3)
+		out->undefined = "too few intervals of the load: fewer than 3";
 	if (out->undefined)
 		return;
 	/* Ranks carry the rank correlations' autocorrelation: n_eff is of what is correlated. */
@@ -324,7 +326,7 @@ static void correlate_pairs(enum vnx_corr_method method, struct pairs *p, double
 		out->undefined = "out of memory";
 		return;
 	}
-	out->n_eff = fmin(fmax(n_eff, 4), (double)p->valid);
+	out->n_eff = fmin(fmax(n_eff, 4), fmin((double)p->valid, most));
 	if (method == VNX_KENDALL) {
 		out->r = k.score / sqrt(k.pairs - k.ties_x) / sqrt(k.pairs - k.ties_y);
 		out->r = fmax(-1, fmin(1, out->r));
@@ -337,7 +339,7 @@ static void correlate_pairs(enum vnx_corr_method method, struct pairs *p, double
 }
 
 static void correlate_at(enum vnx_corr_method method, const double *x, const double *y, size_t n,
-			 double n_eff, double level, struct vnx_corr *out)
+			 double n_eff, double most, double level, struct vnx_corr *out)
 {
 	struct pairs p;
 
@@ -346,23 +348,29 @@ static void correlate_at(enum vnx_corr_method method, const double *x, const dou
 		out->undefined = "out of memory";
 		return;
 	}
-	correlate_pairs(method, &p, n_eff, level, out);
+	correlate_pairs(method, &p, n_eff, most, level, out);
 	pairs_fini(&p);
 }
 
 void vnx_correlate(enum vnx_corr_method method, const double *x, const double *y, size_t n,
 		   struct vnx_corr *out)
 {
-	correlate_at(method, x, y, n, NAN, 0.95, out);
+	correlate_at(method, x, y, n, NAN, INFINITY, 0.95, out);
+}
+
+void vnx_correlate_most(enum vnx_corr_method method, const double *x, const double *y, size_t n,
+			double most, struct vnx_corr *out)
+{
+	correlate_at(method, x, y, n, NAN, most, 0.95, out);
 }
 
 void vnx_correlate_neff(enum vnx_corr_method method, const double *x, const double *y, size_t n,
 			double n_eff, struct vnx_corr *out)
 {
-	correlate_at(method, x, y, n, n_eff, 0.95, out);
+	correlate_at(method, x, y, n, n_eff, INFINITY, 0.95, out);
 }
 
-void vnx_correlate_lag(const double *x, const double *y, size_t n, size_t max_lag,
+void vnx_correlate_lag(const double *x, const double *y, size_t n, size_t max_lag, double most,
 		       struct vnx_corr *out, long *lag)
 {
 	double tries;
@@ -371,14 +379,14 @@ void vnx_correlate_lag(const double *x, const double *y, size_t n, size_t max_la
 		max_lag = n ? n - 1 : 0;
 	tries = 2 * (double)max_lag + 1;
 	*lag = 0;
-	correlate_at(VNX_PEARSON, x, y, n, NAN, 1 - 0.05 / tries, out);
+	correlate_at(VNX_PEARSON, x, y, n, NAN, most, 1 - 0.05 / tries, out);
 	/* from the nearest lag outwards: of equals the nearest to 0 stays */
 	for (size_t d = 1; d <= max_lag; d++) {
 		for (int sign = 1; sign >= -1; sign -= 2) {
 			const double *lx = sign > 0 ? x : x + d, *ly = sign > 0 ? y + d : y;
 			struct vnx_corr c;
 
-			correlate_at(VNX_PEARSON, lx, ly, n - d, NAN, 1 - 0.05 / tries, &c);
+			correlate_at(VNX_PEARSON, lx, ly, n - d, NAN, most, 1 - 0.05 / tries, &c);
 			if (c.undefined || (!out->undefined && !(fabs(c.r) > fabs(out->r))))
 				continue;
 			*out = c;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * From changes of level to degradations: which falls count, how long they last, what the
- * other series did meanwhile.
+ * other series did meanwhile. Levels are looked for in what throughput was observed in (c->obs),
+ * where a place is the number of an observation; what is reported is in bins.
  */
 #include "analysis/diagnose_parts.h"
 #include "analysis/witness.h"
@@ -14,13 +15,13 @@
 #define BURST_REST 3   /* ... where what was before it lasted this many times as long */
 #define BURST_LACK 0.1 /* a level that lacks at most this share of that is no less */
 
-#define EXACT_BINS 60 /* how long after its start a fall's detection is looked for bin by bin */
-#define LOOK_BACK 600 /* bins before a fall that its detection is judged by */
+#define EXACT 60      /* observations after its start that its detection is looked for one by one */
+#define LOOK_BACK 600 /* observations before a fall that its detection is judged by */
 
 /* A low alarm of the online detector. */
 struct alarm {
 	struct vnx_change change;
-	size_t raised; /* with this bin */
+	size_t raised; /* with this observation */
 };
 
 struct alarms {
@@ -31,17 +32,25 @@ struct alarms {
 /* A fall to be reported: one change, or several that are one ramp or follow at once. */
 struct fall {
 	size_t first, last; /* of the changes */
-	size_t at;          /* first bin */
-	size_t down;        /* first bin of the level after */
+	size_t at;          /* first observation */
+	size_t down;        /* first observation of the level after */
 	bool ramp;          /* gradual */
-	double uncertainty; /* bins */
-	double slack;       /* bins: of the step it begins with, when others are set against it */
+	double uncertainty; /* observations */
+	double slack; /* observations: of the step it begins with, when others are set against it */
 	double before, after, p;
 };
 
+/* A level lasts for min_bins; two observations it takes in any case. */
+static size_t level_least(const struct vnx_case *c)
+{
+	double least = ceil((double)c->conf->min_bins / vnx_obs_bins(&c->obs));
+
+	return c->obs.bins || least > 2 ? (size_t)least : 2;
+}
+
 static struct vnx_change_conf change_conf(const struct vnx_case *c)
 {
-	return (struct vnx_change_conf){ c->conf->min_bins, c->conf->min_effect, VNX_P_MAX };
+	return (struct vnx_change_conf){ level_least(c), c->conf->min_effect, VNX_P_MAX };
 }
 
 /* What does harm when it rises: the metrics that causes are told by. */
@@ -52,32 +61,40 @@ static const enum vnx_metric harms[] = {
 	VNX_LOAD_RETRANS,    VNX_TX_KICK,          VNX_VHOST_WITH_VCPU,
 };
 
-/* Those that were measured, into @w; returns how many. */
-static size_t witnesses_call(const struct vnx_case *c, struct vnx_witness *w)
-{
-	size_t n = 0;
+/* Those that were measured, as they were while throughput was observed. */
+struct witnesses {
+	struct vnx_witness v[VNX_ARRAY_SIZE(harms)];
+	double *x; /* where their series are; owned */
+	size_t n;
+};
 
+static int witnesses_call(const struct vnx_case *c, struct witnesses *w)
+{
+	*w = (struct witnesses){ .x = malloc((VNX_ARRAY_SIZE(harms) * c->obs.n + 1) *
+					     sizeof(*w->x)) };
+	if (!w->x)
+		return -ENOMEM;
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(harms); i++) {
 		const double *x = c->f->series[harms[i]];
 
-		if (x && vnx_metric_can_move(&c->f->vm, harms[i]))
-			w[n++] = (struct vnx_witness){ x,
-						       vnx_metric_info(harms[i])->unit == VNX_NS };
+		if (!x || !vnx_metric_can_move(&c->f->vm, harms[i]))
+			continue;
+		vnx_obs_mean(&c->obs, x, w->x + w->n * c->obs.n);
+		w->v[w->n] = (struct vnx_witness){ w->x + w->n * c->obs.n,
+						   vnx_metric_info(harms[i])->unit == VNX_NS };
+		w->n++;
 	}
-	return n;
+	return 0;
 }
 
 /* Adds to the changes in [from, to), which @out holds alone, the falls that have a witness. */
-static int witnessed_add(const struct vnx_case *c, size_t from, size_t to, struct vnx_changes *out)
+static int witnessed_add(const struct vnx_case *c, const struct witnesses *w, size_t from,
+			 size_t to, struct vnx_changes *out)
 {
-	struct vnx_witness w[VNX_ARRAY_SIZE(harms)];
-	size_t n = witnesses_call(c, w);
-
-	for (size_t i = 0; n && i <= out->n;) {
+	for (size_t i = 0; w->n && i <= out->n;) {
 		size_t a = i ? out->v[i - 1].at : from, b = i < out->n ? out->v[i].at : to;
 		struct vnx_change fall;
-		int ret = vnx_witness_find(c->f->series[VNX_THROUGHPUT], a, b, w, n, VNX_P_MAX,
-					   &fall);
+		int ret = vnx_witness_find(c->obs.y, a, b, w->v, w->n, VNX_P_MAX, &fall);
 
 		if (ret < 0 || (ret && vnx_vec_push(out, fall)))
 			return -ENOMEM;
@@ -95,15 +112,16 @@ static int witnessed_add(const struct vnx_case *c, size_t from, size_t to, struc
 	return 0;
 }
 
-/* Changes of level within bins [from, to); their places count from bin 0. */
-static int changes_find(const struct vnx_case *c, size_t from, size_t to, struct vnx_changes *out)
+/* Changes of level within observations [from, to); their places count from 0. */
+static int changes_find(const struct vnx_case *c, const struct witnesses *w, size_t from, size_t to,
+			struct vnx_changes *out)
 {
 	const struct vnx_change_conf conf = change_conf(c);
-	int err = vnx_segment(c->f->series[VNX_THROUGHPUT] + from, to - from, &conf, out);
+	int err = vnx_segment(c->obs.y + from, to - from, &conf, out);
 
 	for (size_t i = 0; i < out->n; i++)
 		out->v[i].at += from;
-	return err ? err : witnessed_add(c, from, to, out);
+	return err ? err : witnessed_add(c, w, from, to, out);
 }
 
 /* Low alarms of the online detector over the whole series. */
@@ -111,15 +129,14 @@ static int alarms_find(const struct vnx_case *c, struct alarms *out)
 {
 	const struct vnx_change_conf conf = change_conf(c);
 	double per_bin = c->conf->false_alarms_per_day * c->bin_s / 86400;
-	const double *y = c->f->series[VNX_THROUGHPUT];
-	struct vnx_cusum *cusum = vnx_cusum_new(&conf, fmin(per_bin, 0.5));
+	struct vnx_cusum *cusum = vnx_cusum_new(&conf, fmin(per_bin * vnx_obs_bins(&c->obs), 0.5));
 	struct alarm a;
 	int err = 0;
 
 	if (!cusum)
 		return -ENOMEM;
-	for (a.raised = 0; !err && a.raised < c->grid->n; a.raised++)
-		if (vnx_cusum_push(cusum, y[a.raised], &a.change) &&
+	for (a.raised = 0; !err && a.raised < c->obs.n; a.raised++)
+		if (vnx_cusum_push(cusum, c->obs.y[a.raised], &a.change) &&
 		    a.change.after < a.change.before)
 			err = vnx_vec_push(out, a);
 	vnx_cusum_free(cusum);
@@ -130,7 +147,7 @@ static int alarms_find(const struct vnx_case *c, struct alarms *out)
 static bool means_fall(const struct vnx_case *c, const struct fall *f, size_t at,
 		       double uncertainty)
 {
-	double slack = uncertainty + f->slack + (double)c->conf->min_bins;
+	double slack = uncertainty + f->slack + (double)level_least(c);
 
 	return (double)at >= (double)f->at - slack && (double)at <= (double)f->down + slack;
 }
@@ -148,7 +165,7 @@ static const struct alarm *alarm_of(const struct vnx_case *c, const struct alarm
 /*
  * Of a load generator every fall counts, it says when it runs. A tap falls silent when a
  * flow ends, and its chatter while idle is no load. @to: where the level after ends. Its
- * first bin may still hold some of the flow, so its median counts where that is less.
+ * first observation may still hold some of the flow, so its median counts where that is less.
  */
 static bool is_stop(const struct vnx_case *c, const struct vnx_change *ch, size_t to)
 {
@@ -156,7 +173,7 @@ static bool is_stop(const struct vnx_case *c, const struct vnx_change *ch, size_
 
 	if (!c->tap)
 		return false;
-	after = vnx_median(c->f->series[VNX_THROUGHPUT] + ch->at, to - ch->at);
+	after = vnx_median(c->obs.y + ch->at, to - ch->at);
 	after = fmin(ch->after, after);
 	return after < VNX_IDLE_SHARE * ch->before || after < VNX_IDLE_BPS;
 }
@@ -171,14 +188,15 @@ static bool is_fall(const struct vnx_case *c, const struct vnx_change *ch, size_
 /* Where the level that change @i brings ends. */
 static size_t level_end(const struct vnx_case *c, size_t i)
 {
-	return i + 1 < c->changes.n ? c->changes.v[i + 1].at : c->grid->n;
+	return i + 1 < c->changes.n ? c->changes.v[i + 1].at : c->obs.n;
 }
 
-/* Does the segmentation of bins [from, to) alone report this fall? 1, 0 or -ENOMEM. */
-static int prefix_tells(const struct vnx_case *c, const struct fall *f, size_t from, size_t to)
+/* Does the segmentation of [from, to) alone report this fall? 1, 0 or -ENOMEM. */
+static int prefix_tells(const struct vnx_case *c, const struct witnesses *w, const struct fall *f,
+			size_t from, size_t to)
 {
 	struct vnx_changes seen = { 0 };
-	int ret = changes_find(c, from, to, &seen);
+	int ret = changes_find(c, w, from, to, &seen);
 
 	for (size_t i = 0; !ret && i < seen.n; i++)
 		ret = is_fall(c, &seen.v[i], i + 1 < seen.n ? seen.v[i + 1].at : to) &&
@@ -188,31 +206,37 @@ static int prefix_tells(const struct vnx_case *c, const struct fall *f, size_t f
 }
 
 /*
- * Bins that had to be seen before this fall could be told, by the segmentation of all bins up
+ * Observations that had to be seen before this fall could be told, by the segmentation of all up
  * to then or by @alarm; 0: not known. A longer prefix may lose what a shorter one told, so
- * there is nothing to bisect: every prefix is tried for EXACT_BINS from the start, then every
- * eighth part further, which finds it late by that at most. LOOK_BACK bins before the fall
- * stand for all before.
+ * there is nothing to bisect: every prefix is tried for EXACT from the start, then every
+ * eighth part further, which finds it late by that at most. LOOK_BACK before the fall stand for
+ * all before.
  */
-static int detected_after(const struct vnx_case *c, const struct fall *f, const struct alarm *alarm,
-			  size_t *out)
+static int detected_after(const struct vnx_case *c, const struct witnesses *w, const struct fall *f,
+			  const struct alarm *alarm, size_t *out)
 {
 	size_t from = f->at > LOOK_BACK ? f->at - LOOK_BACK : 0;
-	size_t end = alarm ? alarm->raised : c->grid->n;
+	size_t end = alarm ? alarm->raised : c->obs.n;
 	int ret;
 
 	*out = alarm ? alarm->raised + 1 : 0;
 	for (size_t to = f->at + 1; to <= end;) {
-		ret = prefix_tells(c, f, from, to);
+		ret = prefix_tells(c, w, f, from, to);
 		if (ret < 0)
 			return ret;
 		if (ret) {
 			*out = to;
 			return 0;
 		}
-		to += to - f->at < EXACT_BINS ? 1 : (to - f->at) / 8;
+		to += to - f->at < EXACT ? 1 : (to - f->at) / 8;
 	}
 	return 0;
+}
+
+/* When observation @k begins. */
+static double time_of(const struct vnx_case *c, size_t k)
+{
+	return (double)c->obs.start[k] * c->bin_s;
 }
 
 /* First bin after which the fall is over; NaN: never seen. */
@@ -226,7 +250,7 @@ static double fall_end_s(const struct vnx_case *c, const struct fall *f)
 
 		if (ch->after >= f->before - lack ||
 		    (ch->after < ch->before && is_stop(c, ch, level_end(c, j))))
-			return (double)ch->at * c->bin_s;
+			return time_of(c, ch->at);
 	}
 	return NAN;
 }
@@ -293,30 +317,93 @@ static void per_call_fill(struct vnx_degradation *d)
 		d->bytes_per_call_after = bytes->after / calls->after;
 }
 
+/* A fall on the bins. */
+struct place {
+	double at_s;
+	size_t from, at, down, to; /* the level before, the fall, the level after */
+	double uncertainty;        /* bins */
+};
+
+static struct place place_of(const struct vnx_case *c, const struct fall *f)
+{
+	size_t first = f->first ? c->changes.v[f->first - 1].at : 0, end = level_end(c, f->last);
+	const size_t *bin = c->obs.start;
+
+	return (struct place){ .at_s = time_of(c, f->at),
+			       .from = bin[first],
+			       .at = bin[f->at],
+			       .down = bin[f->down],
+			       .to = bin[end],
+			       .uncertainty = vnx_obs_reach(&c->obs, f->at, f->uncertainty) };
+}
+
+/* A step falls into an interval of the load rather than between two. */
+static void step_place(const struct vnx_case *c, struct fall *f, struct place *p)
+{
+	size_t first = f->first ? c->changes.v[f->first - 1].at : 0;
+	struct vnx_obs_step step;
+
+	if (c->obs.bins || f->ramp || f->first != f->last)
+		return;
+	step = vnx_obs_split(&c->obs, first, f->at, level_end(c, f->last));
+	p->at_s = step.bin * c->bin_s;
+	p->at = p->down = (size_t)step.bin;
+	p->uncertainty = step.uncertainty;
+	f->before = step.before;
+	f->after = step.after;
+}
+
 /*
  * Where within [from, to) the levels beside a fall are certain: it may have come a little sooner
  * or later than it was placed. @end: the later end is by the fall, and is given back; else the
  * earlier one is.
  */
-static size_t shrunk(const struct vnx_case *c, const struct fall *f, size_t from, size_t to,
-		     bool end)
+static size_t shrunk(const struct vnx_case *c, double uncertainty, size_t from, size_t to, bool end)
 {
-	size_t guard = (size_t)ceil(f->uncertainty) + 1;
+	size_t guard = (size_t)ceil(uncertainty) + 1;
 
 	if (to - from < guard + c->conf->min_bins)
 		guard = 0;
 	return end ? to - guard : from + guard;
 }
 
-static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarms *alarms)
+/* What else was measured on either side of the fall at @p, and what explains it. */
+static int fall_explain(const struct vnx_case *c, struct vnx_degradation *d, struct place p)
 {
-	size_t from = f->first ? c->changes.v[f->first - 1].at : 0;
-	size_t to = level_end(c, f->last), last, bins, down, until, since;
+	size_t last, down, until, since;
+
+	vnx_trim(c->f->series[VNX_THROUGHPUT], &p.from, &p.to);
+	/* a ramp may be placed into the gap before the load */
+	p.from = p.from < p.at ? p.from : p.at;
+	last = p.to - c->conf->min_bins;
+	until = shrunk(c, p.uncertainty, p.from, p.at, true);
+	/* a ramp that lasts to the end has no level after: its last bins are the nearest to one */
+	down = p.down < last || p.down == p.at ? p.down : last;
+	since = shrunk(c, p.uncertainty, down, p.to, false);
+	d->bins_before = until - p.from;
+	d->bins_after = p.to - since;
+	if (evidence_collect(c, d, p.from, until, since, p.to))
+		return -ENOMEM;
+	per_call_fill(d);
+	return vnx_case_explain(c, d, p.from, p.at, p.to);
+}
+
+static int fall_add(struct vnx_case *c, struct fall *f, const struct alarms *alarms,
+		    const struct witnesses *w)
+{
 	const struct alarm *alarm = alarm_of(c, alarms, f);
-	struct vnx_degradation d = {
-		.start_s = (double)f->at * c->bin_s,
-		.start_uncertainty_s = f->uncertainty * c->bin_s,
-		.ramp_s = f->ramp ? (double)(f->down - f->at) * c->bin_s : 0,
+	struct place p = place_of(c, f);
+	struct vnx_degradation d;
+	size_t seen;
+
+	step_place(c, f, &p);
+	if (detected_after(c, w, f, alarm, &seen))
+		return -ENOMEM;
+	d = (struct vnx_degradation){
+		.start_s = p.at_s,
+		.start_uncertainty_s = p.uncertainty * c->bin_s,
+		.detected_s = seen ? time_of(c, seen) : NAN,
+		.ramp_s = f->ramp ? (double)(p.down - p.at) * c->bin_s : 0,
 		.end_s = fall_end_s(c, f),
 		.before_bps = f->before,
 		.after_bps = f->after,
@@ -325,29 +412,10 @@ static int fall_add(struct vnx_case *c, const struct fall *f, const struct alarm
 		.online = alarm != NULL,
 		.cause = VNX_CAUSE_UNKNOWN,
 	};
-	struct vnx_degradation *slot;
-
-	if (detected_after(c, f, alarm, &bins))
-		return -ENOMEM;
-	d.detected_s = bins ? (double)bins * c->bin_s : NAN;
 	if (vnx_vec_push(&c->f->degradations, d))
 		return -ENOMEM;
 	/* from here on it is the diagnosis' to free, whatever fails */
-	slot = &c->f->degradations.v[c->f->degradations.n - 1];
-	vnx_trim(c->f->series[VNX_THROUGHPUT], &from, &to);
-	/* a ramp may be placed into the gap before the load */
-	from = from < f->at ? from : f->at;
-	last = to - c->conf->min_bins;
-	until = shrunk(c, f, from, f->at, true);
-	/* a ramp that lasts to the end has no level after: its last bins are the nearest to one */
-	down = f->down < last || f->down == f->at ? f->down : last;
-	since = shrunk(c, f, down, to, false);
-	slot->bins_before = until - from;
-	slot->bins_after = to - since;
-	if (evidence_collect(c, slot, from, until, since, to))
-		return -ENOMEM;
-	per_call_fill(slot);
-	return vnx_case_explain(c, slot, from, f->at, to);
+	return fall_explain(c, &c->f->degradations.v[c->f->degradations.n - 1], p);
 }
 
 /* The fall that change @i is or begins; @ramp: the ramp that takes it in, or NULL. */
@@ -383,17 +451,19 @@ static struct fall fall_of(const struct vnx_case *c, size_t i, const struct vnx_
 	return f;
 }
 
-#define RAMP_MIN 12 /* bins: what goes down faster is a step that took its time */
-#define RAMP_SPAN 6 /* bins in which no more than RAMP_SHARE of a gradual fall may happen */
+#define RAMP_MIN 12 /* observations: what goes down faster is a step that took its time */
+#define RAMP_SPAN                                                                       \
+	6 /* observations in which no more than RAMP_SHARE of a gradual fall may happen \
+	   */
 #define RAMP_SHARE 0.6
 
 /* Most of it happens at once somewhere: steps, and what wanders between them, are no slope. */
 static bool is_steep(const struct vnx_case *c, const struct vnx_ramp *r)
 {
-	const double *y = c->f->series[VNX_THROUGHPUT];
-	size_t w = c->conf->min_bins;
+	const double *y = c->obs.y;
+	size_t w = level_least(c);
 
-	for (size_t i = r->from > w ? r->from - w : 0; i + 2 * w + RAMP_SPAN <= c->grid->n; i++) {
+	for (size_t i = r->from > w ? r->from - w : 0; i + 2 * w + RAMP_SPAN <= c->obs.n; i++) {
 		double high = vnx_mean(y + i, w), low = vnx_mean(y + i + w + RAMP_SPAN, w);
 
 		if (i > r->to)
@@ -440,7 +510,7 @@ static void steps_join(const struct vnx_case *c, const struct vnx_ramps *ramps, 
 		double least = JOIN_SHARE * (f->before - next->after);
 
 		if ((ramp && !ramp->doubtful) || !is_fall(c, next, level_end(c, i)) ||
-		    (double)(next->at - f->down) * c->bin_s > JOIN_S ||
+		    time_of(c, next->at) - time_of(c, f->down) > JOIN_S ||
 		    f->before - f->after < least || f->after - next->after < least)
 			break;
 		f->last = i;
@@ -468,11 +538,12 @@ static bool ends_burst(const struct vnx_case *c, const struct fall *f)
 	for (size_t i = 0; i <= first; i++)
 		before = fmax(before, c->changes.v[i].before);
 	return f->after >= before * (1 - BURST_LACK) &&
-	       (double)(f->at - c->changes.v[first].at) * c->bin_s <= BURST_S &&
+	       time_of(c, f->at) - time_of(c, c->changes.v[first].at) <= BURST_S &&
 	       c->changes.v[first].at >= BURST_REST * (f->at - c->changes.v[first].at);
 }
 
-static int falls_add(struct vnx_case *c, const struct alarms *alarms, const struct vnx_ramps *ramps)
+static int falls_add(struct vnx_case *c, const struct alarms *alarms, const struct vnx_ramps *ramps,
+		     const struct witnesses *w)
 {
 	int err = 0;
 
@@ -482,7 +553,7 @@ static int falls_add(struct vnx_case *c, const struct alarms *alarms, const stru
 		if (is_fall(c, &c->changes.v[i], level_end(c, i)) && !ends_burst(c, &f)) {
 			if (!f.ramp)
 				steps_join(c, ramps, &f);
-			err = fall_add(c, &f, alarms);
+			err = fall_add(c, &f, alarms, w);
 		}
 		i = f.last;
 	}
@@ -491,19 +562,21 @@ static int falls_add(struct vnx_case *c, const struct alarms *alarms, const stru
 
 int vnx_case_degrade(struct vnx_case *c)
 {
-	const double *y = c->f->series[VNX_THROUGHPUT];
+	struct witnesses w;
 	struct alarms alarms = { 0 };
 	struct vnx_ramps ramps = { 0 };
-	int err;
+	int err = witnesses_call(c, &w);
 
-	err = changes_find(c, 0, c->grid->n, &c->changes);
 	if (!err)
-		err = vnx_ramps_find(y, c->grid->n, &c->changes, c->conf->min_bins, &ramps);
+		err = changes_find(c, &w, 0, c->obs.n, &c->changes);
+	if (!err)
+		err = vnx_ramps_find(c->obs.y, c->obs.n, &c->changes, level_least(c), &ramps);
 	if (!err)
 		err = alarms_find(c, &alarms);
 	if (!err)
-		err = falls_add(c, &alarms, &ramps);
+		err = falls_add(c, &alarms, &ramps, &w);
 	free(alarms.v);
 	free(ramps.v);
+	free(w.x);
 	return err;
 }

@@ -7,8 +7,10 @@
 
 #include "analysis/change.h"
 #include "analysis/diagnosis.h"
+#include "analysis/observe.h"
 
 #define VNX_JUDGE_BINS 20   /* fewer valid bins of throughput carry no verdict */
+#define VNX_JUDGE_OBS 5     /* intervals: two before a fall, the one it falls into, two after */
 #define VNX_IDLE_SHARE 0.02 /* of the level before: the traffic stopped, nothing degraded */
 #define VNX_IDLE_BPS 100e3  /* a tap with less carries no load whose loss could be judged */
 /* In the lab the injected falls that were found gave 2e-4 or less, one healthy run's wander 1.8e-3.
@@ -24,7 +26,8 @@ struct vnx_case {
 	size_t n_vms;
 	const struct vnx_baseline *baseline; /* or NULL */
 	const char *throughput_why;          /* of the VM's input, or NULL */
-	struct vnx_changes changes;          /* of the throughput, rises too */
+	struct vnx_obs obs;         /* what throughput was observed in; empty: not measured */
+	struct vnx_changes changes; /* of the throughput, rises too; places are observations */
 	double bin_s;
 	bool tap; /* throughput is what the tap moved: demand is not known */
 };

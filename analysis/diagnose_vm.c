@@ -6,9 +6,10 @@
 #include "analysis/diagnose_parts.h"
 
 #include <math.h>
+#define MATHLIB_STANDALONE
+#include <Rmath.h>
 
 #define LEAST_FALL_MAX 1.0 /* a run that could hide even a stop is not called healthy */
-#define Z_OF_P_MAX 3.29    /* normal quantile of VNX_P_MAX, two-sided */
 
 static const struct vnx_diagnose_conf defaults = {
 	.sma_bins = 20, .min_effect = 0.05, .min_bins = 3, .false_alarms_per_day = 1
@@ -118,25 +119,26 @@ static const char *backend_note(const struct vnx_vm *vm)
  */
 static double least_fall(const struct vnx_case *c, int *err)
 {
-	const double *y = c->f->series[VNX_THROUGHPUT];
-	size_t n = c->grid->n, from = 0;
-	VNX_CLEANUP_FREE double *rest = malloc((n + 1) * sizeof(*rest));
-	double sd, phi;
+	const struct vnx_obs *o = &c->obs;
+	VNX_CLEANUP_FREE double *rest = malloc((o->n + 1) * sizeof(*rest));
+	double sd, phi, n_eff, t;
+	size_t from = 0;
 
 	*err = rest ? 0 : -ENOMEM;
 	if (!rest)
 		return NAN;
 	for (size_t i = 0; i <= c->changes.n; i++) {
-		size_t to = i < c->changes.n ? c->changes.v[i].at : n;
-		double mean = vnx_mean(y + from, to - from);
+		size_t to = i < c->changes.n ? c->changes.v[i].at : o->n;
+		double mean = vnx_mean(o->y + from, to - from);
 
 		for (; from < to; from++)
-			rest[from] = y[from] - mean;
+			rest[from] = o->y[from] - mean;
 	}
-	sd = vnx_sd(rest, n);
-	phi = vnx_autocorr(rest, n, 1);
-	return Z_OF_P_MAX * sd * 2 / sqrt(vnx_mean_neff(c->f->throughput.n, phi > 0 ? phi : 0)) /
-	       c->f->throughput.mean_bps;
+	sd = vnx_sd(rest, o->n);
+	phi = vnx_autocorr(rest, o->n, 1);
+	n_eff = vnx_mean_neff(o->valid, phi > 0 ? phi : 0);
+	t = qt(VNX_P_MAX / 2, fmax(n_eff - 2, 1), 0, 0);
+	return t * sd * 2 / sqrt(n_eff) / c->f->throughput.mean_bps;
 }
 
 /* Why there is no verdict on a VM without falls; NULL: there can be one. Caller frees. */
@@ -161,6 +163,12 @@ static int doubt_find(const struct vnx_case *c, char **out)
 	else if (c->tap && t->mean_bps < VNX_IDLE_BPS)
 		*out = vnx_asprintf("almost no traffic (%.1f kbit/s): nothing to judge%s",
 				    t->mean_bps / 1e3, note);
+	else if (c->obs.valid < VNX_JUDGE_OBS)
+		*out = c->obs.valid == 1
+			       ? vnx_asprintf("one interval tells no drop in throughput%s", note)
+			       : vnx_asprintf("%zu intervals of the load tell no drop in "
+					      "throughput, a verdict takes %d%s",
+					      c->obs.valid, VNX_JUDGE_OBS, note);
 	if (*out)
 		return 1;
 	least = least_fall(c, &err);
@@ -224,7 +232,11 @@ static int vm_diagnose(const struct vnx_case *all, const struct vnx_vm_input *in
 		f->totals[m] = metric_is_count((enum vnx_metric)m)
 				       ? total_of(f, in, (enum vnx_metric)m, grid->n)
 				       : NAN;
-	if (f->series[VNX_THROUGHPUT])
+	if (f->series[VNX_THROUGHPUT]) {
+		err = vnx_obs_init(&c.obs, f->series[VNX_THROUGHPUT], in->interval, grid->n);
+		f->throughput.values = c.obs.valid;
+	}
+	if (!err && f->series[VNX_THROUGHPUT])
 		err = vnx_case_degrade(&c);
 	if (!err && f->series[VNX_THROUGHPUT] && c.baseline)
 		err = vnx_case_compare(&c);
@@ -238,6 +250,7 @@ static int vm_diagnose(const struct vnx_case *all, const struct vnx_vm_input *in
 		err = verdict_find(&c);
 out:
 	free(c.changes.v);
+	vnx_obs_fini(&c.obs);
 	return err;
 }
 

@@ -107,6 +107,7 @@ struct vnx_throughput_summary {
 	char *source; /* "iperf3-receiver", "iperf3-sender", "tap", "" */
 	double mean_bps, p05_bps, p50_bps, p95_bps; /* NaN: none */
 	size_t n;                                   /* valid bins */
+	size_t values; /* intervals of the load, where those are longer than bins; else n */
 };
 
 /* A stage of the load, or a level of throughput, from its start to the next one's. NaN: unknown. */
@@ -180,6 +181,7 @@ struct vnx_vm_input {
 		*series[VNX_METRIC_MAX]; /* counts a bin (throughput: bit/s), NULL: not measured */
 	const double *totals; /* [VNX_METRIC_MAX] counts of the whole run, what fell into bins that
 				 are missing or cut included; NULL: sums of the series */
+	const int *interval;  /* of the load, for each bin, as vnx_obs_init() has it; or NULL */
 	const char *throughput_source;       /* "" where series[VNX_THROUGHPUT] is NULL */
 	const char *throughput_why;          /* what became of a load that was given, or NULL */
 	const struct vnx_baseline *baseline; /* or NULL */

@@ -70,7 +70,7 @@ static void find_plateau(const double *r, long from, long to, struct vnx_place *
 }
 
 int vnx_place_search(const double *x, size_t n, const double *y, size_t m, long from, long to,
-		     size_t min_pairs, struct vnx_place *out)
+		     size_t min_pairs, double most, struct vnx_place *out)
 {
 	VNX_CLEANUP_FREE double *r = NULL;
 	double best = -1;
@@ -103,7 +103,7 @@ int vnx_place_search(const double *x, size_t n, const double *y, size_t m, long 
 	if (!out->tries)
 		return 0;
 	o = overlap_at(n, m, out->lag);
-	vnx_correlate(VNX_PEARSON, x + o.x0, y + o.y0, o.n, &out->c);
+	vnx_correlate_most(VNX_PEARSON, x + o.x0, y + o.y0, o.n, most, &out->c);
 	find_plateau(r, from, to, out);
 	return 0;
 }

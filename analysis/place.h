@@ -16,10 +16,11 @@ struct vnx_place {
 
 /*
  * Looks at every lag in @from..@to at which at least @min_pairs bins of both are valid.
- * tries 0: there is no such place. Time: number of lags times bins of the shorter. -ENOMEM.
+ * tries 0: there is no such place. @most: values of y that can be independent (INFINITY: all).
+ * Time: number of lags times bins of the shorter. -ENOMEM.
  */
 int vnx_place_search(const double *x, size_t n, const double *y, size_t m, long from, long to,
-		     size_t min_pairs, struct vnx_place *out) VNX_MUST_CHECK;
+		     size_t min_pairs, double most, struct vnx_place *out) VNX_MUST_CHECK;
 /* p and interval of the best of @tries looked at (Bonferroni); 1 changes nothing. */
 void vnx_corr_correct(enum vnx_corr_method method, size_t tries, struct vnx_corr *c);
 

@@ -66,7 +66,7 @@ static unsigned *stages_found(const struct vnx_case *c, unsigned *stage)
 	size_t next = 0;
 
 	for (size_t i = 0; i < c->grid->n; i++) {
-		while (next < c->changes.n && c->changes.v[next].at <= i)
+		while (next < c->changes.n && c->obs.start[c->changes.v[next].at] <= i)
 			next++;
 		stage[i] = (unsigned)next;
 	}
@@ -104,11 +104,18 @@ static int relation_add(struct vnx_case *c, enum vnx_metric x, enum vnx_corr_on 
 	return vnx_vec_push(&c->f->correlations, item);
 }
 
+/* No more values of throughput are independent than there are observations. */
+static double most_values(const struct vnx_case *c)
+{
+	return c->obs.bins ? INFINITY : (double)c->obs.valid;
+}
+
 /* A stage's mean takes one degree of freedom with it. */
 static void correlate_within(const struct vnx_case *c, const struct relation *r,
 			     struct vnx_corr *out)
 {
-	double n_eff = vnx_neff(r->in_x, r->in_y, c->grid->n), n = 0, stages = 0;
+	double n_eff = fmin(vnx_neff(r->in_x, r->in_y, c->grid->n), most_values(c));
+	double n = 0, stages = 0;
 	unsigned last = 0;
 
 	for (size_t i = 0; i < c->grid->n; i++) {
@@ -141,7 +148,7 @@ static int relate_lag(struct vnx_case *c, enum vnx_metric x, const struct relati
 
 	if (!max_lag)
 		return 0;
-	vnx_correlate_lag(r->x, r->y, c->grid->n, max_lag, &corr, &lag);
+	vnx_correlate_lag(r->x, r->y, c->grid->n, max_lag, most_values(c), &corr, &lag);
 	if (!lag) /* said already */
 		return 0;
 	return relation_add(c, x, VNX_ON_RAW, VNX_PEARSON, &corr, (double)lag * c->bin_s);
@@ -166,14 +173,14 @@ static int relate_measured(struct vnx_case *c, enum vnx_metric x, struct relatio
 	int err = relation_prepare(c, r);
 
 	for (int m = VNX_PEARSON; !err && m <= VNX_KENDALL; m++) {
-		vnx_correlate((enum vnx_corr_method)m, r->x, r->y, n, &corr);
+		vnx_correlate_most((enum vnx_corr_method)m, r->x, r->y, n, most_values(c), &corr);
 		err = relation_add(c, x, VNX_ON_RAW, (enum vnx_corr_method)m, &corr, 0);
 	}
 	if (!err)
 		err = relate_lag(c, x, r);
 	if (err)
 		return err;
-	vnx_correlate(VNX_PEARSON, r->sma_x, r->sma_y, n, &corr);
+	vnx_correlate_most(VNX_PEARSON, r->sma_x, r->sma_y, n, most_values(c), &corr);
 	err = relation_add(c, x, VNX_ON_SMA, VNX_PEARSON, &corr, 0);
 	if (err)
 		return err;

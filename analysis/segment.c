@@ -652,8 +652,8 @@ static int changes_append(const struct series *s, const size_t *b, size_t k,
 	return 0;
 }
 
-static int segment_all(const double *x, size_t n, const struct vnx_change_conf *conf,
-		       struct vnx_changes *out)
+int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
+		struct vnx_changes *out)
 {
 	size_t *bounds VNX_CLEANUP_FREE = malloc((n + 2) * sizeof(*bounds));
 	size_t *halfwidth VNX_CLEANUP_FREE = calloc(n + 2, sizeof(*halfwidth));
@@ -694,115 +694,5 @@ static int segment_all(const double *x, size_t n, const struct vnx_change_conf *
 	err = changes_append(&s, bounds, k, halfwidth, broken, out);
 out:
 	series_fini(&s);
-	return err;
-}
-
-/* Where bins are narrower than what throughput was measured in, a value stands in several. */
-static bool repeats(double x, double last)
-{
-	return isfinite(last) && fabs(x - last) <= 1e-9 * fabs(x) && x != 0;
-}
-
-#define RUNS_MIN 10      /* fewer tell nothing of the interval's length */
-#define RUNS_SHORTEST 5  /* bins; less may be a steady flow that repeats itself */
-#define RUNS_REGULAR 0.7 /* of the bins lie in runs of the usual length, or of a few times that */
-#define RUNS_SINGLE 0.2  /* ... of the usual length itself */
-#define RUNS_TIMES 50
-
-/* The run's length in intervals of @usual bins; 0: it is no multiple. */
-static size_t multiple_of(double len, double usual)
-{
-	double m = fmax(round(len / usual), 1);
-
-	return m <= RUNS_TIMES && fabs(len - m * usual) <= 1 + 0.5 * m ? (size_t)m : 0;
-}
-
-/*
- * Bins of an interval by the runs [start[k], start[k + 1]) that have nothing missing, the median;
- * 0 where they have no one length. @len: n_runs values to work with.
- */
-static double usual_length(const double *x, const size_t *start, size_t n_runs, double *len)
-{
-	double usual, whole = 0, regular = 0, single = 0;
-	size_t n = 0;
-
-	for (size_t k = 0; k < n_runs; k++) {
-		size_t i = start[k];
-
-		while (i < start[k + 1] && isfinite(x[i]))
-			i++;
-		if (i < start[k + 1])
-			continue;
-		whole += (double)(i - start[k]);
-		if (i - start[k] >= RUNS_SHORTEST)
-			len[n++] = (double)(i - start[k]);
-	}
-	if (n < RUNS_MIN)
-		return 0;
-	usual = vnx_median(len, n);
-	for (size_t k = 0; k < n; k++) {
-		size_t m = multiple_of(len[k], usual);
-
-		regular += m ? len[k] : 0;
-		single += m == 1 ? len[k] : 0;
-	}
-	return regular >= RUNS_REGULAR * whole && single >= RUNS_SINGLE * whole ? usual : 0;
-}
-
-/*
- * The intervals that the bins show: start[k] of each of *n_runs, else 0 of them. A run shorter
- * than half an interval (the bin in which two of them meet) joins the next; of two intervals of
- * one value each is one. Missing bins belong to the run before them.
- */
-static int runs_find(const double *x, size_t n, size_t *start, size_t *n_runs)
-{
-	double *len VNX_CLEANUP_FREE = calloc(n + 1, sizeof(*len)), usual, last = NAN;
-	size_t *run VNX_CLEANUP_FREE = malloc((n + 1) * sizeof(*run)), all = 0, kept = 0;
-
-	*n_runs = 0;
-	if (!len || !run)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		if (!isfinite(x[i]))
-			continue;
-		if (!repeats(x[i], last))
-			run[all++] = i;
-		last = x[i];
-	}
-	run[all] = n;
-	usual = usual_length(x, run, all, len);
-	for (size_t k = 0; usual && k < all; k++) {
-		size_t m = multiple_of((double)(run[k + 1] - run[k]), usual);
-
-		if (!k || (double)(run[k] - run[k - 1]) >= usual / 2)
-			start[kept++] = run[k];
-		for (size_t i = 1; i < m; i++)
-			start[kept++] = run[k] + (size_t)((double)i * usual);
-	}
-	start[kept] = n;
-	*n_runs = kept >= RUNS_MIN ? kept : 0;
-	return 0;
-}
-
-int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
-		struct vnx_changes *out)
-{
-	size_t *start VNX_CLEANUP_FREE = malloc((n + 2) * sizeof(*start)), k, from = out->n;
-	double *mean VNX_CLEANUP_FREE = malloc((n + 1) * sizeof(*mean));
-	int err;
-
-	if (!start || !mean || runs_find(x, n, start, &k))
-		return -ENOMEM;
-	if (!k)
-		return segment_all(x, n, conf, out);
-	for (size_t i = 0; i < k; i++)
-		mean[i] = vnx_mean(x + start[i], start[i + 1] - start[i]);
-	err = segment_all(mean, k, conf, out);
-	for (size_t i = from; i < out->n; i++) {
-		struct vnx_change *c = &out->v[i];
-
-		c->uncertainty *= (double)n / (double)k;
-		c->at = start[c->at];
-	}
 	return err;
 }

@@ -26,6 +26,9 @@ struct vnx_corr {
 
 void vnx_correlate(enum vnx_corr_method method, const double *x, const double *y, size_t n,
 		   struct vnx_corr *out);
+/* As above, but n_eff is no more than @most, under 3 of which nothing is defined. */
+void vnx_correlate_most(enum vnx_corr_method method, const double *x, const double *y, size_t n,
+			double most, struct vnx_corr *out);
 /* As above with n_eff given, e.g. for a smoothed pair judged by its raw series. */
 void vnx_correlate_neff(enum vnx_corr_method method, const double *x, const double *y, size_t n,
 			double n_eff, struct vnx_corr *out);
@@ -36,9 +39,10 @@ double vnx_neff(const double *x, const double *y, size_t n);
 
 /*
  * Largest |r| over lags -max_lag..max_lag bins (y later than x is positive); p corrected for
- * the number of lags (Bonferroni). out->r is at that lag; *lag is in bins.
+ * the number of lags (Bonferroni). out->r is at that lag; *lag is in bins. n_eff is no more than
+ * @most (INFINITY: no bound).
  */
-void vnx_correlate_lag(const double *x, const double *y, size_t n, size_t max_lag,
+void vnx_correlate_lag(const double *x, const double *y, size_t n, size_t max_lag, double most,
 		       struct vnx_corr *out, long *lag);
 
 double vnx_mean(const double *x, size_t n);                 /* NaN if none valid */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/evidence/evidence.h"
 
+#include "cli/evidence/threads.h"
+
 const struct vnx_source_ops *const vnx_sources[] = {
 	&vnx_source_sched,    &vnx_source_quota,
 	&vnx_source_host,     &vnx_source_holder,
@@ -14,6 +16,7 @@ _Static_assert(VNX_METRIC_MAX <= 64, "VNX_BIT() has no more");
 struct vnx_evidence {
 	void **src; /* by place in vnx_sources[], NULL: off */
 	struct vnx_source_states states;
+	struct vnx_threads threads;
 };
 
 static const struct vnx_source_ops *source_find(const char *name)
@@ -134,24 +137,24 @@ int vnx_evidence_open(struct vnx_evidence **out, const char *const *off, size_t 
 int vnx_evidence_read(struct vnx_evidence *ev, const struct vnx_scene *scene,
 		      const struct vnx_readings *out, struct vnx_err *err)
 {
-	for (size_t i = 0; vnx_sources[i]; i++) {
-		struct vnx_err why = { 0 };
-		int ret;
+	struct vnx_scene with = *scene;
+	int ret = vnx_threads_sync(&ev->threads, scene->vms);
 
-		if (!ev->src[i])
-			continue;
-		ret = vnx_sources[i]->read(ev->src[i], scene, out, &why);
-		if (!ret && lacks_say(ev, i))
-			ret = -ENOMEM;
-		if (ret == -ENOMEM)
-			return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory");
+	with.threads = &ev->threads;
+	for (size_t i = 0; vnx_sources[i] && ret != -ENOMEM; i++) {
+		struct vnx_err why = { 0 };
+
+		ret = ev->src[i] ? vnx_sources[i]->read(ev->src[i], &with, out, &why) : 0;
 		if (!ret)
+			ret = lacks_say(ev, i);
+		if (!ret || ret == -ENOMEM)
 			continue;
 		state_say(&ev->states.v[i], &why, ret);
 		vnx_sources[i]->close(ev->src[i]);
 		ev->src[i] = NULL;
 	}
-	return 0;
+	return ret == -ENOMEM ? vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory")
+			      : 0;
 }
 
 const struct vnx_source_states *vnx_evidence_states(const struct vnx_evidence *ev)
@@ -185,5 +188,6 @@ void vnx_evidence_close(struct vnx_evidence *ev)
 			vnx_sources[i]->close(ev->src[i]);
 	free(ev->src);
 	free(ev->states.v);
+	vnx_threads_fini(&ev->threads);
 	free(ev);
 }

@@ -11,11 +11,14 @@
 #include "analysis/sample.h"
 #include "analysis/vm.h"
 
+struct vnx_threads;
+
 /* What there is to look at. */
 struct vnx_scene {
-	uint64_t now_ns;           /* CLOCK_MONOTONIC */
-	const struct vnx_vms *vms; /* those that are gone have a last_ns */
-	uint32_t load_pid;         /* leader of the load's process group; 0: none */
+	uint64_t now_ns;                   /* CLOCK_MONOTONIC */
+	const struct vnx_vms *vms;         /* those that are gone have a last_ns */
+	uint32_t load_pid;                 /* leader of the load's process group; 0: none */
+	const struct vnx_threads *threads; /* of @vms, in step with it: vnx_evidence_read()'s own */
 };
 
 /* What was read. Both are appended to. */

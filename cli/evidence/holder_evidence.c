@@ -10,10 +10,16 @@
 /* Waits shorter than this within a bin, for one holder, are no contention: not written down. */
 #define LEAST_NS (VNX_NSEC_PER_MSEC / 2)
 
+struct kicks {
+	uint64_t at_ns; /* 0: not read yet */
+	struct vnx_kicks n;
+};
+
 struct source {
 	struct vnx_holder *holder;
-	struct vnx_threads threads;
-	struct vnx_u32s tids;
+	struct vnx_thread_records kicks;
+	struct vnx_u32s tids; /* sorted */
+	unsigned changes;     /* of the list that they are from */
 	uint64_t at_ns;
 };
 
@@ -22,35 +28,47 @@ static int holder_open(void **src, struct vnx_err *err)
 	struct source *s = calloc(1, sizeof(*s));
 	int ret = s ? vnx_holder_open(&s->holder, err) : -ENOMEM;
 
-	if (ret)
+	if (ret) {
 		free(s);
-	else
-		*src = s;
-	return ret;
+		return ret;
+	}
+	s->kicks.size = sizeof(struct kicks);
+	*src = s;
+	return 0;
 }
 
-static int watch_threads(struct source *s)
+static int compare_u32(const void *a, const void *b)
 {
-	s->tids.n = 0;
-	for (size_t i = 0; i < s->threads.n; i++)
-		if (vnx_vec_push(&s->tids, s->threads.v[i].tid))
-			return -ENOMEM;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int watch_threads(struct source *s, const struct vnx_threads *list)
+{
+	if (s->changes != list->changes) {
+		s->tids.n = 0;
+		for (size_t i = 0; i < list->n; i++)
+			if (vnx_vec_push(&s->tids, list->v[i].tid))
+				return -ENOMEM;
+		if (s->tids.n)
+			qsort(s->tids.v, s->tids.n, sizeof(*s->tids.v), compare_u32);
+		s->changes = list->changes;
+	}
+	/* also where nothing changed: what it attaches to may be there only now */
 	return vnx_holder_watch(s->holder, s->tids.v, s->tids.n);
 }
 
-static int read_kicks(struct source *s, struct vnx_thread *t, uint64_t now_ns,
+static int read_kicks(struct source *s, const struct vnx_thread *t, uint64_t now_ns,
 		      const struct vnx_readings *out)
 {
-	struct vnx_kicks was = { t->a, t->b, t->c, t->d }, is;
-	uint64_t from_ns = t->at_ns;
+	struct kicks *kicks = vnx_thread_record(&s->kicks, t->place);
+	struct vnx_kicks was = kicks->n, is;
+	uint64_t from_ns = kicks->at_ns;
 
 	if (!t->worker || !vnx_holder_kicks(s->holder, t->tid, &is))
 		return 0;
-	t->a = is.tx;
-	t->b = is.rx;
-	t->c = is.tx_again;
-	t->d = is.rx_again;
-	t->at_ns = now_ns;
+	*kicks = (struct kicks){ now_ns, is };
 	if (!from_ns || is.tx < was.tx || is.rx < was.rx)
 		return 0;
 	if (vnx_evidence_emit(out, VNX_TX_KICK, t->tid, from_ns, now_ns, is.tx - was.tx) ||
@@ -84,11 +102,11 @@ static int holder_read(void *src, const struct vnx_scene *scene, const struct vn
 	int ret = vnx_holder_read(s->holder, s->at_ns, scene->now_ns, out->holds);
 
 	if (!ret)
-		ret = vnx_threads_sync(&s->threads, scene->vms);
+		ret = vnx_thread_records_sync(&s->kicks, scene->threads);
 	if (!ret)
-		ret = watch_threads(s);
-	for (size_t i = 0; i < s->threads.n && !ret; i++)
-		ret = read_kicks(s, &s->threads.v[i], scene->now_ns, out);
+		ret = watch_threads(s, scene->threads);
+	for (size_t i = 0; i < scene->threads->n && !ret; i++)
+		ret = read_kicks(s, &scene->threads->v[i], scene->now_ns, out);
 	if (ret && ret != -ENOMEM)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-bpf",
 				   "who holds the CPU could not be read any more: %s",
@@ -121,7 +139,7 @@ static void holder_close(void *src)
 	struct source *s = src;
 
 	vnx_holder_close(s->holder);
-	vnx_threads_fini(&s->threads);
+	free(s->kicks.v);
 	free(s->tids.v);
 	free(s);
 }

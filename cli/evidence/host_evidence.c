@@ -18,7 +18,6 @@ struct cpu_time {
 };
 
 struct host {
-	struct vnx_threads threads;
 	int stat_fd, ksm_fd, softnet_fd;
 	char *buf;
 	size_t size;
@@ -37,9 +36,6 @@ static void host_close(void *src)
 		close(h->ksm_fd);
 	if (h->softnet_fd >= 0)
 		close(h->softnet_fd);
-	for (size_t i = 0; i < h->threads.n; i++)
-		h->threads.v[i].fd = -1;
-	vnx_threads_fini(&h->threads);
 	free(h->buf);
 	free(h->cpus);
 	free(h->before);
@@ -112,10 +108,11 @@ static int emit_all(struct host *h, const struct cpu_time *now, uint64_t now_ns,
 				 ppm(now->steal, was->steal, now->total, was->total));
 }
 
-static int emit_irq(struct host *h, uint64_t now_ns, const struct vnx_readings *out)
+static int emit_irq(struct host *h, const struct vnx_threads *list, uint64_t now_ns,
+		    const struct vnx_readings *out)
 {
-	for (size_t i = 0; i < h->threads.n; i++) {
-		struct vnx_thread *t = &h->threads.v[i];
+	for (size_t i = 0; i < list->n; i++) {
+		const struct vnx_thread *t = &list->v[i];
 		const struct cpu_time *now, *was;
 		int cpu = t->worker ? vnx_thread_last_cpu(t->tid) : -1;
 
@@ -216,9 +213,8 @@ static int host_read(void *src, const struct vnx_scene *scene, const struct vnx_
 			return -ENOMEM;
 		h->all = t;
 	}
-	if (vnx_threads_sync(&h->threads, scene->vms) ||
-	    (h->at_ns && emit_irq(h, scene->now_ns, out)) || read_ksm(h, scene->now_ns, out) ||
-	    read_softnet(h, scene->now_ns, out))
+	if ((h->at_ns && emit_irq(h, scene->threads, scene->now_ns, out)) ||
+	    read_ksm(h, scene->now_ns, out) || read_softnet(h, scene->now_ns, out))
 		return -ENOMEM;
 	h->at_ns = scene->now_ns;
 	return 0;

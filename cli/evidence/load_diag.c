@@ -2,26 +2,23 @@
 #include "cli/evidence/load_diag.h"
 
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "cli/base/netlink.h"
 
 /* include/net/tcp_states.h; the enumeration is the kernel's own */
 enum { ESTABLISHED = 1, FIN_WAIT1 = 4, FIN_WAIT2 = 5, CLOSE_WAIT = 8, LAST_ACK, LISTEN, CLOSING };
 #define WANTED_STATES                                                               \
 	(1u << ESTABLISHED | 1u << FIN_WAIT1 | 1u << FIN_WAIT2 | 1u << CLOSE_WAIT | \
 	 1u << LAST_ACK | 1u << LISTEN | 1u << CLOSING)
-/* What one socket's answer needs at most; a dump comes in batches of up to 32 KiB. */
-#define BUF_BYTES 32768
 
 struct vnx_tcp_diag {
-	struct mnl_socket *sock;
-	unsigned seq;
+	struct vnx_netlink *nl;
 };
 
 /* Messages */
@@ -68,21 +65,17 @@ bool vnx_tcp_facts_parse(const struct nlmsghdr *nlh, struct vnx_tcp_facts *out)
 	return true;
 }
 
-static struct nlmsghdr *make_request(struct vnx_tcp_diag *diag, void *buf, uint8_t family,
-				     uint32_t states)
+static struct inet_diag_req_v2 *make_request(struct vnx_tcp_diag *diag, uint16_t flags,
+					     uint8_t family, uint32_t states)
 {
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct inet_diag_req_v2 *req;
+	struct inet_diag_req_v2 *req =
+		vnx_netlink_request(diag->nl, SOCK_DIAG_BY_FAMILY, flags, sizeof(*req));
 
-	nlh->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-	nlh->nlmsg_flags = NLM_F_REQUEST;
-	nlh->nlmsg_seq = ++diag->seq;
-	req = mnl_nlmsg_put_extra_header(nlh, sizeof(*req));
 	req->sdiag_family = family;
 	req->sdiag_protocol = IPPROTO_TCP;
 	req->idiag_ext = 1 << (INET_DIAG_INFO - 1);
 	req->idiag_states = states;
-	return nlh;
+	return req;
 }
 
 /* Dumps */
@@ -104,35 +97,10 @@ static int take_message(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_ERROR;
 }
 
-static void drain(struct vnx_tcp_diag *diag, char *buf)
-{
-	while (recv(mnl_socket_get_fd(diag->sock), buf, BUF_BYTES, MSG_DONTWAIT) > 0)
-		;
-}
-
-/* The kernel answers while it takes the request, and fills batch after batch as they are read. */
 static int run_dump(struct vnx_tcp_diag *diag, uint8_t family, uint32_t states, struct dump *d)
 {
-	VNX_CLEANUP_FREE char *buf = malloc(BUF_BYTES);
-	unsigned port = mnl_socket_get_portid(diag->sock);
-	struct nlmsghdr *nlh;
-	int ret = MNL_CB_OK;
-
-	if (!buf)
-		return -ENOMEM;
-	nlh = make_request(diag, buf, family, states);
-	nlh->nlmsg_flags |= NLM_F_DUMP;
-	if (mnl_socket_sendto(diag->sock, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	while (ret == MNL_CB_OK) {
-		ssize_t n = mnl_socket_recvfrom(diag->sock, buf, BUF_BYTES);
-
-		ret = n < 0 ? -1 : mnl_cb_run(buf, (size_t)n, diag->seq, port, take_message, d);
-	}
-	ret = ret < 0 ? -errno : 0;
-	if (ret)
-		drain(diag, buf);
-	return ret;
+	make_request(diag, NLM_F_DUMP, family, states);
+	return vnx_netlink_ask(diag->nl, take_message, d);
 }
 
 int vnx_tcp_diag_dump(struct vnx_tcp_diag *diag,
@@ -159,22 +127,14 @@ static int keep_one(const struct vnx_tcp_facts *facts, void *data)
 int vnx_tcp_diag_get(struct vnx_tcp_diag *diag, const struct vnx_tcp_facts *which,
 		     struct vnx_tcp_facts *out)
 {
-	char buf[8192] __attribute__((aligned(MNL_ALIGNTO)));
-	struct nlmsghdr *nlh = make_request(diag, buf, which->family, 0);
-	struct inet_diag_req_v2 *req = mnl_nlmsg_get_payload(nlh);
 	struct dump d = { keep_one, out };
-	ssize_t n;
+	int ret;
 
 	*out = (struct vnx_tcp_facts){ 0 };
-	req->id = which->id;
-	if (mnl_socket_sendto(diag->sock, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	n = mnl_socket_recvfrom(diag->sock, buf, sizeof(buf));
-	if (n < 0)
-		return -errno;
-	if (mnl_cb_run(buf, (size_t)n, diag->seq, mnl_socket_get_portid(diag->sock), take_message,
-		       &d) < 0)
-		return -errno;
+	make_request(diag, 0, which->family, 0)->id = which->id;
+	ret = vnx_netlink_ask(diag->nl, take_message, &d);
+	if (ret)
+		return ret;
 	/* One that only waits for late segments has neither an owner nor numbers. */
 	return out->state && (1u << out->state & WANTED_STATES) ? 0 : -ENOENT;
 }
@@ -183,8 +143,8 @@ int vnx_tcp_diag_get(struct vnx_tcp_diag *diag, const struct vnx_tcp_facts *whic
 
 struct opening {
 	const char *netns;
-	struct mnl_socket *sock;
-	int error;         /* errno */
+	struct vnx_netlink *nl;
+	int error;         /* 0 or -errno */
 	const char *where; /* what failed */
 };
 
@@ -197,15 +157,12 @@ static void *open_socket(void *arg)
 	if (o->netns) {
 		fd = open(o->netns, O_RDONLY | O_CLOEXEC);
 		if (fd < 0 || setns(fd, CLONE_NEWNET)) {
-			o->error = errno;
+			o->error = -errno;
 			return NULL;
 		}
 	}
 	o->where = "the kernel tells nothing of sockets";
-	/* The answer is there when the request returns: nothing is ever waited for. */
-	o->sock = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!o->sock || mnl_socket_bind(o->sock, 0, MNL_SOCKET_AUTOPID) < 0)
-		o->error = errno;
+	o->error = vnx_netlink_open(&o->nl, NETLINK_SOCK_DIAG, 0, NULL);
 	return NULL;
 }
 
@@ -222,7 +179,7 @@ static void open_there(struct opening *o)
 	}
 	error = pthread_create(&thread, NULL, open_socket, o);
 	if (error)
-		o->error = error;
+		o->error = -error;
 	else
 		pthread_join(thread, NULL);
 }
@@ -238,8 +195,8 @@ int vnx_tcp_diag_open(struct vnx_tcp_diag **out, const char *netns, struct vnx_e
 	if (!diag)
 		return -ENOMEM;
 	open_there(&o);
-	diag->sock = o.sock;
-	ret = -o.error;
+	diag->nl = o.nl;
+	ret = o.error;
 	if (!ret) {
 		/* In no state there is no socket: only whether the kernel can be asked. */
 		ret = run_dump(diag, AF_INET, 0, &nobody);
@@ -258,7 +215,7 @@ int vnx_tcp_diag_open(struct vnx_tcp_diag **out, const char *netns, struct vnx_e
 
 void vnx_tcp_diag_close(struct vnx_tcp_diag *diag)
 {
-	if (diag && diag->sock)
-		mnl_socket_close(diag->sock);
+	if (diag)
+		vnx_netlink_close(diag->nl);
 	free(diag);
 }

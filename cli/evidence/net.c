@@ -13,8 +13,6 @@
 #include "cli/evidence/net.h"
 
 #include <linux/rtnetlink.h>
-#include <sys/socket.h>
-#include <time.h>
 
 #include "bpf/clock.h"
 
@@ -23,14 +21,10 @@
 /* Reading may take 1/1000 of a CPU, unless news would be older than this. */
 #define READ_SHARE 1000
 #define READ_MAX_NS (5 * VNX_NSEC_PER_SEC)
-/* The kernel fills no larger batches (net/netlink/af_netlink.c). */
-#define BATCH_SIZE 32768
 
 struct net {
-	struct mnl_socket *sock;
-	unsigned seq;
-	bool interrupted; /* interfaces came or went during the dump: some may be missing */
-	bool no_qdiscs;   /* a kernel without traffic control */
+	struct vnx_netlink *nl;
+	bool no_qdiscs; /* a kernel without traffic control */
 	uint64_t links_due_ns, queues_due_ns;
 	struct vnx_net_ports ports;
 };
@@ -39,8 +33,7 @@ static void net_close(void *src)
 {
 	struct net *n = src;
 
-	if (n->sock)
-		mnl_socket_close(n->sock);
+	vnx_netlink_close(n->nl);
 	free(n->ports.v);
 	free(n);
 }
@@ -52,100 +45,38 @@ static int net_open(void **src, struct vnx_err *err)
 
 	if (!n)
 		return -ENOMEM;
-	n->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!n->sock || mnl_socket_bind(n->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
-		ret = -errno;
-		net_close(n);
-		return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-netlink",
-				   "cannot open a netlink socket: %s", strerror(-ret));
-	}
-	*src = n;
-	return 0;
-}
-
-/* An interface that came or went is no reason to drop the rest, as mnl_cb_run() would. */
-static void allow_interrupt(struct net *n, char *buf, size_t len)
-{
-	struct nlmsghdr *nlh = (struct nlmsghdr *)buf;
-	int left = (int)len;
-
-	while (mnl_nlmsg_ok(nlh, left)) {
-		n->interrupted |= nlh->nlmsg_flags & NLM_F_DUMP_INTR;
-		nlh->nlmsg_flags &= ~NLM_F_DUMP_INTR;
-		nlh = mnl_nlmsg_next(nlh, &left);
-	}
-}
-
-/*
- * Sends the request in @buf, of BATCH_SIZE, and has its answer parsed. The kernel fills the
- * first batch while it takes the request, each further one while the one before is received.
- */
-static int ask(struct net *n, char *buf, mnl_cb_t parse)
-{
-	struct vnx_net_answer answer = { .ports = &n->ports };
-	struct nlmsghdr *nlh = (struct nlmsghdr *)buf;
-	unsigned port = mnl_socket_get_portid(n->sock), seq = ++n->seq;
-	bool dump = (nlh->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
-	uint64_t before = vnx_clock_mono(), after;
-	int ret = MNL_CB_OK;
-
-	nlh->nlmsg_seq = seq;
-	if (mnl_socket_sendto(n->sock, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	after = vnx_clock_mono();
-	do {
-		ssize_t len;
-
-		answer.t_ns = before + (after - before) / 2;
-		before = vnx_clock_mono();
-		len = mnl_socket_recvfrom(n->sock, buf, BATCH_SIZE);
-		after = vnx_clock_mono();
-		if (len < 0)
-			return -errno;
-		allow_interrupt(n, buf, (size_t)len);
-		ret = mnl_cb_run(buf, (size_t)len, seq, port, parse, &answer);
-	} while (dump && ret == MNL_CB_OK);
-	if (ret < 0) {
-		ret = -errno;
-		/* What is left of this answer must not be taken for the next one. */
-		while (recv(mnl_socket_get_fd(n->sock), buf, BATCH_SIZE, MSG_DONTWAIT) > 0)
-			;
-		return ret;
-	}
-	return 0;
+	ret = vnx_netlink_open(&n->nl, NETLINK_ROUTE, 0, err);
+	if (ret)
+		free(n);
+	else
+		*src = n;
+	return ret;
 }
 
 /* @ifindex 0: of all interfaces. */
 static int ask_links(struct net *n, uint32_t ifindex)
 {
-	char buf[BATCH_SIZE];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct if_stats_msg *msg;
+	struct vnx_net_answer answer = { .ports = &n->ports, .nl = n->nl };
+	struct if_stats_msg *msg =
+		vnx_netlink_request(n->nl, RTM_GETSTATS, ifindex ? 0 : NLM_F_DUMP, sizeof(*msg));
 
-	nlh->nlmsg_type = RTM_GETSTATS;
-	nlh->nlmsg_flags = NLM_F_REQUEST | (ifindex ? 0 : NLM_F_DUMP);
-	msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
 	msg->ifindex = ifindex;
 	msg->filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64);
-	return ask(n, buf, vnx_net_parse_link);
+	return vnx_netlink_ask(n->nl, vnx_net_parse_link, &answer);
 }
 
 static int ask_queues(struct net *n)
 {
-	char buf[BATCH_SIZE];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct vnx_net_answer answer = { .ports = &n->ports, .nl = n->nl };
 
-	nlh->nlmsg_type = RTM_GETQDISC;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	mnl_nlmsg_put_extra_header(nlh, sizeof(struct tcmsg));
-	return ask(n, buf, vnx_net_parse_queues);
+	vnx_netlink_request(n->nl, RTM_GETQDISC, NLM_F_DUMP, sizeof(struct tcmsg));
+	return vnx_netlink_ask(n->nl, vnx_net_parse_queues, &answer);
 }
 
 static int read_links(struct net *n, const struct vnx_readings *out)
 {
 	int ret = 0;
 
-	n->interrupted = false;
 	for (size_t i = 0; i < n->ports.n; i++)
 		n->ports.v[i].link.t_ns = 0;
 	if (n->ports.n > ONE_BY_ONE_MAX)
@@ -157,7 +88,7 @@ static int read_links(struct net *n, const struct vnx_readings *out)
 			ret = 0;
 	}
 	for (size_t i = 0; i < n->ports.n && !ret; i++)
-		ret = vnx_net_emit_link(&n->ports.v[i], !n->interrupted, out);
+		ret = vnx_net_emit_link(&n->ports.v[i], !n->nl->interrupted, out);
 	return ret;
 }
 
@@ -165,7 +96,6 @@ static int read_queues(struct net *n, const struct vnx_readings *out)
 {
 	int ret;
 
-	n->interrupted = false;
 	for (size_t i = 0; i < n->ports.n; i++)
 		n->ports.v[i].queues = (struct vnx_net_queues){ 0 };
 	ret = n->ports.n && !n->no_qdiscs ? ask_queues(n) : 0;
@@ -174,7 +104,7 @@ static int read_queues(struct net *n, const struct vnx_readings *out)
 		ret = 0;
 	}
 	for (size_t i = 0; i < n->ports.n && !ret; i++)
-		ret = vnx_net_emit_queues(&n->ports.v[i], !n->interrupted, out);
+		ret = vnx_net_emit_queues(&n->ports.v[i], !n->nl->interrupted, out);
 	return ret;
 }
 

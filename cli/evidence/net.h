@@ -6,9 +6,9 @@
 #ifndef VNX_EVIDENCE_NET_H
 #define VNX_EVIDENCE_NET_H
 
-#include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 
+#include "cli/base/netlink.h"
 #include "cli/evidence/threads.h"
 
 /* Where on the path an interface stands; it may be several. */
@@ -54,7 +54,7 @@ struct vnx_net_port *vnx_net_port_find(const struct vnx_net_ports *list, uint32_
 /* What an answer is parsed into: what it says of other interfaces is passed over. */
 struct vnx_net_answer {
 	struct vnx_net_ports *ports;
-	uint64_t t_ns; /* when the kernel filled it */
+	const struct vnx_netlink *nl; /* knows when the kernel filled it */
 };
 
 /* Called by mnl_cb_run() with a struct vnx_net_answer; each message is checked, none trusted. */

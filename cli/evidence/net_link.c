@@ -117,7 +117,7 @@ int vnx_net_parse_link(const struct nlmsghdr *nlh, void *answer)
 		if (mnl_attr_get_type(attr) != IFLA_STATS_LINK_64 ||
 		    len < offsetof(struct rtnl_link_stats64, tx_aborted_errors))
 			continue;
-		port->link = (struct vnx_net_link){ .t_ns = a->t_ns };
+		port->link = (struct vnx_net_link){ .t_ns = a->nl->t_ns };
 		memcpy(&port->link.s, mnl_attr_get_payload(attr),
 		       len < sizeof(port->link.s) ? len : sizeof(port->link.s));
 	}

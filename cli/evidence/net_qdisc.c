@@ -89,7 +89,7 @@ int vnx_net_parse_queues(const struct nlmsghdr *nlh, void *answer)
 		return MNL_CB_OK;
 	if (tcm->tcm_parent == TC_H_ROOT) {
 		if (parse_qdisc(nlh, &port->queues.root))
-			port->queues.t_ns = a->t_ns;
+			port->queues.t_ns = a->nl->t_ns;
 	} else if (tcm->tcm_parent == TC_H_INGRESS && !parse_qdisc(nlh, &port->queues.ingress)) {
 		/* There is one and it does not say what it drops: the sum is not known. */
 		port->queues.t_ns = 0;

@@ -15,7 +15,7 @@
 #define MAX_NODES 1024 /* CONFIG_NODES_SHIFT is 10 at most */
 
 struct numa {
-	struct vnx_threads threads;
+	struct vnx_u32s ran_on;  /* node of each thread of the list, at this reading */
 	uint32_t node[MAX_CPUS]; /* of a CPU, or VNX_NO_NODE */
 	unsigned nodes;          /* that have CPUs; 1: nothing is far, wherever it runs */
 	struct vnx_pace pace;
@@ -92,20 +92,19 @@ static uint32_t node_of(const struct numa *nu, const struct vnx_thread *t)
 	return cpu >= 0 && cpu < MAX_CPUS ? nu->node[cpu] : VNX_NO_NODE;
 }
 
-int vnx_numa_emit(const struct vnx_threads *list, uint64_t from_ns, uint64_t to_ns,
-		  const struct vnx_readings *out)
+int vnx_numa_emit(const struct vnx_threads *list, const uint32_t *nodes, uint64_t from_ns,
+		  uint64_t to_ns, const struct vnx_readings *out)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		const struct vnx_thread *w = &list->v[i];
 		uint64_t vcpus = 0, far = 0;
+		size_t end, j = vnx_threads_vm(list, i, &end);
 
-		for (size_t j = 0; w->worker && w->group != VNX_NO_NODE && j < list->n; j++) {
-			const struct vnx_thread *t = &list->v[j];
-
-			if (t->worker || t->vm_pid != w->vm_pid || t->group == VNX_NO_NODE)
+		for (; w->worker && nodes[i] != VNX_NO_NODE && j < end; j++) {
+			if (list->v[j].worker || nodes[j] == VNX_NO_NODE)
 				continue;
 			vcpus++;
-			far += t->group != w->group;
+			far += nodes[j] != nodes[i];
 		}
 		if (vcpus && vnx_evidence_emit(out, VNX_VHOST_FAR, w->tid, from_ns, to_ns,
 					       far * 1000000 / vcpus))
@@ -122,11 +121,12 @@ static int numa_read(void *src, const struct vnx_scene *scene, const struct vnx_
 
 	if (!vnx_pace_due(&nu->pace, scene->now_ns))
 		return 0;
-	if (vnx_threads_sync(&nu->threads, scene->vms))
-		return -ENOMEM;
-	for (size_t i = 0; i < nu->threads.n; i++)
-		nu->threads.v[i].group = node_of(nu, &nu->threads.v[i]);
-	if (nu->read_ns && vnx_numa_emit(&nu->threads, nu->read_ns, scene->now_ns, out))
+	nu->ran_on.n = 0;
+	for (size_t i = 0; i < scene->threads->n; i++)
+		if (vnx_vec_push(&nu->ran_on, node_of(nu, &scene->threads->v[i])))
+			return -ENOMEM;
+	if (nu->read_ns &&
+	    vnx_numa_emit(scene->threads, nu->ran_on.v, nu->read_ns, scene->now_ns, out))
 		return -ENOMEM;
 	nu->read_ns = scene->now_ns;
 	vnx_pace_spent(&nu->pace, scene->now_ns, vnx_clock_thread_cpu() - cpu_ns);
@@ -137,7 +137,7 @@ static void numa_close(void *src)
 {
 	struct numa *nu = src;
 
-	vnx_threads_fini(&nu->threads);
+	free(nu->ran_on.v);
 	free(nu);
 }
 

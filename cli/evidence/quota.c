@@ -25,8 +25,16 @@ struct group {
 	uint64_t at_ns; /* as of */
 };
 
+/* Of one thread. */
+struct account {
+	uint64_t looked_ns; /* when its group was looked up, 0: not yet */
+	uint32_t group;
+	uint64_t at_ns; /* when the number below was read, 0: not since it is in that group */
+	uint64_t ns;    /* throttled so far */
+};
+
 struct quota {
-	struct vnx_threads threads;
+	struct vnx_thread_records accounts;
 	struct {
 		struct group *v;
 		size_t n, cap;
@@ -77,6 +85,7 @@ static int quota_open(void **src, struct vnx_err *err)
 	if (!q->root[0])
 		return vnx_err_set(err, -ENOENT, VNX_EXIT_UNSUPPORTED, "no-cgroup",
 				   "no control groups with the cpu controller are mounted");
+	q->accounts.size = sizeof(struct account);
 	*src = q;
 	q = NULL;
 	return 0;
@@ -192,42 +201,43 @@ static uint64_t group_ns(struct quota *q, uint32_t i, uint64_t now_ns)
 }
 
 /* Finds the thread's group; a new one begins a new account. */
-static int look_up(struct quota *q, struct vnx_thread *t, uint64_t now_ns)
+static int look_up(struct quota *q, uint32_t tid, struct account *a, uint64_t now_ns)
 {
 	uint32_t group = NO_GROUP;
 	char path[PATH_MAX / 2];
 
-	if (t->other_ns && now_ns - t->other_ns < LOOKUP_NS)
+	if (a->looked_ns && now_ns - a->looked_ns < LOOKUP_NS)
 		return 0;
-	if (group_path(q, t->tid, path) && intern_group(q, path, &group))
+	if (group_path(q, tid, path) && intern_group(q, path, &group))
 		return -ENOMEM;
-	if (group != t->group || !t->other_ns)
-		t->at_ns = 0;
-	t->group = group;
-	t->other_ns = now_ns;
+	if (group != a->group)
+		a->at_ns = 0;
+	a->group = group;
+	a->looked_ns = now_ns;
 	return 0;
 }
 
-static int read_thread(struct quota *q, struct vnx_thread *t, uint64_t now_ns,
+static int read_thread(struct quota *q, const struct vnx_thread *t, uint64_t now_ns,
 		       const struct vnx_readings *out)
 {
 	enum vnx_metric metric = t->worker ? VNX_VHOST_THROTTLED : VNX_VCPU_THROTTLED;
+	struct account *a = vnx_thread_record(&q->accounts, t->place);
 	uint64_t from_ns, most, ns, is;
 
-	if (look_up(q, t, now_ns))
+	if (look_up(q, t->tid, a, now_ns))
 		return -ENOMEM;
-	if (t->group == NO_GROUP)
+	if (a->group == NO_GROUP)
 		return 0;
-	is = group_ns(q, t->group, now_ns);
+	is = group_ns(q, a->group, now_ns);
 	if (is == UINT64_MAX) { /* what comes after the gap would be told as of one bin */
-		t->at_ns = 0;
+		a->at_ns = 0;
 		return 0;
 	}
-	ns = is > t->a ? is - t->a : 0;
-	from_ns = t->at_ns;
+	ns = is > a->ns ? is - a->ns : 0;
+	from_ns = a->at_ns;
 	most = now_ns - from_ns;
-	t->a = is;
-	t->at_ns = now_ns;
+	a->ns = is;
+	a->at_ns = now_ns;
 	return from_ns ? vnx_evidence_emit(out, metric, t->tid, from_ns, now_ns,
 					   ns < most ? ns : most)
 		       : 0;
@@ -238,13 +248,13 @@ static int quota_read(void *src, const struct vnx_scene *scene, const struct vnx
 {
 	struct quota *q = src;
 
+	if (vnx_thread_records_sync(&q->accounts, scene->threads))
+		return -ENOMEM;
 	if (q->read_ns && scene->now_ns - q->read_ns < VNX_SLOW_READ_NS)
 		return 0;
 	q->read_ns = scene->now_ns;
-	if (vnx_threads_sync(&q->threads, scene->vms))
-		return -ENOMEM;
-	for (size_t i = 0; i < q->threads.n; i++)
-		if (read_thread(q, &q->threads.v[i], scene->now_ns, out))
+	for (size_t i = 0; i < scene->threads->n; i++)
+		if (read_thread(q, &scene->threads->v[i], scene->now_ns, out))
 			return -ENOMEM;
 	/* VMs come and go: files of groups that nobody is in are not kept open. */
 	for (size_t i = 0; i < q->groups.n; i++)
@@ -262,7 +272,7 @@ static void quota_close(void *src)
 		free(q->groups.v[i].path);
 	}
 	free(q->groups.v);
-	vnx_threads_fini(&q->threads);
+	free(q->accounts.v);
 	free(q);
 }
 

@@ -18,8 +18,18 @@
  */
 #define UNDECIDED_MAX_NS (3 * VNX_NSEC_PER_SEC)
 
+/* Of one thread. */
+struct account {
+	int fd; /* of its schedstat; only where opened */
+	bool opened;
+	uint64_t at_ns;     /* when the numbers below were read, 0: not yet */
+	uint64_t run, wait; /* ns */
+	uint64_t turns;
+	uint64_t places_ns; /* when its CPUs were looked at, 0: not yet */
+};
+
 struct sched {
-	struct vnx_threads threads;
+	struct vnx_thread_records accounts;
 	bool one_cpu; /* in the whole host: where all share it, nobody is bound to it */
 };
 
@@ -34,79 +44,96 @@ static int sched_open(void **src, struct vnx_err *err)
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
+	s->accounts.size = sizeof(struct account);
 	s->one_cpu = sysconf(_SC_NPROCESSORS_ONLN) == 1;
 	*src = s;
 	return 0;
 }
 
-static int open_schedstat(struct vnx_thread *t)
+static bool open_schedstat(struct account *a, uint32_t tid)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/schedstat", t->tid);
-	t->fd = open(path, O_RDONLY | O_CLOEXEC);
-	return t->fd < 0 ? -errno : 0;
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/schedstat", tid);
+	a->fd = open(path, O_RDONLY | O_CLOEXEC);
+	return a->opened = a->fd >= 0;
+}
+
+static void close_account(struct account *a)
+{
+	if (a->opened)
+		close(a->fd);
+	a->opened = false;
 }
 
 /* What is over or under the stretch is the lateness of the scheduler's own account. */
-static int emit_share(const struct vnx_readings *out, enum vnx_metric metric,
-		      const struct vnx_thread *t, uint64_t now_ns, uint64_t was, uint64_t is)
+static int emit_share(const struct vnx_readings *out, enum vnx_metric metric, uint32_t tid,
+		      uint64_t from_ns, uint64_t now_ns, uint64_t was, uint64_t is)
 {
-	uint64_t ns = is > was ? is - was : 0, most = now_ns - t->at_ns;
+	uint64_t ns = is > was ? is - was : 0, most = now_ns - from_ns;
 
-	return vnx_evidence_emit(out, metric, t->tid, t->at_ns, now_ns, ns < most ? ns : most);
+	return vnx_evidence_emit(out, metric, tid, from_ns, now_ns, ns < most ? ns : most);
 }
 
-static int read_thread(struct vnx_thread *t, uint64_t now_ns, const struct vnx_readings *out)
+/* From one reading to the next. */
+static int emit_account(const struct vnx_readings *out, const struct vnx_thread *t,
+			const struct account *was, const struct account *is)
 {
-	uint64_t run, wait, turns;
-	char buf[96];
-	int err = 0;
+	uint64_t from_ns = was->at_ns, now_ns = is->at_ns;
 
-	if (t->fd < 0 && open_schedstat(t))
-		return 0;
-	if (vnx_evidence_pread(t->fd, buf, sizeof(buf)) <= 0 ||
-	    sscanf(buf, "%" SCNu64 " %" SCNu64 " %" SCNu64, &run, &wait, &turns) != 3)
-		return 0;
-	if (t->at_ns && run == t->a && wait == t->b && now_ns - t->at_ns < UNDECIDED_MAX_NS)
-		return 0;
-	if (t->at_ns)
-		err = emit_share(out, t->worker ? VNX_VHOST_RUN : VNX_VCPU_RUN, t, now_ns, t->a,
-				 run);
-	if (t->at_ns && !err)
-		err = emit_share(out, t->worker ? VNX_VHOST_RUNQ_WAIT : VNX_VCPU_RUNQ_WAIT, t,
-				 now_ns, t->b, wait);
+	if (emit_share(out, t->worker ? VNX_VHOST_RUN : VNX_VCPU_RUN, t->tid, from_ns, now_ns,
+		       was->run, is->run) ||
+	    emit_share(out, t->worker ? VNX_VHOST_RUNQ_WAIT : VNX_VCPU_RUNQ_WAIT, t->tid, from_ns,
+		       now_ns, was->wait, is->wait))
+		return -ENOMEM;
 	/* The mean way of a kick through the worker: wait for the CPU, then work until all is done.
 	 */
-	if (t->at_ns && !err && t->worker && (uint32_t)turns != t->group)
-		err = vnx_evidence_emit(out, VNX_VHOST_TURN, t->tid, t->at_ns, now_ns,
-					(run - t->a + wait - t->b) / 1000 /
-						((uint32_t)turns - t->group));
-	t->a = run;
-	t->b = wait;
-	t->group = (uint32_t)turns;
-	t->at_ns = now_ns;
-	return err;
+	if (!t->worker || is->turns <= was->turns)
+		return 0;
+	return vnx_evidence_emit(out, VNX_VHOST_TURN, t->tid, from_ns, now_ns,
+				 (is->run - was->run + is->wait - was->wait) / 1000 /
+					 (is->turns - was->turns));
+}
+
+static int read_thread(const struct vnx_thread *t, struct account *a, uint64_t now_ns,
+		       const struct vnx_readings *out)
+{
+	struct account was, is = { .at_ns = now_ns };
+	char buf[96];
+
+	if (!a->opened && !open_schedstat(a, t->tid))
+		return 0;
+	was = *a;
+	if (vnx_evidence_pread(a->fd, buf, sizeof(buf)) <= 0 ||
+	    sscanf(buf, "%" SCNu64 " %" SCNu64 " %" SCNu64, &is.run, &is.wait, &is.turns) != 3)
+		return 0;
+	if (was.at_ns && is.run == was.run && is.wait == was.wait &&
+	    now_ns - was.at_ns < UNDECIDED_MAX_NS)
+		return 0;
+	a->at_ns = is.at_ns;
+	a->run = is.run;
+	a->wait = is.wait;
+	a->turns = is.turns;
+	return was.at_ns ? emit_account(out, t, &was, &is) : 0;
 }
 
 /* Which CPUs may the worker use, and is that the one its own vCPU is bound to? */
-static int read_places(const struct sched *s, struct vnx_thread *t, uint64_t now_ns,
-		       const struct vnx_readings *out)
+static int read_places(const struct vnx_threads *list, size_t at, struct account *a,
+		       uint64_t now_ns, const struct vnx_readings *out)
 {
-	const struct vnx_threads *list = &s->threads;
-	uint64_t from_ns = t->other_ns;
+	const struct vnx_thread *t = &list->v[at];
+	uint64_t from_ns = a->places_ns;
 	cpu_set_t worker, vcpu;
+	size_t end, i = vnx_threads_vm(list, at, &end);
 	bool with = false;
 	int n;
 
-	t->other_ns = now_ns;
-	if (!t->worker || !from_ns || sched_getaffinity((pid_t)t->tid, sizeof(worker), &worker))
-		return 0;
-	if (s->one_cpu)
+	a->places_ns = now_ns;
+	if (!from_ns || sched_getaffinity((pid_t)t->tid, sizeof(worker), &worker))
 		return 0;
 	n = CPU_COUNT(&worker);
-	for (size_t i = 0; n == 1 && i < list->n && !with; i++)
-		with = !list->v[i].worker && list->v[i].vm_pid == t->vm_pid &&
+	for (; n == 1 && i < end && !with; i++)
+		with = !list->v[i].worker &&
 		       !sched_getaffinity((pid_t)list->v[i].tid, sizeof(vcpu), &vcpu) &&
 		       CPU_EQUAL(&vcpu, &worker);
 	if (vnx_evidence_emit(out, VNX_VHOST_CPUS, t->tid, from_ns, now_ns, (uint64_t)n))
@@ -114,17 +141,29 @@ static int read_places(const struct sched *s, struct vnx_thread *t, uint64_t now
 	return vnx_evidence_emit(out, VNX_VHOST_WITH_VCPU, t->tid, from_ns, now_ns, with);
 }
 
+/* Of threads that are gone. */
+static int forget_gone(struct sched *s, const struct vnx_threads *list)
+{
+	for (size_t i = 0; i < list->gone.n; i++)
+		if (list->gone.v[i] < s->accounts.n)
+			close_account(vnx_thread_record(&s->accounts, list->gone.v[i]));
+	return vnx_thread_records_sync(&s->accounts, list);
+}
+
 static int sched_read(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
 		      struct vnx_err *err)
 {
+	const struct vnx_threads *list = scene->threads;
 	struct sched *s = src;
 
-	if (vnx_threads_sync(&s->threads, scene->vms))
+	if (forget_gone(s, list))
 		return -ENOMEM;
-	for (size_t i = 0; i < s->threads.n; i++) {
-		struct vnx_thread *t = &s->threads.v[i];
+	for (size_t i = 0; i < list->n; i++) {
+		const struct vnx_thread *t = &list->v[i];
+		struct account *a = vnx_thread_record(&s->accounts, t->place);
 
-		if (read_thread(t, scene->now_ns, out) || read_places(s, t, scene->now_ns, out))
+		if (read_thread(t, a, scene->now_ns, out) ||
+		    (t->worker && !s->one_cpu && read_places(list, i, a, scene->now_ns, out)))
 			return -ENOMEM;
 	}
 	return 0;
@@ -134,7 +173,9 @@ static void sched_close(void *src)
 {
 	struct sched *s = src;
 
-	vnx_threads_fini(&s->threads);
+	for (uint32_t i = 0; i < s->accounts.n; i++)
+		close_account(vnx_thread_record(&s->accounts, i));
+	free(s->accounts.v);
 	free(s);
 }
 

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PACE_SHARE 1000
@@ -13,9 +12,12 @@ static int compare_threads(const void *a, const void *b)
 {
 	const struct vnx_thread *x = a, *y = b;
 
-	return x->tid < y->tid ? -1 : x->tid > y->tid;
+	if (x->vm_pid != y->vm_pid)
+		return x->vm_pid < y->vm_pid ? -1 : 1;
+	return (x->tid > y->tid) - (x->tid < y->tid);
 }
 
+/* The first @known are sorted. */
 static int note_thread(struct vnx_threads *list, size_t known, const struct vnx_vm *vm,
 		       uint32_t tid, bool worker)
 {
@@ -23,22 +25,45 @@ static int note_thread(struct vnx_threads *list, size_t known, const struct vnx_
 				.vm_pid = vm->pid,
 				.vm_start = vm->start_ticks,
 				.worker = worker,
-				.seen = true,
-				.fd = -1 };
+				.seen = true };
 	struct vnx_thread *was =
 		known ? bsearch(&t, list->v, known, sizeof(t), compare_threads) : NULL;
 
-	if (was && was->vm_pid == vm->pid && was->vm_start == vm->start_ticks) {
+	if (was && was->vm_start == vm->start_ticks && was->worker == worker) {
 		was->seen = true;
 		return 0;
 	}
 	return vnx_vec_push(list, t);
 }
 
+/* Drops those that went; the first @known had places before. */
+static int sweep(struct vnx_threads *list, size_t known)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->v[i].seen)
+			list->v[kept++] = list->v[i];
+		else if (vnx_vec_push(&list->gone, list->v[i].place) ||
+			 vnx_vec_push(&list->free, list->v[i].place))
+			return -ENOMEM;
+	}
+	if (list->gone.n || list->n > known)
+		list->changes++;
+	known -= list->gone.n;
+	list->n = kept;
+	for (size_t i = known; i < kept; i++)
+		list->v[i].place = list->free.n ? list->free.v[--list->free.n] : list->places++;
+	if (kept > known)
+		qsort(list->v, kept, sizeof(*list->v), compare_threads);
+	return 0;
+}
+
 int vnx_threads_sync(struct vnx_threads *list, const struct vnx_vms *vms)
 {
-	size_t known = list->n, kept = 0;
+	size_t known = list->n;
 
+	list->gone.n = 0;
 	for (size_t i = 0; i < known; i++)
 		list->v[i].seen = false;
 	for (size_t i = 0; i < vms->n; i++) {
@@ -53,24 +78,38 @@ int vnx_threads_sync(struct vnx_threads *list, const struct vnx_vms *vms)
 			if (note_thread(list, known, vm, vm->vcpus.v[j], false))
 				return -ENOMEM;
 	}
-	for (size_t i = 0; i < list->n; i++) {
-		if (list->v[i].seen)
-			list->v[kept++] = list->v[i];
-		else if (list->v[i].fd >= 0)
-			close(list->v[i].fd);
-	}
-	list->n = kept;
-	if (kept)
-		qsort(list->v, kept, sizeof(*list->v), compare_threads);
-	return 0;
+	return sweep(list, known);
 }
 
 void vnx_threads_fini(struct vnx_threads *list)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (list->v[i].fd >= 0)
-			close(list->v[i].fd);
 	free(list->v);
+	free(list->gone.v);
+	free(list->free.v);
+}
+
+size_t vnx_threads_vm(const struct vnx_threads *list, size_t i, size_t *end)
+{
+	uint32_t pid = list->v[i].vm_pid;
+
+	for (*end = i; *end < list->n && list->v[*end].vm_pid == pid; ++*end)
+		;
+	while (i && list->v[i - 1].vm_pid == pid)
+		i--;
+	return i;
+}
+
+int vnx_thread_records_sync(struct vnx_thread_records *r, const struct vnx_threads *list)
+{
+	if (list->places > r->n) {
+		if (vnx_vec_grow((void **)&r->v, &r->cap, list->places, r->size))
+			return -ENOMEM;
+		memset(r->v + r->n * r->size, 0, (list->places - r->n) * r->size);
+		r->n = list->places;
+	}
+	for (size_t i = 0; i < list->gone.n; i++)
+		memset(vnx_thread_record(r, list->gone.v[i]), 0, r->size);
+	return 0;
 }
 
 int vnx_evidence_emit(const struct vnx_readings *out, enum vnx_metric metric, uint32_t entity,

@@ -28,24 +28,43 @@ void vnx_pace_spent(struct vnx_pace *pace, uint64_t now_ns, uint64_t cpu_ns);
 
 struct vnx_thread {
 	uint32_t tid, vm_pid;
-	uint64_t vm_start;   /* of the VM's process: tells a reused number */
-	bool worker;         /* of vhost; else a vCPU */
-	bool seen;           /* at the last vnx_threads_sync() */
-	int fd;              /* the source's own, -1: none; closed with the thread */
-	uint64_t at_ns;      /* when a to d were read, 0: not yet */
-	uint64_t a, b, c, d; /* the source's own numbers as of then */
-	uint64_t other_ns;   /* a second such time */
-	uint32_t group;      /* the source's own */
+	uint64_t vm_start; /* of the VM's process: tells a reused number */
+	bool worker;       /* of vhost; else a vCPU */
+	bool seen;         /* at the last vnx_threads_sync() */
+	uint32_t place;    /* a small number, its own for as long as it is listed */
 };
 
+/* One for all sources, brought up to date before they are read. */
 struct vnx_threads {
-	struct vnx_thread *v; /* sorted by tid */
+	struct vnx_thread *v; /* by VM, then by tid */
 	size_t n, cap;
+	struct vnx_u32s gone; /* places of those that went at the last sync, each once */
+	struct vnx_u32s free; /* places that nobody has; those of gone are among them */
+	uint32_t places;      /* ever given */
+	unsigned changes;     /* syncs at which a thread came or went */
 };
 
 /* Takes in the threads of living VMs, drops those that are gone. */
 int vnx_threads_sync(struct vnx_threads *list, const struct vnx_vms *vms) VNX_MUST_CHECK;
 void vnx_threads_fini(struct vnx_threads *list);
+
+/* Where the threads of the VM that the one at @i belongs to begin in the list, and *@end. */
+size_t vnx_threads_vm(const struct vnx_threads *list, size_t i, size_t *end);
+
+/* What a source keeps of each thread from reading to reading: a record of @size bytes. */
+struct vnx_thread_records {
+	char *v;
+	size_t n, cap, size;
+};
+
+/* To be called after each sync: the records of threads that are new are all 0 then. */
+int vnx_thread_records_sync(struct vnx_thread_records *r,
+			    const struct vnx_threads *list) VNX_MUST_CHECK;
+
+static inline void *vnx_thread_record(const struct vnx_thread_records *r, uint32_t place)
+{
+	return r->v + r->size * place;
+}
 
 /* The CPU that thread @tid ran on last, -1 where it is gone. */
 int vnx_thread_last_cpu(uint32_t tid);

@@ -57,7 +57,7 @@ void vnx_host_free(struct vnx_host *host)
 		guest_fini(&host->guests.v[i]);
 	free(host->guests.v);
 	vnx_vms_fini(&host->vms);
-	vnx_netlink_close(host->nl);
+	vnx_link_watch_close(host->link_watch);
 	if (host->dirfd >= 0)
 		close(host->dirfd);
 	free(host->procs.v);
@@ -154,15 +154,15 @@ static int update_links(struct vnx_host *host, bool *fresh, struct vnx_err *err)
 		*fresh = !host->scans;
 		return *fresh ? vnx_links_parse(host->recorded, &host->links) : 0;
 	}
-	if (!host->nl) {
-		ret = vnx_netlink_open(&host->nl, err);
+	if (!host->link_watch) {
+		ret = vnx_link_watch_open(&host->link_watch, err);
 		if (ret)
 			return ret;
 	}
-	if (!vnx_netlink_changed(host->nl))
+	if (!vnx_link_watch_changed(host->link_watch))
 		return 0;
 	*fresh = true;
-	ret = vnx_netlink_links(host->nl, &host->links, err);
+	ret = vnx_link_watch_read(host->link_watch, &host->links, err);
 	if (!ret)
 		ask_ovs(host);
 	return ret;

@@ -104,15 +104,15 @@ struct vnx_links {
 	size_t n, cap;
 };
 
-struct vnx_netlink; /* sockets: one to ask, one to hear of changes */
+struct vnx_link_watch; /* sockets: one to ask, one to hear of changes */
 
-int vnx_netlink_open(struct vnx_netlink **out, struct vnx_err *err) VNX_MUST_CHECK;
-void vnx_netlink_close(struct vnx_netlink *nl);
+int vnx_link_watch_open(struct vnx_link_watch **out, struct vnx_err *err) VNX_MUST_CHECK;
+void vnx_link_watch_close(struct vnx_link_watch *w);
 /* Has anything about interfaces changed since the last call? True the first time. */
-bool vnx_netlink_changed(struct vnx_netlink *nl);
+bool vnx_link_watch_changed(struct vnx_link_watch *w);
 /* Reads all interfaces anew into @links (emptied first). */
-int vnx_netlink_links(struct vnx_netlink *nl, struct vnx_links *links,
-		      struct vnx_err *err) VNX_MUST_CHECK;
+int vnx_link_watch_read(struct vnx_link_watch *w, struct vnx_links *links,
+			struct vnx_err *err) VNX_MUST_CHECK;
 /* The recorded table of a fixture, see fixtures/host/README.md. */
 int vnx_links_parse(const char *text, struct vnx_links *links) VNX_MUST_CHECK;
 const struct vnx_link *vnx_links_by_index(const struct vnx_links *links, uint32_t index);

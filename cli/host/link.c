@@ -5,75 +5,55 @@
 #include "cli/host/internal.h"
 
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cli/base/netlink.h"
+
+/* As often a list is asked for again during which interfaces came or went. */
 #define DUMP_TRIES 5
 
-struct vnx_netlink {
-	struct mnl_socket *ask, *hear;
+struct vnx_link_watch {
+	struct vnx_netlink *ask, *hear;
 	bool changed;
-	unsigned seq;
 };
 
-static int open_socket(struct mnl_socket **out, unsigned groups)
+int vnx_link_watch_open(struct vnx_link_watch **out, struct vnx_err *err)
 {
-	*out = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | (groups ? SOCK_NONBLOCK : 0));
-	if (!*out || mnl_socket_bind(*out, groups, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	return 0;
-}
-
-int vnx_netlink_open(struct vnx_netlink **out, struct vnx_err *err)
-{
-	struct vnx_netlink *nl = calloc(1, sizeof(*nl));
+	struct vnx_link_watch *w = calloc(1, sizeof(*w));
 	int ret;
 
 	*out = NULL;
-	if (!nl)
+	if (!w)
 		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
-	ret = open_socket(&nl->ask, 0);
+	ret = vnx_netlink_open(&w->ask, NETLINK_ROUTE, 0, err);
 	if (!ret)
-		ret = open_socket(&nl->hear, RTMGRP_LINK);
+		ret = vnx_netlink_open(&w->hear, NETLINK_ROUTE, RTMGRP_LINK, err);
 	if (ret) {
-		vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-netlink",
-			    "cannot open a netlink socket: %s", strerror(-ret));
-		vnx_netlink_close(nl);
+		vnx_link_watch_close(w);
 		return ret;
 	}
-	nl->changed = true;
-	*out = nl;
+	w->changed = true;
+	*out = w;
 	return 0;
 }
 
-void vnx_netlink_close(struct vnx_netlink *nl)
+void vnx_link_watch_close(struct vnx_link_watch *w)
 {
-	if (!nl)
+	if (!w)
 		return;
-	if (nl->ask)
-		mnl_socket_close(nl->ask);
-	if (nl->hear)
-		mnl_socket_close(nl->hear);
-	free(nl);
+	vnx_netlink_close(w->ask);
+	vnx_netlink_close(w->hear);
+	free(w);
 }
 
-bool vnx_netlink_changed(struct vnx_netlink *nl)
+bool vnx_link_watch_changed(struct vnx_link_watch *w)
 {
-	char buf[8192];
-	bool changed = nl->changed;
+	bool changed = vnx_netlink_drain(w->hear) || w->changed;
 
-	for (;;) {
-		ssize_t n = recv(mnl_socket_get_fd(nl->hear), buf, sizeof(buf), MSG_DONTWAIT);
-
-		/* ENOBUFS: more changed than the socket could hold. */
-		if (n < 0 && errno != ENOBUFS && errno != EINTR)
-			break;
-		changed = true;
-	}
-	nl->changed = false;
+	w->changed = false;
 	return changed;
 }
 
@@ -162,50 +142,26 @@ static void read_sysfs(struct vnx_link *link)
 
 static int dump_links(struct vnx_netlink *nl, struct vnx_links *links)
 {
-	char buf[32768];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct ifinfomsg *ifi;
-	unsigned port = mnl_socket_get_portid(nl->ask), seq = ++nl->seq;
-	ssize_t n;
-	int ret = MNL_CB_OK;
+	struct ifinfomsg *ifi =
+		vnx_netlink_request(nl, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
 
-	nlh->nlmsg_type = RTM_GETLINK;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	nlh->nlmsg_seq = seq;
-	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
 	ifi->ifi_family = AF_UNSPEC;
-	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	mnl_attr_put_u32((struct nlmsghdr *)nl->buf, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	links->n = 0;
-	if (mnl_socket_sendto(nl->ask, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	while (ret == MNL_CB_OK) {
-		n = mnl_socket_recvfrom(nl->ask, buf, sizeof(buf));
-		if (n < 0)
-			return -errno;
-		ret = mnl_cb_run(buf, (size_t)n, seq, port, parse_link, links);
-	}
-	if (ret < 0) {
-		ret = -errno;
-		/* What is left of this answer must not be taken for the next one. */
-		while (recv(mnl_socket_get_fd(nl->ask), buf, sizeof(buf), MSG_DONTWAIT) > 0)
-			;
-		return ret;
-	}
-	return 0;
+	return vnx_netlink_ask(nl, parse_link, links);
 }
 
-int vnx_netlink_links(struct vnx_netlink *nl, struct vnx_links *links, struct vnx_err *err)
+int vnx_link_watch_read(struct vnx_link_watch *w, struct vnx_links *links, struct vnx_err *err)
 {
-	int ret = -EINTR;
+	int ret = dump_links(w->ask, links);
 
-	/* EINTR: interfaces came or went in the middle of the answer. */
-	for (int i = 0; i < DUMP_TRIES && ret == -EINTR; i++)
-		ret = dump_links(nl, links);
-	if (ret) {
-		nl->changed = true;
+	for (int i = 1; i < DUMP_TRIES && !ret && w->ask->interrupted; i++)
+		ret = dump_links(w->ask, links);
+	/* Where something comes or goes all the time, what may be missing is there next time. */
+	w->changed = ret || w->ask->interrupted;
+	if (ret)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-netlink",
 				   "cannot list the network interfaces: %s", strerror(-ret));
-	}
 	for (size_t i = 0; i < links->n; i++)
 		if (links->v[i].master)
 			read_sysfs(&links->v[i]);

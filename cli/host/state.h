@@ -45,7 +45,7 @@ struct vnx_host {
 	struct vnx_vms vms;
 	struct vnx_u32s tids;
 	struct vnx_u32s wanted; /* pids that a hint asks to look at */
-	struct vnx_netlink *nl;
+	struct vnx_link_watch *link_watch;
 	struct vnx_links links;
 	bool has_ovs;
 	bool any_denied;

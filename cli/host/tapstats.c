@@ -5,12 +5,10 @@
  */
 #include "cli/host/host.h"
 
-#include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <sys/socket.h>
 
-#include "bpf/clock.h"
+#include "cli/base/netlink.h"
 
 struct counters {
 	uint32_t ifindex;
@@ -24,10 +22,7 @@ struct counter_list {
 };
 
 struct vnx_tapstats {
-	struct mnl_socket *sock;
-	unsigned seq;
-	uint64_t batch_ns; /* when the kernel filled the batch being parsed */
-	bool interrupted;  /* interfaces came or went during the dump: some may be missing */
+	struct vnx_netlink *nl;
 	struct counter_list last, now;
 };
 
@@ -39,24 +34,19 @@ int vnx_tapstats_open(struct vnx_tapstats **out, struct vnx_err *err)
 	*out = NULL;
 	if (!ts)
 		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
-	ts->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!ts->sock || mnl_socket_bind(ts->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
-		ret = -errno;
-		vnx_tapstats_close(ts);
-		return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-netlink",
-				   "cannot open a netlink socket for the tap counters: %s",
-				   strerror(-ret));
-	}
-	*out = ts;
-	return 0;
+	ret = vnx_netlink_open(&ts->nl, NETLINK_ROUTE, 0, err);
+	if (ret)
+		free(ts);
+	else
+		*out = ts;
+	return ret;
 }
 
 void vnx_tapstats_close(struct vnx_tapstats *ts)
 {
 	if (!ts)
 		return;
-	if (ts->sock)
-		mnl_socket_close(ts->sock);
+	vnx_netlink_close(ts->nl);
 	free(ts->last.v);
 	free(ts->now.v);
 	free(ts);
@@ -82,7 +72,7 @@ static int parse_stats(const struct nlmsghdr *nlh, void *data)
 		memset(&s, 0, sizeof(s));
 		memcpy(&s, mnl_attr_get_payload(attr), len < sizeof(s) ? len : sizeof(s));
 		struct counters c = { .ifindex = msg->ifindex,
-				      .t_ns = ts->batch_ns,
+				      .t_ns = ts->nl->t_ns,
 				      .rx_packets = s.rx_packets,
 				      .rx_bytes = s.rx_bytes,
 				      .tx_packets = s.tx_packets,
@@ -97,62 +87,17 @@ static int parse_stats(const struct nlmsghdr *nlh, void *data)
 }
 
 /*
- * An interface that came or went meanwhile is no reason to drop the rest of the answer, as
- * mnl_cb_run() would: one that was skipped has a longer interval at the next read.
- */
-static void allow_interrupt(struct vnx_tapstats *ts, char *buf, size_t len)
-{
-	struct nlmsghdr *nlh = (struct nlmsghdr *)buf;
-	int left = (int)len;
-
-	while (mnl_nlmsg_ok(nlh, left)) {
-		ts->interrupted |= nlh->nlmsg_flags & NLM_F_DUMP_INTR;
-		nlh->nlmsg_flags &= ~NLM_F_DUMP_INTR;
-		nlh = mnl_nlmsg_next(nlh, &left);
-	}
-}
-
-/*
- * The kernel fills the first batch while it takes the request and each further one at the end
- * of the receive before it: that call's middle is when the counters were read.
+ * An interface that came or went meanwhile is no reason to drop the rest of the answer: one
+ * that was skipped has a longer interval at the next read.
  */
 static int dump(struct vnx_tapstats *ts)
 {
-	char buf[32768];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	unsigned port = mnl_socket_get_portid(ts->sock), seq = ++ts->seq;
-	uint64_t before = vnx_clock_mono(), filled;
-	struct if_stats_msg *msg;
-	int ret = MNL_CB_OK;
+	struct if_stats_msg *msg =
+		vnx_netlink_request(ts->nl, RTM_GETSTATS, NLM_F_DUMP, sizeof(*msg));
 
-	nlh->nlmsg_type = RTM_GETSTATS;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	nlh->nlmsg_seq = seq;
-	msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
 	msg->filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64);
 	ts->now.n = 0;
-	ts->interrupted = false;
-	if (mnl_socket_sendto(ts->sock, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	filled = before + (vnx_clock_mono() - before) / 2;
-	while (ret == MNL_CB_OK) {
-		ssize_t n;
-
-		before = vnx_clock_mono();
-		n = mnl_socket_recvfrom(ts->sock, buf, sizeof(buf));
-		if (n < 0)
-			return -errno;
-		ts->batch_ns = filled;
-		filled = before + (vnx_clock_mono() - before) / 2;
-		allow_interrupt(ts, buf, (size_t)n);
-		ret = mnl_cb_run(buf, (size_t)n, seq, port, parse_stats, ts);
-	}
-	if (ret < 0) {
-		ret = -errno;
-		while (recv(mnl_socket_get_fd(ts->sock), buf, sizeof(buf), MSG_DONTWAIT) > 0)
-			;
-	}
-	return ret;
+	return vnx_netlink_ask(ts->nl, parse_stats, ts);
 }
 
 static struct counters *find(struct counter_list *list, uint32_t ifindex)
@@ -244,7 +189,7 @@ int vnx_tapstats_read(struct vnx_tapstats *ts, const struct vnx_vms *vms, struct
 			if (vm->ifaces.v[j].ifindex)
 				ret = read_iface(ts, &vm->ifaces.v[j], out);
 	}
-	if (!ret && !ts->interrupted)
+	if (!ret && !ts->nl->interrupted)
 		forget_gone(ts);
 	return ret ? vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory") : 0;
 }

@@ -23,6 +23,7 @@ struct inputs {
 	struct vnx_vm_input *vms;
 	double **made;                 /* throughput series made here, n of them */
 	double *load;                  /* the load generator's series, or NULL */
+	int *interval;                 /* ... and of which interval each bin is, or NULL */
 	double *extra[VNX_METRIC_MAX]; /* what it told beside, where no socket did, or NULL */
 	struct vnx_baseline *bases;
 	size_t n;
@@ -38,6 +39,7 @@ static void inputs_fini(struct inputs *in)
 	free(in->vms);
 	free(in->bases);
 	free(in->load);
+	free(in->interval);
 }
 
 static double sum_where(const double *x, const double *mask, size_t n)
@@ -173,6 +175,20 @@ static int read_extras(const struct vnx_series_set *set, const struct vnx_grid *
 	return 0;
 }
 
+/* Where they are longer than bins. */
+static int read_intervals(const struct vnx_throughput *tp, const struct vnx_grid *grid,
+			  struct inputs *in)
+{
+	in->interval = malloc((grid->n + 1) * sizeof(*in->interval));
+	if (!in->interval)
+		return -ENOMEM;
+	if (!vnx_throughput_intervals(tp, grid, in->interval)) {
+		free(in->interval);
+		in->interval = NULL;
+	}
+	return 0;
+}
+
 /* The host's numbers are everybody's, the load's those of the VMs it talks to. */
 static void share_evidence(const struct vnx_series_set *set, const struct inputs *in,
 			   struct vnx_vm_input *vi, bool carries)
@@ -212,7 +228,8 @@ static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vm
 		return -ENOMEM;
 	if (tp && tp->intervals.n && tp->method != VNX_ALIGN_NONE) {
 		in->load = malloc((grid->n + 1) * sizeof(double));
-		if (!in->load || vnx_throughput_series(tp, grid, in->load))
+		if (!in->load || vnx_throughput_series(tp, grid, in->load) ||
+		    read_intervals(tp, grid, in))
 			return -ENOMEM;
 		if (say_if_lost(tp, vms->n, grid, in->load,
 				attribute_load(set, vms->n, grid, in->load, carries)))
@@ -225,6 +242,7 @@ static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vm
 
 		in->made[i] = carries[i] ? NULL : tap_throughput(set, i, grid);
 		vi->series[VNX_THROUGHPUT] = carries[i] ? in->load : in->made[i];
+		vi->interval = carries[i] ? in->interval : NULL;
 		vi->throughput_source = carries[i] ? tp->source : in->made[i] ? "tap" : "";
 		vi->throughput_why = load_fate(tp, grid, in->load, carries, vms->n);
 		share_evidence(set, in, vi, carries[i]);

@@ -441,31 +441,6 @@ static void two_levels_are_not_taken_for_autocorrelation(void **state)
 	free(c.v);
 }
 
-/* Bins of 10 ms under intervals of 0.5 s are fifty of one value; bins that are lost change nothing.
- */
-static void narrow_bins_are_no_observations(void **state)
-{
-	static const double mbit[] = { 264, 261, 265, 191, 335, 262, 262, 252, 273, 265,
-				       262, 263, 254, 273, 262, 264, 263, 264, 264, 262,
-				       262, 262, 264, 222, 306, 263, 262, 261 };
-	double x[VNX_ARRAY_SIZE(mbit) * 50];
-	size_t n = VNX_ARRAY_SIZE(x);
-
-	for (size_t i = 0; i < n; i++)
-		x[i] = mbit[i / 50] * 1e6;
-	assert_int_equal(count_changes(x, n), 0);
-	for (size_t i = 620; i < 740; i++)
-		x[i] = NAN;
-	for (size_t i = 800; i < 900; i++)
-		x[i] = NAN;
-	for (size_t i = 0; i < 30; i++)
-		x[i] = NAN;
-	assert_int_equal(count_changes(x, n), 0);
-	for (size_t i = 1000; i < n; i++)
-		x[i] /= 2;
-	assert_int_equal(count_changes(x, n), 1);
-}
-
 /* Mbit/s of a lab run whose worker was saturated from 6 s on: where a steady level breaks off. */
 static void break_is_placed_by_what_it_leaves(void **state)
 {
@@ -631,7 +606,6 @@ int main(void)
 		cmocka_unit_test(shock_that_decays_is_no_level),
 		cmocka_unit_test(two_levels_are_not_taken_for_autocorrelation),
 		cmocka_unit_test(break_is_placed_by_what_it_leaves),
-		cmocka_unit_test(narrow_bins_are_no_observations),
 		cmocka_unit_test(long_series_are_folded),
 		cmocka_unit_test(false_alarms_are_as_promised),
 		cmocka_unit_test(online_sees_a_fall),

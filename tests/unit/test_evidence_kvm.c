@@ -634,7 +634,8 @@ static void put_node(struct rig *r, const char *node, const char *list)
 static void nodes(void **state)
 {
 	struct rig *r = *state;
-	struct vnx_scene scene = { .vms = &r->vms, .now_ns = 10 * SEC };
+	struct vnx_threads threads = { 0 };
+	struct vnx_scene scene = { .vms = &r->vms, .threads = &threads, .now_ns = 10 * SEC };
 	uint32_t me = (uint32_t)getpid(), parent = (uint32_t)getppid();
 	char path[96];
 	void *src = NULL;
@@ -645,6 +646,7 @@ static void nodes(void **state)
 	assert_non_null(strstr(r->err.message, "names no NUMA node that has CPUs"));
 	r->vms_v[0].workers = (struct vnx_u32s){ &me, 1, 1 };
 	r->vms_v[0].vcpus = (struct vnx_u32s){ &parent, 1, 1 };
+	assert_int_equal(vnx_threads_sync(&threads, &r->vms), 0);
 	/* one node, then two; all CPUs there are on node0 */
 	put_node(r, "node0", "0-1023,1030-4000000000\n");
 	for (size_t i = 1; i <= 2; i++) {
@@ -660,25 +662,27 @@ static void nodes(void **state)
 		vnx_source_numa.close(src);
 		put_node(r, "node3", "1024,1026-1029\n");
 	}
+	vnx_threads_fini(&threads);
 }
 
 static void far_away(void **state)
 {
 	struct vnx_thread t[] = {
-		{ .tid = 1, .vm_pid = 9, .group = 1, .worker = true },
-		{ .tid = 2, .vm_pid = 9, .group = 0 },
-		{ .tid = 3, .vm_pid = 9, .group = 0 },
-		{ .tid = 4, .vm_pid = 9, .group = 1 },
-		{ .tid = 5, .vm_pid = 9, .group = 2 },
-		{ .tid = 6, .vm_pid = 9, .group = VNX_NO_NODE },
-		{ .tid = 7, .vm_pid = 8, .group = 0 }, /* another VM's */
-		{ .tid = 8, .vm_pid = 9, .group = VNX_NO_NODE, .worker = true },
-		{ .tid = 9, .vm_pid = 7, .group = 0, .worker = true }, /* no vCPU known */
+		{ .tid = 9, .vm_pid = 7, .worker = true }, /* no vCPU known */
+		{ .tid = 7, .vm_pid = 8 },                 /* another VM's */
+		{ .tid = 1, .vm_pid = 9, .worker = true },
+		{ .tid = 2, .vm_pid = 9 },
+		{ .tid = 3, .vm_pid = 9 },
+		{ .tid = 4, .vm_pid = 9 },
+		{ .tid = 5, .vm_pid = 9 },
+		{ .tid = 6, .vm_pid = 9 },
+		{ .tid = 8, .vm_pid = 9, .worker = true },
 	};
+	const uint32_t of[] = { 0, 0, 1, 0, 0, 1, 2, VNX_NO_NODE, VNX_NO_NODE };
 	struct vnx_threads list = { t, VNX_ARRAY_SIZE(t), VNX_ARRAY_SIZE(t) };
 	struct rig *r = *state;
 
-	assert_int_equal(vnx_numa_emit(&list, SEC, 2 * SEC, &r->out), 0);
+	assert_int_equal(vnx_numa_emit(&list, of, SEC, 2 * SEC, &r->out), 0);
 	assert_int_equal(r->samples.n, 1);
 	assert_int_equal(r->samples.v[0].entity, 1);
 	assert_int_equal(r->samples.v[0].metric, VNX_VHOST_FAR);

@@ -27,6 +27,7 @@ struct rig {
 	struct vnx_net_ports ports;
 	struct vnx_samples samples;
 	struct vnx_readings out;
+	struct vnx_netlink nl;
 	struct vnx_net_answer answer;
 };
 
@@ -51,7 +52,7 @@ static int setup(void **state)
 	r->vms_v[1] = (struct vnx_vm){ .ifaces = { r->ifaces + 2, 1, 1 }, .last_ns = UINT64_MAX };
 	r->vms = (struct vnx_vms){ r->vms_v, 2, 2 };
 	r->out.samples = &r->samples;
-	r->answer.ports = &r->ports;
+	r->answer = (struct vnx_net_answer){ &r->ports, &r->nl };
 	assert_int_equal(vnx_net_ports_sync(&r->ports, &r->vms), 0);
 	*state = r;
 	return 0;
@@ -117,7 +118,7 @@ static void feed(struct rig *r, mnl_cb_t parse, const struct nlmsghdr *nlh, uint
 
 	assert_non_null(copy);
 	memcpy(copy, nlh, len);
-	r->answer.t_ns = t_ns;
+	r->nl.t_ns = t_ns;
 	assert_int_equal(mnl_cb_run(copy, len, 0, 0, parse, &r->answer), MNL_CB_OK);
 	free(copy);
 }

@@ -224,6 +224,118 @@ static void test_graph(void **state)
 	free_got(&g);
 }
 
+/* Calls of modules' functions, in each form that the kernel and trace-cmd have for them. */
+static const char *const calls_tx[] = {
+	/* function_graph: leaf and nested, with and without each column, mark and option */
+	" %T |   3)  vh-144-1460   | ! 123.456 us  |  handle_tx [vhost_net]();\n",
+	" %T |   3)  vh-144-1460   |   0.456 us    |  handle_tx [vhost_net]();\r\n",
+	" %T |   3)  vh-144-1460   |               |  handle_tx [vhost_net]() {\n",
+	" %T |   3)  vh-144-1460   |   1.456 us    |      handle_tx.constprop.0 [vhost_net]();\n",
+	" %T |   3)  vh-144-1460   | * 12345.67 us |  handle_tx.isra.0.constprop.0 [vhost_net]() {\n",
+	" %T |   3)  vh-144-1460   | @ 123456.7 us |  handle_tx.llvm.123456789 [vhost_net]();\n",
+	" %T |   3)  vh-144-1460   | $ 1234567 us  |  handle_tx [vhost_net](net=0xffff88);\n",
+	" %T |   3)  vh-144-1460   |               |  handle_tx [vhost_net](net=0x1, n=2) {\n",
+	" %T |   3)  vh-144-1460   | + 12.345 us   |  handle_tx [vhost_net](); /* = 0x0 */\n",
+	" %T |   3)  vh-144-1460   | # 1234.56 us  |  handle_tx [vhost_net](); /* ret=-11 */\n",
+	" %T |   3)  vh-144-1460   |   0.345 us    |  handle_tx [vhost_net](); /* "
+	"<-vhost_worker+0x9e/0x150 [vhost] ret=0x0 */\n",
+	" %T |   3)  vh-144-1460   |               |  handle_tx [vhost_net]() { /* "
+	"<-vhost_worker+0x9e/0x150 [vhost] */\n",
+	" %T |   3)  vh-144-1460   |  d..1. |   0.345 us    |  handle_tx [vhost_net]();\n",
+	" %T |   3)  vh-144-1460   |  handle_tx [vhost_net]() {\n",
+	" %T |  vh-144-1460   |   0.345 us    |  handle_tx [vhost_net]();\n",
+	" %T |  vh-144-1460   |  .N.2. |               |  handle_tx [vhost_net]() {\n",
+	/* the function tracer, with sym-offset, sym-addr and func-args */
+	"      vhost-1441-1460    [003] d..2.  %T: handle_tx [vhost_net] <-vhost_worker [vhost]\n",
+	"      vhost-1441-1460    [003] d..2.  %T: handle_tx+0x4/0x6b0 [vhost_net] "
+	"<-vhost_worker+0x9e/0x150 [vhost]\n",
+	"      vhost-1441-1460    [003] d..2.  %T: handle_tx+0x4/0x6b0 [vhost_net] "
+	"<ffffffffc0a4b0c4> <-vhost_worker+0x9e/0x150 [vhost] <ffffffffc0a4c0c4>\n",
+	"      vhost-1441-1460    [003] d..2.  %T: handle_tx(net=0x1, n=2) <-vhost_worker\n",
+	"      vhost-1441-1460    [003] d..2.  %T: handle_tx.constprop.0 <-vhost_worker\n",
+	/* probes */
+	"      vhost-1441-1460    [003] d..2.  %T: p_handle_tx_0: (handle_tx+0x0/0x6b0 "
+	"[vhost_net]) net=0x1\n",
+	"      vhost-1441-1460    [003] d..2.  %T: mine: (handle_tx.isra.0+0x4/0x6b0 [vhost_net] "
+	"<ffffffffc0a4b0c4>)\n",
+	/* trace-cmd report */
+	"      vhost-1441-1460  [001]  %T: function:             handle_tx [vhost_net] <-- "
+	"vhost_worker [vhost]\n",
+	"      vhost-1441-1460  [001]  %T: funcgraph_entry:                   |  handle_tx "
+	"[vhost_net]() {\n",
+	"      vhost-1441-1460  [001]  %T: funcgraph_entry:      ! 123.456 us |    "
+	"handle_tx(net=0x1);\n",
+	"      vhost-1441-1460  [001]  %T: funcgraph_entry:        1.456 us   |    handle_tx(); (2)\n",
+	"      vhost-1441-1460  [001]  %T: funcgraph_entry:      --> handle_tx (2)\n",
+	"      vhost-1441-1460  [001]  %T: fgraph_retaddr_entry: --> handle_tx (2) <- vhost_worker\n",
+};
+
+/* What looks like one and is none: ends, pieces, other modules' namesakes, others' comments. */
+static const char *const calls_none[] = {
+	" %T |   3)  vh-144-1460   | ! 123.456 us  |  } /* handle_tx [vhost_net] */\n",
+	" %T |   3)  vh-144-1460   | ! 123.456 us  |  } /* handle_tx [vhost_net] ret=0x0 */\n",
+	" %T |   3)  vh-144-1460   |               |  handle_tx.part.0 [vhost_net]() {\n",
+	" %T |   3)  vh-144-1460   |               |  handle_tx.cold [vhost_net]() {\n",
+	" %T |   3)  vh-144-1460   |               |  handle_tx.constprop.0.cold [vhost_net]() {\n",
+	" %T |   3)  vh-144-1460   |               |  handle_tx [vhost_vsock]() {\n",
+	" %T |   3)  vh-144-1460   |               |  handle_tx_copy [vhost_net]() {\n",
+	"      vhost-1441-1460    [003] d..2.  %T: handle_tx+0x4/0x6b0 [b43] <-tasklet+0x1/0x2\n",
+	"      vhost-1441-1460    [003] d..2.  %T: vhost_worker <-handle_tx [vhost_net]\n",
+	"      vhost-1441-1460    [003] d..2.  %T: mine: (handle_tx+0x40/0x6b0 [vhost_net])\n",
+	"      vhost-1441-1460    [003] d..2.  %T: mine: (vhost_worker+0x4/0x6b0 [vhost] <- "
+	"handle_tx [vhost_net])\n",
+	"      vhost-1441-1460  [001]  %T: funcgraph_exit:  ! 123.4 us   |  } /* handle_tx */\n",
+};
+
+static void test_module_calls(void **state)
+{
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(calls_tx); i++) {
+		struct text t = { .t_us = T0 };
+		struct got g;
+
+		add_n(&t, 23, calls_tx[i]);
+		read_text(OPS, &t, &g);
+		if (g.total[VNX_HANDLE_TX] != 23)
+			fail_msg("%" PRIu64 " of: %s", g.total[VNX_HANDLE_TX], calls_tx[i]);
+		assert_string_equal(g.run.warning, "");
+		free_got(&g);
+	}
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(calls_none); i++) {
+		struct text t = { .t_us = T0 };
+		struct got g;
+
+		add_n(&t, 29,
+		      "      vhost-1441-1460    [003] d..2.  %T: handle_rx <-vhost_worker\n");
+		add_n(&t, 23, calls_none[i]);
+		read_text(OPS, &t, &g);
+		if (g.total[VNX_HANDLE_TX])
+			fail_msg("%" PRIu64 " of: %s", g.total[VNX_HANDLE_TX], calls_none[i]);
+		assert_int_equal(g.total[VNX_HANDLE_RX], 29);
+		assert_string_equal(g.run.warning, "");
+		free_got(&g);
+	}
+}
+
+/* One line for several calls is left out, also behind a module's name; what calls is told. */
+static void test_callers(void **state)
+{
+	struct text t = { .t_us = T0 };
+	struct got g;
+
+	add_n(&t, 23, "      vhost-1441-1460    [003] d..2.  %T: handle_tx <-vhost_worker\n");
+	add_n(&t, 3,
+	      "      vhost-1441-1460    [003] d..2.  %T: handle_tx+0x4/0x6b0 [vhost_net] "
+	      "<-vhost_worker+0x9e/0x150 [vhost] (repeats: 5, last_ts:000003.555134)\n");
+	add_n(&t, 37,
+	      " %T |   1)  C 0/K-1450    |               |  kvm_vcpu_block [kvm]() { /* "
+	      "<-kvm_vcpu_halt+0x1/0x2 [kvm] */\n");
+	read_text(OPS, &t, &g);
+	assert_int_equal(g.total[VNX_HANDLE_TX], 23);
+	assert_int_equal(g.total[VNX_VCPU_HALT], 0); /* it is a part of what was not traced */
+	assert_non_null(strstr(g.run.warning, "estimates"));
+	free_got(&g);
+}
+
 /* The names that this tracer prints are cut: "vhost-1" is not the worker of process 1. */
 static void test_graph_names_cut(void **state)
 {
@@ -257,6 +369,10 @@ static void test_refused(void **state)
 		"no-times", "funcgraph-abstime");
 	refused(" 1234.567890 |   0)   1.234 us    |  handle_tx();\n", "no-threads",
 		"funcgraph-proc");
+	refused(" 1234.567890 |   0)  handle_tx [vhost_net]() {\n", "no-threads", "funcgraph-proc");
+	refused(" 0)  handle_tx [vhost_net]() {\n", "no-times", "funcgraph-abstime");
+	refused("  vh-144-1460   |   1.234 us    |  handle_tx [vhost_net]();\n", "no-times",
+		"funcgraph-abstime");
 	refused("# tracer: nop\n#\n      vhost-1441-1460    [003] d..2.     123456789012: "
 		"p_handle_tx_0: (handle_tx+0x0/0x6b0)\n",
 		"no-times", "trace_clock");
@@ -612,6 +728,8 @@ int main(void)
 		cmocka_unit_test(test_hooks_named),
 		cmocka_unit_test(test_trace_cmd),
 		cmocka_unit_test(test_graph),
+		cmocka_unit_test(test_module_calls),
+		cmocka_unit_test(test_callers),
 		cmocka_unit_test(test_graph_names_cut),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_repeats),

@@ -115,6 +115,37 @@ static void test_callchains(void **state)
 	free_got(&g);
 }
 
+/* In each form that perf has for a call of a module's function. */
+static void test_module_calls(void **state)
+{
+	static const char *const calls[] = {
+		"      vhost-1441  1460 [003]  %T: probe:handle_tx: (ffffffffc0a4b0c0) net=0x1\n",
+		"      vhost-1441  1460 [003]  %T: probe:handle_tx: (handle_tx+0x4/0x6b0 "
+		"[vhost_net])\n",
+		"      vhost-1441  1460  %T: probe:handle_tx: \n",
+		"      vhost-1441  1460 [003]  %T: probe:handle_tx:      7fffc0a4b0c0 handle_tx+0x0 "
+		"([vhost_net])\n",
+		"      vhost-1441  1460 [003]  %T: ftrace:function: handle_tx <-- vhost_worker\n",
+		"      vhost-1441  1460 [003]  %T:   1 ftrace:function: handle_tx.constprop.0 "
+		"[vhost_net] <-- vhost_worker [vhost]\n",
+	};
+	struct got g;
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(calls); i++) {
+		struct text t = begin();
+
+		add_n(&t, 23, calls[i]);
+		add_n(&t, 29, "      vhost-1441  1460 [003]  %T: probe:handle_rx: (0)\n");
+		add_n(&t, 5,
+		      "      vhost-1441  1460 [003]  %T: ftrace:function: vhost_work <-- "
+		      "handle_tx\n");
+		read_text(OPS, &t, &g);
+		if (g.total[VNX_HANDLE_TX] != 23 || g.total[VNX_HANDLE_RX] != 29)
+			fail_msg("%" PRIu64 " of: %s", g.total[VNX_HANDLE_TX], calls[i]);
+		free_got(&g);
+	}
+}
+
 static void test_header(void **state)
 {
 	struct text t = { .t_us = T0 };
@@ -364,14 +395,14 @@ static void test_probe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_default),       cmocka_unit_test(test_columns),
-		cmocka_unit_test(test_callchains),    cmocka_unit_test(test_header),
-		cmocka_unit_test(test_hooks_named),   cmocka_unit_test(test_marker),
-		cmocka_unit_test(test_period),        cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_lost_anywhere), cmocka_unit_test(test_records),
-		cmocka_unit_test(test_bad_lines),     cmocka_unit_test(test_pipe),
-		cmocka_unit_test(test_empty),         cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_default),    cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_callchains), cmocka_unit_test(test_module_calls),
+		cmocka_unit_test(test_header),     cmocka_unit_test(test_hooks_named),
+		cmocka_unit_test(test_marker),     cmocka_unit_test(test_period),
+		cmocka_unit_test(test_lost),       cmocka_unit_test(test_lost_anywhere),
+		cmocka_unit_test(test_records),    cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_pipe),       cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_damage),     cmocka_unit_test(test_probe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

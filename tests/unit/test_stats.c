@@ -285,7 +285,7 @@ static struct false_finds false_finds_at(double phi, unsigned runs)
 		f.sma += corr(VNX_PEARSON, sx, sy, 400).p < 0.05 ? one : 0;
 		vnx_correlate_neff(VNX_PEARSON, sx, sy, 400, 400, &c);
 		f.naive += c.p < 0.05 ? one : 0;
-		vnx_correlate_lag(x, y, 400, 10, &c, &lag);
+		vnx_correlate_lag(x, y, 400, 10, INFINITY, &c, &lag);
 		f.lag += c.p < 0.05 ? one : 0;
 	}
 	return f;
@@ -318,25 +318,25 @@ static void lag_is_found_and_paid_for(void **state)
 		x[i] = sim_normal(&s);
 	for (int i = 0; i < 300; i++)
 		y[i] = (i >= 3 ? x[i - 3] : 0) + 0.5 * sim_normal(&s);
-	vnx_correlate_lag(x, y, 300, 5, &c, &lag);
+	vnx_correlate_lag(x, y, 300, 5, INFINITY, &c, &lag);
 	assert_int_equal(lag, 3);
 	assert_true(c.r > 0.8);
-	vnx_correlate_lag(y, x, 300, 5, &c, &lag);
+	vnx_correlate_lag(y, x, 300, 5, INFINITY, &c, &lag);
 	assert_int_equal(lag, -3);
 	/* nothing to search: as without, and wider where there is */
-	vnx_correlate_lag(x, x, 300, 0, &c, &lag);
+	vnx_correlate_lag(x, x, 300, 0, INFINITY, &c, &lag);
 	at0 = corr(VNX_PEARSON, x, x, 300);
 	assert_int_equal(lag, 0);
 	assert_true(c.r == at0.r);
 	for (int i = 0; i < 300; i++)
 		y[i] = 0.2 * x[i] + sim_normal(&s);
 	at0 = corr(VNX_PEARSON, x, y, 300);
-	vnx_correlate_lag(x, y, 300, 5, &c, &lag);
+	vnx_correlate_lag(x, y, 300, 5, INFINITY, &c, &lag);
 	if (!lag) {
 		assert_near(c.p, fmin(1, 11 * at0.p), 1e-12);
 		assert_true(c.ci_lo < at0.ci_lo && c.ci_hi > at0.ci_hi);
 	}
-	vnx_correlate_lag(x, y, 0, 5, &c, &lag);
+	vnx_correlate_lag(x, y, 0, 5, INFINITY, &c, &lag);
 	assert_true(isnan(c.r));
 	assert_non_null(c.undefined);
 }

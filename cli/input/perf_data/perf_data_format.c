@@ -213,6 +213,7 @@ static int take_symbol(struct perf_data *pd, const char *line, size_t len)
 	if (sscanf(text, "%llx %c %63[^ \t\n]", &addr, &type, name) != 3 || !addr)
 		return 0;
 	pd->has_symbols = true;
+	name[vnx_trace_base_len(name, strlen(name))] = '\0';
 	for (size_t i = 0; wanted[i]; i++) {
 		if (strcmp(wanted[i], name) || (type | 0x20) != 't')
 			continue;

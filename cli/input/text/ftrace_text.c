@@ -107,32 +107,35 @@ static bool is_noise(const char *p)
 /* ---- lines that are events ---- */
 
 /*
- * Behind a function's name: " <-CALLER", which also tells what there is: "kvm_vcpu_block
+ * Behind a function's symbol: arguments, and who called, "(net=0x1) <-vhost_worker" or
+ * "() {" and a comment "<-vhost_worker+0x9/0x9 [vhost]". That tells what there is: "kvm_vcpu_block
  * <-kvm_vcpu_halt" says that the old name is a part of the new one. False: option
  * func-no-repeats made several calls one line, "(repeats: 5, last_ts:...)".
  */
 static bool take_caller(struct vnx_text_worker *w, const char *p)
 {
-	const char *end;
+	struct vnx_text_symbol caller;
 
-	while (*p > ' ') /* "+0x4/0x6b0", "(net=0x1)" */
+	if (*p == '(') {
+		while (*p != ')' && *p != '\n')
+			p++;
+		p += *p == ')';
+	}
+	while (*p && strchr(" ;{/*", *p))
 		p++;
-	p = vnx_text_blanks(p);
 	if (p[0] != '<' || p[1] != '-')
 		return true;
-	p = vnx_text_blanks(p + 2 + (p[2] == '-'));
-	end = vnx_text_name(p);
-	vnx_text_function(w, p, (size_t)(end - p));
-	while (*end > ' ')
-		end++;
-	return strncmp(end, " (repeats:", 10) != 0;
+	p = vnx_text_symbol(vnx_text_blanks(p + 2 + (p[2] == '-')), &caller);
+	vnx_text_function(w, &caller.key);
+	return strncmp(p, " (repeats:", 10) != 0;
 }
 
 static void count_function(struct vnx_text_worker *w, const struct vnx_ftrace_line *l,
 			   const char *name)
 {
-	const char *end = vnx_text_name(name);
-	int source = vnx_text_function(w, name, (size_t)(end - name));
+	struct vnx_text_symbol s;
+	const char *end = vnx_text_symbol(name, &s);
+	int source = vnx_text_function(w, &s.key);
 
 	if (source < 0)
 		return;
@@ -142,18 +145,22 @@ static void count_function(struct vnx_text_worker *w, const struct vnx_ftrace_li
 		vnx_text_flaw(w, VNX_TEXT_PERIOD, name);
 }
 
-static const char *const words[] = { "function", "funcgraph_entry",    "print",
-				     "bprint",   "tracing_mark_write", NULL };
-enum { WORD_FUNCTION, WORD_GRAPH };
+static const char *const words[] = { "function", "funcgraph_entry", "fgraph_retaddr_entry",
+				     "print",    "bprint",          "tracing_mark_write",
+				     NULL };
+enum { WORD_FUNCTION, WORD_GRAPH, WORD_GRAPH_RETADDR };
 
 static void take_word(struct vnx_text_worker *w, const struct vnx_ftrace_line *l, int word,
 		      const char *body)
 {
 	if (word == WORD_FUNCTION) {
 		count_function(w, l, body);
-	} else if (word == WORD_GRAPH) {
-		body = vnx_ftrace_graph_call(body);
-		if (vnx_ftrace_is_call(body))
+	} else if (word == WORD_GRAPH || word == WORD_GRAPH_RETADDR) {
+		/* As the kernel's own format has it: "--> handle_tx (3)". */
+		bool raw = !strncmp(body, "--> ", 4);
+
+		body = raw ? body + 4 : vnx_ftrace_graph_call(body);
+		if (raw || vnx_ftrace_is_call(body))
 			count_function(w, l, body);
 	} else {
 		vnx_text_marker(w, body);

@@ -32,7 +32,7 @@ bool vnx_ftrace_context(const char *p, struct vnx_ftrace_line *l);
 bool vnx_ftrace_graph(const char *p, struct vnx_ftrace_line *l);
 /* Behind the duration and its bar, if there are any. */
 const char *vnx_ftrace_graph_call(const char *p);
-/* A function's entry, "handle_tx() {" or "handle_tx();". */
+/* A function's entry: "handle_tx() {", "handle_tx [vhost_net](net=0x1);". */
 bool vnx_ftrace_is_call(const char *p);
 /* Behind "NAME: ", which reports of several buffers put before every line. */
 const char *vnx_ftrace_behind_buffer(const char *p);

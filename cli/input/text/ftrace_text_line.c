@@ -197,39 +197,53 @@ static const char *skip_latency_flags(const char *p)
 	return *q == '|' ? q + 1 : p;
 }
 
+/* "  100.250000 | ", "   12 us | ": behind it; @p and NO_TIME: no such column; NULL: no line. */
+static const char *parse_graph_time(const char *p, struct vnx_ftrace_line *l)
+{
+	bool whole;
+	const char *q = vnx_text_time(p, &l->t_ns, &whole);
+
+	l->kind = VNX_FTRACE_GRAPH_NO_TIME;
+	if (!q)
+		return p;
+	q = vnx_text_blanks(q);
+	if (!whole) {
+		l->kind = VNX_FTRACE_GRAPH;
+	} else if (q[0] == 'u' && q[1] == 's' && q[2] == ' ') {
+		l->kind = VNX_FTRACE_GRAPH_RELATIVE;
+		q = vnx_text_blanks(q + 2);
+		if (!take_micros(l))
+			return NULL;
+	} else {
+		return p;
+	}
+	return *q == '|' ? vnx_text_blanks(q + 1) : NULL;
+}
+
+/*
+ * Each column of print_graph_prologue() may be switched off. What has neither time nor CPU is
+ * taken for such a line by its thread, what has no bar by its call.
+ */
 bool vnx_ftrace_graph(const char *p, struct vnx_ftrace_line *l)
 {
 	const char *q;
-	bool whole;
+	bool has_cpu;
 
-	p = vnx_text_blanks(p);
-	q = vnx_text_time(p, &l->t_ns, &whole);
-	l->kind = VNX_FTRACE_GRAPH_NO_TIME;
-	if (q)
-		q = vnx_text_blanks(q);
-	if (q && whole && q[0] == 'u' && q[1] == 's' && q[2] == ' ') {
-		q = vnx_text_blanks(q + 2);
-		l->kind = VNX_FTRACE_GRAPH_RELATIVE;
-		if (!take_micros(l))
-			return false;
-	} else if (q && !whole) {
-		l->kind = VNX_FTRACE_GRAPH;
-	}
-	if (l->kind != VNX_FTRACE_GRAPH_NO_TIME) {
-		if (*q != '|')
-			return false;
-		p = vnx_text_blanks(q + 1);
-	}
-	p = vnx_text_u32(p, &l->cpu);
-	if (!p || *p != ')')
+	p = parse_graph_time(vnx_text_blanks(p), l);
+	if (!p)
 		return false;
-	p++;
-	l->buffer = 0;
+	l->cpu = l->buffer = 0;
+	q = vnx_text_u32(p, &l->cpu);
+	has_cpu = q && *q == ')';
+	if (has_cpu)
+		p = q + 1;
 	l->thread.tgid = 0;
 	q = memchr(p, '|', (size_t)((const char *)rawmemchr(p, '\n') - p));
-	l->has_thread = q && parse_proc(p, q, l);
+	l->has_thread = q && parse_proc(vnx_text_blanks(p), q, l);
 	l->rest = skip_latency_flags(l->has_thread ? q + 1 : p);
-	return q != NULL;
+	if (!has_cpu && l->kind == VNX_FTRACE_GRAPH_NO_TIME)
+		return l->has_thread && vnx_ftrace_is_call(vnx_ftrace_graph_call(l->rest));
+	return q || l->kind != VNX_FTRACE_GRAPH_NO_TIME || vnx_ftrace_is_call(vnx_text_blanks(p));
 }
 
 /* "!  123.456 us", "1.234 us", blanks: up to the bar behind it; NULL: no duration. */
@@ -255,7 +269,8 @@ const char *vnx_ftrace_graph_call(const char *p)
 
 bool vnx_ftrace_is_call(const char *p)
 {
-	const char *end = vnx_text_name(p);
+	struct vnx_text_symbol s;
+	const char *end = vnx_text_symbol(p, &s);
 
-	return end > p && *end == '(';
+	return s.key.len && *end == '(';
 }

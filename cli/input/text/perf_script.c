@@ -199,9 +199,10 @@ static void take_comment(struct vnx_text_worker *w, const char *p)
 
 /* ---- decoding ---- */
 
-static const char *const words[] = { "PERF_RECORD_LOST", "PERF_RECORD_LOST_SAMPLES", "print",
-				     "bprint", NULL };
-enum { WORD_LOST, WORD_LOST_SAMPLES };
+static const char *const words[] = { "PERF_RECORD_LOST", "PERF_RECORD_LOST_SAMPLES",
+				     "function",         "print",
+				     "bprint",           NULL };
+enum { WORD_LOST, WORD_LOST_SAMPLES, WORD_FUNCTION };
 
 /* "lost 123"; which CPU's is told by its column, or not at all. */
 static void take_lost(struct vnx_text_worker *w, const struct line *l, const char *body)
@@ -224,16 +225,33 @@ static void take_record(struct vnx_text_worker *w, const struct line *l)
 		take_lost(w, l, l->body);
 }
 
+/* "ftrace:function: handle_tx <-- vhost_worker"; else it may be a marker. */
+static int take_word(struct vnx_text_worker *w, const struct line *l)
+{
+	const struct vnx_text_name *word = vnx_text_find(w->names, VNX_TEXT_WORD, &l->key);
+	struct vnx_text_symbol s;
+
+	if (word && word->probe == WORD_FUNCTION && l->key.system_len == 6 &&
+	    !memcmp(l->key.system, "ftrace", 6)) {
+		vnx_text_symbol(l->body, &s);
+		return vnx_text_function(w, &s.key);
+	}
+	if (word)
+		vnx_text_marker(w, l->body);
+	return -1;
+}
+
 static void take_sample(struct vnx_text_worker *w, const struct line *l, const char *p)
 {
 	int source;
 
 	vnx_text_event(w, l->cpu, l->t_ns);
 	source = vnx_text_source(w, &l->key, l->body);
-	if (source < 0) {
-		if (vnx_text_find(w->names, VNX_TEXT_WORD, &l->key))
-			vnx_text_marker(w, l->body);
-	} else if (l->period != 1) {
+	if (source < 0)
+		source = take_word(w, l);
+	if (source < 0)
+		return;
+	if (l->period != 1) {
 		vnx_text_flaw(w, VNX_TEXT_PERIOD, p);
 	} else {
 		vnx_text_count(w, source, &l->thread, l->t_ns);

@@ -52,7 +52,9 @@ static int add_functions(struct vnx_text_names *names, struct vnx_trace *t)
 	int ret = 0;
 
 	for (unsigned i = 0; functions[i] && i < 64 && !ret; i++) {
-		if (set_name(&n, VNX_TEXT_FUNCTION, "", functions[i]))
+		const char *module = vnx_trace_module(functions[i]);
+
+		if (set_name(&n, VNX_TEXT_FUNCTION, module ? module : "", functions[i]))
 			continue;
 		n.function = (uint8_t)i;
 		n.source = vnx_trace_source(t, NULL, NULL, functions[i]);
@@ -141,50 +143,11 @@ const struct vnx_text_name *vnx_text_find_slow(const struct vnx_text_names *name
 
 /* ---- functions and probes ---- */
 
-static const struct vnx_text_name *find_function(const struct vnx_text_worker *w, const char *name,
-						 size_t len)
+static const struct vnx_text_name *find_function(const struct vnx_text_worker *w,
+						 struct vnx_text_key key)
 {
-	struct vnx_text_key key = { .name = name, .len = len };
-
+	key.len = vnx_trace_base_len(key.name, key.len);
 	return vnx_text_find(w->names, VNX_TEXT_FUNCTION, &key);
-}
-
-int vnx_text_function(struct vnx_text_worker *w, const char *name, size_t len)
-{
-	const struct vnx_text_name *n = find_function(w, name, len);
-
-	if (!n)
-		return -1;
-	w->functions |= 1ULL << n->function;
-	return n->source;
-}
-
-/* Names that tools give a probe on a function: its own, "p_FUNCTION_0", "FUNCTION_1". */
-static int named_after(const struct vnx_text_worker *w, const struct vnx_text_key *key)
-{
-	const char *name = key->name, *end = name + key->len, *p = end;
-	const struct vnx_text_name *n = find_function(w, name, key->len);
-
-	if (n)
-		return n->probe;
-	while (p > name && vnx_text_digit(p[-1]))
-		p--;
-	if (p < end && p > name + 1 && p[-1] == '_')
-		end = p - 1;
-	n = find_function(w, name, (size_t)(end - name));
-	if (!n && end - name > 2 && !memcmp(name, "p_", 2)) {
-		name += 2;
-		n = find_function(w, name, (size_t)(end - name));
-		if (!n) /* "p_FUNCTION_0" of a function whose own name ends in a number */
-			n = find_function(w, name, (size_t)(key->name + key->len - name));
-	}
-	return n ? n->probe : -1;
-}
-
-/* "(ffffffffc0a4b0c0)": an address of the kernel; "(x <- y)" is a return. */
-static bool kernel_address(const char *p, size_t len)
-{
-	return (len == 16 && *p == 'f') || (len == 8 && *p >= '8');
 }
 
 /* "0x6b0": behind it; what is too big for any function stays too big. */
@@ -201,33 +164,95 @@ static const char *skip_hex(const char *p, uint64_t *v)
 	return p;
 }
 
-static int probe_source(struct vnx_text_worker *w, const struct vnx_text_key *key, const char *p)
+const char *vnx_text_symbol(const char *p, struct vnx_text_symbol *s)
 {
-	const char *name = ++p, *end = vnx_text_name(p);
-	const struct vnx_text_name *n;
-	const char *stop;
-	uint64_t offset, size;
+	const char *end = vnx_text_name(p), *q;
+	uint64_t size;
 
-	if (end[0] == ')') {
-		bool perf = key->system_len == 5 && !memcmp(key->system, "probe", 5);
-
-		if (name[0] == '0' && name[1] == 'x')
-			name += 2;
-		return perf || kernel_address(name, (size_t)(end - name)) ? named_after(w, key)
-									  : -1;
+	*s = (struct vnx_text_symbol){ { .name = p, .len = (size_t)(end - p) }, UINT64_MAX };
+	if (*end == '+') {
+		end = skip_hex(end + 1, &s->offset);
+		if (*end == '/')
+			end = skip_hex(end + 1, &size);
 	}
-	n = find_function(w, name, (size_t)(end - name));
-	if (!n || end[0] != '+')
+	if (end[0] == ' ' && end[1] == '[') {
+		q = vnx_text_name(end + 2);
+		if (*q == ']') {
+			s->key.system = end + 2;
+			s->key.system_len = (size_t)(q - end - 2);
+			end = q + 1;
+		}
+	}
+	if (end[0] == ' ' && end[1] == '<' && vnx_text_name_chars[(unsigned char)end[2]]) {
+		q = vnx_text_name(end + 2);
+		end = *q == '>' ? q + 1 : end;
+	}
+	return end;
+}
+
+int vnx_text_function(struct vnx_text_worker *w, const struct vnx_text_key *key)
+{
+	const struct vnx_text_name *n = find_function(w, *key);
+
+	if (!n)
 		return -1;
 	w->functions |= 1ULL << n->function;
-	stop = skip_hex(end + 1, &offset);
-	if (*stop == '/')
-		stop = skip_hex(stop + 1, &size);
-	if (!strncmp(stop, " [", 2)) { /* the module */
-		stop = vnx_text_name(stop + 2);
-		stop += *stop == ']';
+	return n->source;
+}
+
+static const struct vnx_text_name *find_named(const struct vnx_text_worker *w, const char *name,
+					      const char *end)
+{
+	return find_function(w, (struct vnx_text_key){ .name = name, .len = (size_t)(end - name) });
+}
+
+/* Names that tools give a probe on a function: its own, "p_FUNCTION_0", "FUNCTION_1". */
+static int named_after(const struct vnx_text_worker *w, const struct vnx_text_key *key)
+{
+	const char *name = key->name, *end = name + key->len, *p = end;
+	const struct vnx_text_name *n = find_named(w, name, end);
+
+	if (n)
+		return n->probe;
+	while (p > name && vnx_text_digit(p[-1]))
+		p--;
+	if (p < end && p > name + 1 && p[-1] == '_')
+		end = p - 1;
+	n = find_named(w, name, end);
+	if (!n && end - name > 2 && !memcmp(name, "p_", 2)) {
+		name += 2;
+		n = find_named(w, name, end);
+		if (!n) /* "p_FUNCTION_0" of a function whose own name ends in a number */
+			n = find_named(w, name, key->name + key->len);
 	}
-	return *stop == ')' && offset <= ENTRY_BYTES ? n->probe : -1;
+	return n ? n->probe : -1;
+}
+
+/* "(ffffffffc0a4b0c0)": an address of the kernel; "(x <- y)" is a return. */
+static bool kernel_address(const char *p, size_t len)
+{
+	return (len == 16 && *p == 'f') || (len == 8 && *p >= '8');
+}
+
+static int probe_source(struct vnx_text_worker *w, const struct vnx_text_key *key, const char *p)
+{
+	struct vnx_text_symbol s;
+	const char *end = vnx_text_symbol(++p, &s);
+	const struct vnx_text_name *n;
+
+	if (*end != ')')
+		return -1;
+	if (s.offset == UINT64_MAX && !s.key.system) {
+		bool perf = key->system_len == 5 && !memcmp(key->system, "probe", 5);
+
+		p += p[0] == '0' && p[1] == 'x' ? 2 : 0;
+		return perf || kernel_address(p, (size_t)(end - p)) ? named_after(w, key) : -1;
+	}
+	n = find_function(w, s.key);
+	if (!n)
+		return -1;
+	w->functions |= 1ULL << n->function;
+	return s.offset <= ENTRY_BYTES ? n->probe : -1;
 }
 
 int vnx_text_source(struct vnx_text_worker *w, const struct vnx_text_key *key, const char *body)
@@ -236,7 +261,10 @@ int vnx_text_source(struct vnx_text_worker *w, const struct vnx_text_key *key, c
 
 	if (n)
 		return n->source;
-	return *body == '(' ? probe_source(w, key, body) : -1;
+	if (*body == '(')
+		return probe_source(w, key, body);
+	/* perf script that was told to leave the fields out: -F comm,tid,time,event */
+	return key->system_len == 5 && !memcmp(key->system, "probe", 5) ? named_after(w, key) : -1;
 }
 
 void vnx_text_marker(struct vnx_text_worker *w, const char *body)

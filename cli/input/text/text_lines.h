@@ -214,8 +214,15 @@ static inline void vnx_text_count(struct vnx_text_worker *w, int source,
 		vnx_text_thread(w, thread, fresh);
 }
 
-/* The source of a call of the function @name, -1 none; it exists in this kernel. */
-int vnx_text_function(struct vnx_text_worker *w, const char *name, size_t len);
+/* A symbol as the kernel prints it: "handle_tx+0x4/0x6b0 [vhost_net] <ffffffffc0a4b0c4>". */
+struct vnx_text_symbol {
+	struct vnx_text_key key; /* its name; the module as the system, NULL where not told */
+	uint64_t offset;         /* UINT64_MAX: not told */
+};
+/* Behind the symbol at @p; of its parts all but the name may be missing. */
+const char *vnx_text_symbol(const char *p, struct vnx_text_symbol *s);
+/* The source of a call of the function @key, -1 none; it exists in this kernel. */
+int vnx_text_function(struct vnx_text_worker *w, const struct vnx_text_key *key);
 /*
  * The source of event @key whose fields begin at @body, -1 none: a tracepoint, or a probe,
  * which prints where it is: "(handle_tx+0x0/0x6b0 [vhost_net])", "(ffffffffc0a4b0c0)".

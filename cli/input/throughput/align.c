@@ -5,7 +5,13 @@
  */
 #include "cli/input/throughput/throughput_format.h"
 
+#include <limits.h>
 #include <math.h>
+
+#include "analysis/stats.h"
+
+#define LONGER 1.5   /* bins: what an interval takes at least to be more than a bin */
+#define ROUNDED 0.01 /* of a bin */
 
 /* start.timestamp comes before the zero by 2.5 ms (idle) to 41 ms (contended) ... */
 #define TIMESTAMP_LEAST_S 0.0025
@@ -297,4 +303,77 @@ int vnx_throughput_extra(const struct vnx_throughput *tp, const struct vnx_grid 
 		if (!isnan(out[i]))
 			return 0;
 	return ret ? ret : -ENODATA;
+}
+
+double vnx_throughput_nominal_s(const struct vnx_throughput *tp)
+{
+	VNX_CLEANUP_FREE double *len = malloc((tp->intervals.n + 1) * sizeof(*len));
+
+	for (size_t i = 0; len && i < tp->intervals.n; i++)
+		len[i] = tp->intervals.v[i].end_s - tp->intervals.v[i].start_s;
+	return len ? vnx_median(len, tp->intervals.n) : NAN;
+}
+
+/* Marks the bins whose middle lies within [from, to), in bins, as the @number-th interval's. */
+static void mark_bins(double from, double to, int number, const struct vnx_grid *grid, int *out)
+{
+	double first = fmax(ceil(from - 0.5), 0), end = fmin(ceil(to - 0.5), (double)grid->n);
+
+	for (double b = first; b < end; b++) {
+		bool within = b >= from - ROUNDED && b + 1 <= to + ROUNDED;
+
+		out[(size_t)b] = within ? number : -number;
+	}
+}
+
+static void mark_flow(const struct vnx_throughput *tp, const struct vnx_grid *grid, int *number,
+		      int *out)
+{
+	for (size_t i = 0; i < tp->intervals.n && *number < INT_MAX; i++) {
+		const struct vnx_interval *iv = &tp->intervals.v[i];
+		uint64_t t_ns, dur_ns;
+		double from;
+
+		if (!place(tp, iv->start_s, iv->end_s, &t_ns, &dur_ns))
+			continue;
+		from = ((double)t_ns - (double)grid->start_ns) / (double)grid->bin_ns;
+		++*number;
+		mark_bins(from, from + (double)dur_ns / (double)grid->bin_ns, *number, grid, out);
+	}
+}
+
+/* The flow of @tp and its peers that has the longest intervals. */
+static const struct vnx_throughput *coarsest(const struct vnx_throughput *tp)
+{
+	const struct vnx_throughput *best = tp;
+
+	for (size_t i = 0; i < tp->peers.n; i++)
+		if (vnx_throughput_nominal_s(tp->peers.v[i]) > vnx_throughput_nominal_s(best))
+			best = tp->peers.v[i];
+	return best;
+}
+
+/**
+ * vnx_throughput_intervals() - what the values of vnx_throughput_series() were measured in.
+ *
+ * Runs that follow one another are all marked; where flows ran at once the coarsest one's
+ * intervals are marked last, over the others'.
+ */
+bool vnx_throughput_intervals(const struct vnx_throughput *tp, const struct vnx_grid *grid,
+			      int *out)
+{
+	const struct vnx_throughput *last = coarsest(tp);
+	double bin_s = (double)grid->bin_ns / VNX_NSEC_PER_SEC;
+	int number = 0;
+
+	if (tp->method == VNX_ALIGN_NONE || !(vnx_throughput_nominal_s(last) >= LONGER * bin_s))
+		return false;
+	memset(out, 0, grid->n * sizeof(*out));
+	if (tp != last)
+		mark_flow(tp, grid, &number, out);
+	for (size_t i = 0; i < tp->peers.n; i++)
+		if (tp->peers.v[i] != last)
+			mark_flow(tp->peers.v[i], grid, &number, out);
+	mark_flow(last, grid, &number, out);
+	return true;
 }

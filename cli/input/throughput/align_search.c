@@ -25,6 +25,7 @@ struct search {
 	long from, to;   /* bins of the grid where y[0] may fall */
 	double base_bin; /* the bin where --offset 0s puts y[0] */
 	struct vnx_place best;
+	double most;   /* values of y that can be independent */
 	size_t which;  /* series of the best */
 	size_t tries;  /* of all series */
 	double r_base; /* of series @which at base_bin; NaN: that place is not known */
@@ -57,6 +58,7 @@ static int own_series(struct vnx_throughput *tp, struct search *s, struct vnx_er
 	own.method = VNX_ALIGN_GIVEN;
 	own.zero_ns = (int64_t)grid.start_ns - llround(s->first_s * 1e9);
 	own.peers.n = 0;
+	s->most = bins > (double)tp->intervals.n ? (double)tp->intervals.n : INFINITY;
 	return vnx_throughput_series(&own, &grid, s->y);
 }
 
@@ -100,7 +102,7 @@ static int search_all(struct search *s, const double *const *series, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct vnx_place p;
 		int ret = vnx_place_search(series[i], s->grid->n, s->y, s->m, s->from, s->to,
-					   min_pairs(s), &p);
+					   min_pairs(s), s->most, &p);
 
 		if (ret)
 			return ret;
@@ -121,7 +123,7 @@ static int r_at_base(struct search *s, const double *x)
 {
 	long base = lround(fmax(-1e9, fmin(1e9, s->base_bin)));
 	struct vnx_place p;
-	int ret = vnx_place_search(x, s->grid->n, s->y, s->m, base, base, MIN_PAIRS, &p);
+	int ret = vnx_place_search(x, s->grid->n, s->y, s->m, base, base, MIN_PAIRS, s->most, &p);
 
 	s->r_base = !ret && p.tries ? p.c.r : NAN;
 	return ret;

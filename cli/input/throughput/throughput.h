@@ -155,6 +155,15 @@ int vnx_throughput_join(struct vnx_throughput **v, size_t n,
 int vnx_throughput_series(const struct vnx_throughput *tp, const struct vnx_grid *grid,
 			  double *out) VNX_MUST_CHECK;
 /*
+ * Which of the load's intervals each bin of @grid is of, as vnx_obs_init() takes it: out[grid->n].
+ * Of flows that ran at once the longest intervals count. False where they are no longer than bins,
+ * so that each bin is an observation; out[] says nothing then. At most 0.01 of a bin is rounding.
+ */
+bool vnx_throughput_intervals(const struct vnx_throughput *tp, const struct vnx_grid *grid,
+			      int *out);
+/* Median length of the intervals of one flow in seconds; NaN: it has none, or memory is out. */
+double vnx_throughput_nominal_s(const struct vnx_throughput *tp);
+/*
  * Likewise what was told of @metric beside the bytes: a count a bin, or a mean. Over flows that
  * ran at once a sum, of round-trip times a mean. -ENODATA: nothing was told, out[] is all NaN.
  */

@@ -197,6 +197,44 @@ const char *const *vnx_trace_functions(struct vnx_trace *t)
 	return t->functions.v;
 }
 
+const char *vnx_trace_module(const char *function)
+{
+	size_t n;
+	const struct vnx_candidate *ladder = vnx_ladder(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = strchr(ladder[i].hook, ':');
+
+		if (name && !strcmp(name + 1, function))
+			return ladder[i].module;
+	}
+	return NULL;
+}
+
+static bool keeps_all(const char *word, size_t len)
+{
+	static const char *const words[] = { "constprop", "isra", "llvm", "lto_priv" };
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(words); i++)
+		if (len == strlen(words[i]) && !memcmp(word, words[i], len))
+			return true;
+	return len && strspn(word, "0123456789") >= len;
+}
+
+size_t vnx_trace_base_len(const char *name, size_t len)
+{
+	const char *dot = memchr(name, '.', len), *end = name + len, *next;
+
+	for (const char *p = dot; p && p < end; p = next) {
+		next = memchr(p + 1, '.', (size_t)(end - p - 1));
+		if (!next)
+			next = end;
+		if (!keeps_all(p + 1, (size_t)(next - p - 1)))
+			return len;
+	}
+	return dot ? (size_t)(dot - name) : len;
+}
+
 void vnx_trace_saw_symbol(struct vnx_trace *t, const char *function)
 {
 	for (size_t i = 0; t->functions.v[i]; i++)

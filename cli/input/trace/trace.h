@@ -34,6 +34,13 @@ int vnx_trace_source(struct vnx_trace *t, const char *system, const char *event,
 		     const char *function);
 /* Functions whose entry would feed a source, for lookup in a symbol table: NULL-terminated. */
 const char *const *vnx_trace_functions(struct vnx_trace *t);
+/* The kernel's module that the ladder has @function in; NULL: it names none. */
+const char *vnx_trace_module(const char *function);
+/*
+ * Characters of @name[0..len) that are the function's own: compilers call a clone that does all
+ * of it "handle_tx.constprop.0", ".isra.0", ".llvm.123"; ".part.0" and ".cold" are pieces.
+ */
+size_t vnx_trace_base_len(const char *name, size_t len);
 /* The traced kernel has this function: what the old name of a split one means depends on it. */
 void vnx_trace_saw_symbol(struct vnx_trace *t, const char *function);
 

@@ -409,26 +409,12 @@ int dat_read_event_formats(struct dat *d, struct dat_stream *s)
 
 /* ---- symbols ---- */
 
-/* The module that the ladder names for @function, or NULL. */
-static const char *module_of(const char *function)
-{
-	size_t n;
-	const struct vnx_candidate *ladder = vnx_ladder(&n);
-
-	for (size_t i = 0; i < n; i++) {
-		const char *name = strchr(ladder[i].hook, ':');
-
-		if (name && !strcmp(name + 1, function))
-			return ladder[i].module;
-	}
-	return NULL;
-}
-
 /* The number of @name among the wanted functions, or -1. */
 static int wanted(const struct dat *d, const char *name, size_t len)
 {
 	const char *const *functions = vnx_trace_functions(d->t);
 
+	len = vnx_trace_base_len(name, len);
 	for (int i = 0; i < DAT_FUNCTIONS && functions[i]; i++)
 		if (functions[i][0] == name[0] && !strncmp(functions[i], name, len) &&
 		    !functions[i][len])
@@ -457,7 +443,7 @@ static void take_symbol(void *arg, char *line)
 	a.at = strtoull(line, &end, 16);
 	a.function = (uint8_t)function;
 	module = name + len + strspn(name + len, "\t [");
-	own = module_of(vnx_trace_functions(d->t)[function]);
+	own = vnx_trace_module(vnx_trace_functions(d->t)[function]);
 	a.own_module = own && !strncmp(module, own, strlen(own)) && module[strlen(own)] == ']';
 	if (*end == ' ' && a.at && d->n_addresses < DAT_ADDRESSES)
 		d->addresses[d->n_addresses++] = a;

@@ -23,6 +23,7 @@ sys.dont_write_bytecode = True
 
 import faults                                                             # noqa: E402
 from labkit.common import CACHE, KERNELS, ROOT, LabCrash, LabError, say   # noqa: E402
+from labkit.cpushare import CpuShare                                        # noqa: E402
 from labkit.machine import take_lock                                      # noqa: E402
 from labkit.scenario import GUEST_DEFAULTS, Runner, Watch, guest_start    # noqa: E402
 
@@ -99,13 +100,6 @@ def run_of(seed, kernel="6.1", seconds=SECONDS):
     return Run(seed, way, strength, guests, inject_s, length_s)
 
 
-def others_ticks(qemu_pid):
-    """Ticks of this machine's CPUs spent on others than the lab since boot."""
-    fields = [int(f) for f in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-    mine = Path(f"/proc/{qemu_pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return sum(fields) - fields[3] - fields[4] - int(mine[11]) - int(mine[12])
-
-
 def shares(text):
     """Of the worker and the vCPU, how much of the time they ran and waited, before the fault and in it."""
     rows = [[float(n) for n in line.split()] for line in text.splitlines()]
@@ -176,11 +170,11 @@ class Suite(Runner):
             load=load, wait_us=int((run.inject_s + FIRST_OUTPUT_S - 2) * 1e6), inject=inject or "true",
             settle_us=int(settle * 1e6), probe=probe or "true")
         argv = self.machine.exec_command(script, run.length_s + DEAF_S)
-        before = others_ticks(self.qemu.pid), time.monotonic()
+        cpu = CpuShare(self.qemu.pid)
         proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         Watch(self.machine, proc).start()
         said = proc.communicate()[0].decode(errors="replace")
-        others = (others_ticks(self.qemu.pid) - before[0]) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - before[1])
+        cpu.end()
         shutil.rmtree(self.machine.share / "out", ignore_errors=True)
         done = self.host_exec(prelude + FINISH.format(after=run.way.after or "true", guests=" ".join(self.guests)), 90)
         if done.stdout.strip():
@@ -192,7 +186,7 @@ class Suite(Runner):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.machine.share / "out", folder)
         (folder / "driver").write_text(said + done.stderr)
-        return {"others_cpu": round(others, 2)}
+        return {"others_cpu": round(cpu.others, 2)}
 
     def reboot(self, run, why):
         """Ends a lab whose kernel died and keeps what it said."""

@@ -15,10 +15,12 @@ from pathlib import Path
 
 from . import image
 from .common import CACHE, KERNELS, ROOT, LabCrash, LabError, Unavailable, say
+from .cpushare import CpuShare
 from .machine import EXIT_NO_AGENT, Machine, take_lock
 
-BOOTS_PER_CASE = 3
+RUNS_PER_CASE = 3       # where the lab's kernel dies, or others take the CPUs
 EXIT_SKIP = 77
+PATIENCE_S = 180        # for what takes a second or two; only a lab that hangs is given so long
 HOST_STATE = ("cd /sys/kernel/tracing; cat kprobe_events uprobe_events tracing_on current_tracer "
               "set_event enabled_functions; ls instances /sys/fs/bpf; ls /sys/class/net | grep -v tap")
 
@@ -48,6 +50,7 @@ class Case:
     where: Path
     out: Path = None
     failures: list = field(default_factory=list)
+    cpu: CpuShare = None
 
     def host(self):
         return (self.kernel, self.spec["smp"], self.spec["append"], self.spec["mem"], bool(self.spec["meter"]))
@@ -116,16 +119,27 @@ class Runner:
         self.booted = None
         self.guests = {}
         self.reboots = 0
+        self.reruns = []        # what others took
+        self.unbootable = {}    # host: why, as often as it was tried
 
     # -- the host
 
     def boot(self, host):
         self.stop()
         kernel, smp, append, mem, meter = host
-        image.build([kernel])
-        if self.lock is None:
-            self.lock = take_lock()
-        self.qemu = self.machine.start(kernel, self.lock, smp, append, mem, attached=True, meter=meter)
+        failed = self.unbootable.setdefault(host, [])
+        if len(failed) == RUNS_PER_CASE:
+            raise LabError(f"its host was tried {RUNS_PER_CASE} times before: {failed[-1]}")
+        try:
+            image.build([kernel])
+            if self.lock is None:
+                self.lock = take_lock()
+            self.qemu = self.machine.start(kernel, self.lock, smp, append, mem, attached=True, meter=meter)
+        except Unavailable:
+            raise
+        except LabError as error:
+            failed.append(error)
+            raise
         self.booted, self.guests = host, {}
 
     def stop(self):
@@ -134,13 +148,13 @@ class Runner:
             self.qemu.wait()
         self.qemu = self.booted = None
 
-    def host_exec(self, command, timeout=60):
+    def host_exec(self, command, timeout=PATIENCE_S):
         done = self.machine.exec(command, timeout, capture=True)
         if done.returncode == EXIT_NO_AGENT:
             self.machine.check_alive()
         return done
 
-    def must(self, command, what, timeout=60):
+    def must(self, command, what, timeout=PATIENCE_S):
         done = self.host_exec(command, timeout)
         if done.returncode:
             self.machine.check_alive()
@@ -184,7 +198,7 @@ class Runner:
             if guest["load"] and not guest["late"]:
                 self.must(background(guest["name"], guest["load"]), f"load of {guest['name']}")
         if spec["setup"]:
-            self.must(environment(case) + spec["setup"], "setup", 180)
+            self.must(environment(case) + spec["setup"], "setup")
 
     def clean(self, case):
         names = [g["name"] for g in case.spec["guest"]]
@@ -192,7 +206,7 @@ class Runner:
         for name in names:
             script += (f"guest exec -t 30 {name} 'for p in $(cat /tmp/at.pids 2>/dev/null); do "
                        f"kill -9 -$p; done; rm -f /tmp/at.pids' 2>/dev/null\n")
-        self.host_exec(script, 120)
+        self.host_exec(script)
         # a guest the scenario itself stopped or started is not as we left it
         running = set(self.host_exec("guest list").stdout.split())
         for name in running - set(self.guests):
@@ -205,7 +219,7 @@ class Runner:
         status, times = self.run_command(case)
         if case.spec["after"]:
             (case.out / "after").write_text(
-                self.host_exec(environment(case) + case.spec["after"], 120).stdout)
+                self.host_exec(environment(case) + case.spec["after"]).stdout)
         self.clean(case)
         if before:
             self.compare_state(case, before)
@@ -250,8 +264,10 @@ class Runner:
     def fetch(self, case, times, status):
         (case.out / "times.json").write_text(json.dumps(times, indent=1))
         (case.out / "status").write_text(f"{status}\n")
-        self.must(f"rm -rf /share/out; cp -r /tmp/out /share/out", "fetching results", 180)
-        shutil.copytree(self.machine.share / "out", case.out, dirs_exist_ok=True)
+        # a fifo, a socket or a device is no result
+        self.must("rm -rf /share/out; find /tmp/out ! -type d ! -type f ! -type l -exec rm {} +; cp -r /tmp/out /share/out",
+                  "fetching results")
+        shutil.copytree(self.machine.share / "out", case.out, symlinks=True, dirs_exist_ok=True)
         shutil.rmtree(self.machine.share / "out")
 
 
@@ -390,40 +406,67 @@ def judge(case, status, times):
 
 
 def run_case(runner, case):
-    """passed, failed or skipped; a death of the lab's kernel is answered by booting again."""
+    """passed, failed or skipped; a death of the lab's kernel, and a failure of a starved lab, are answered by another run."""
+    for old in case.out.parent.glob(f"{case.out.name}.starved-*"):
+        shutil.rmtree(old)
     shutil.rmtree(case.out, ignore_errors=True)
-    case.out.mkdir(parents=True)
-    for boot in range(BOOTS_PER_CASE):
-        case.failures = []
+    deaths = reruns = 0
+    while True:
+        case.out.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
         try:
-            if runner.booted != case.host():
-                runner.boot(case.host())
-            runner.run(case)
-            return "failed" if case.failures else "passed"
-        except Skip as reason:
-            case.failures = [str(reason)]
-            return "skipped"
+            verdict = attempt(runner, case)
         except LabCrash as crash:
             runner.stop()
-            keep_console(runner, case, boot)
-            if boot + 1 == BOOTS_PER_CASE:
-                case.failures.append(f"the lab's kernel died {BOOTS_PER_CASE} times: {crash}")
+            deaths += 1
+            keep_console(runner, case, deaths)
+            if deaths == RUNS_PER_CASE:
+                case.failures = [f"the lab's kernel died {deaths} times: {crash}"]
                 return "failed"
             runner.reboots += 1
             say(f"lab reboot {runner.reboots}, not a failed test: {crash}")
-        except Unavailable as reason:
-            case.failures = [str(reason)]
-            return "skipped"
-        except LabError as error:
-            runner.stop()
-            case.failures.append(str(error))
-            return "failed"
-    return "failed"
+            continue
+        starved = verdict == "failed" and case.cpu and case.cpu.starved(case.spec["smp"])
+        if not starved or reruns == RUNS_PER_CASE - 1:
+            return verdict
+        reruns += 1
+        runner.reruns.append(f"{case.title()}: {case.cpu}")
+        tell("again", case, began)
+        case.out.rename(case.out.with_name(f"{case.out.name}.starved-{reruns}"))
 
 
-def keep_console(runner, case, boot):
+def attempt(runner, case):
+    """One run of a case: passed, failed or skipped, and what others took meanwhile; dies with the lab's kernel."""
+    case.failures, case.cpu = [], None
+    try:
+        if runner.booted != case.host():
+            runner.boot(case.host())
+        case.cpu = CpuShare(runner.qemu.pid)
+        runner.run(case)
+        case.cpu.end()
+    except (Skip, Unavailable) as reason:
+        case.failures = [str(reason)]
+        return "skipped"
+    except LabCrash:
+        raise
+    except LabError as error:
+        case.failures.append(str(error))
+        if case.cpu:
+            case.cpu.end()
+        runner.stop()
+    return "failed" if case.failures else "passed"
+
+
+def keep_console(runner, case, death):
     if runner.machine.console.exists():
-        shutil.copy(runner.machine.console, case.out / f"crash-{boot + 1}.log")
+        shutil.copy(runner.machine.console, case.out / f"crash-{death}.log")
+
+
+def tell(verdict, case, began):
+    print(f"{verdict:8}{case.title()}  {time.monotonic() - began:.1f} s", flush=True)
+    reasons = case.failures + ([str(case.cpu)] if case.cpu and verdict in ("failed", "again") else [])
+    for reason in reasons:
+        print(f"        {reason}", flush=True)
 
 
 def run_files(files, kernels, out, only):
@@ -439,11 +482,13 @@ def run_files(files, kernels, out, only):
             began = time.monotonic()
             verdict = run_case(runner, case)
             tally[verdict] += 1
-            print(f"{verdict:8}{case.title()}  {time.monotonic() - began:.1f} s", flush=True)
-            for reason in case.failures:
-                print(f"        {reason}", flush=True)
+            tell(verdict, case, began)
     finally:
         runner.stop()
-    print(f"lab reboots: {runner.reboots}")
-    print(", ".join(f"{n} {what}" for what, n in tally.items()), flush=True)
+        left = len(cases) - sum(tally.values())
+        if left:
+            print(f"stopped: {left} of {len(cases)} were not run to their end")
+        print(f"lab reboots: {runner.reboots}")
+        print(f"lab reruns: {len(runner.reruns)}" + (f" ({'; '.join(runner.reruns)})" if runner.reruns else ""))
+        print(", ".join(f"{n} {what}" for what, n in tally.items()), flush=True)
     return 1 if tally["failed"] else 0
