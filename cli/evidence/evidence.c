@@ -145,8 +145,8 @@ int vnx_evidence_read(struct vnx_evidence *ev, const struct vnx_scene *scene,
 		struct vnx_err why = { 0 };
 
 		ret = ev->src[i] ? vnx_sources[i]->read(ev->src[i], &with, out, &why) : 0;
-		if (!ret && ev->src[i] && lacks_say(ev, i))
-			ret = -ENOMEM;
+		if (!ret)
+			ret = lacks_say(ev, i);
 		if (!ret || ret == -ENOMEM)
 			continue;
 		state_say(&ev->states.v[i], &why, ret);
