@@ -75,7 +75,8 @@ static int set_log(struct vnx_counters *c, size_t size)
 static int fit_log(struct vnx_counters *c)
 {
 	uint64_t elapsed_ns = c->slots.now.mono_ns - c->sized_ns;
-	uint64_t openings = c->slots.openings + __atomic_load_n(&c->tallies->unlogged, __ATOMIC_RELAXED);
+	uint64_t openings =
+		c->slots.openings + __atomic_load_n(&c->tallies->unlogged, __ATOMIC_RELAXED);
 	double bytes = (double)(openings - c->openings) * RECORD / (double)elapsed_ns * LOG_NS;
 	struct ring_buffer *former = c->log;
 	bool first = !c->sized_ns;
@@ -114,8 +115,8 @@ int vnx_counters_open(struct vnx_counters *c, const struct vnx_counter_maps *map
 		return -ENOMEM;
 	c->slots.heads =
 		map_array(maps->heads, heads * sizeof(struct vnx_head), PROT_READ | PROT_WRITE);
-	c->tallies = c->slots.heads ? map_array(maps->tallies, sizeof(*c->tallies), PROT_READ)
-				    : NULL;
+	c->tallies =
+		c->slots.heads ? map_array(maps->tallies, sizeof(*c->tallies), PROT_READ) : NULL;
 	c->slots.tallies = c->tallies;
 	if (!c->tallies)
 		return -errno;
@@ -134,13 +135,14 @@ void vnx_counters_close(struct vnx_counters *c)
 	*c = (struct vnx_counters){ 0 };
 }
 
-int vnx_counters_lose(struct vnx_counters *c, enum vnx_metric metric, uint64_t count,
-		      uint64_t t_ns, uint64_t dur_ns, struct vnx_samples *out)
+int vnx_counters_lose(struct vnx_counters *c, enum vnx_metric metric, bool refused, uint64_t count,
+		      struct vnx_samples *out)
 {
-	struct vnx_sample s = { .t_ns = t_ns,
-				.dur_ns = dur_ns,
+	uint64_t since_ns = c->slots.was.mono_ns;
+	struct vnx_sample s = { .t_ns = since_ns,
+				.dur_ns = c->slots.now.mono_ns - since_ns,
 				.count = count,
-				.entity = VNX_LOST_OF(metric),
+				.entity = refused ? VNX_REFUSED_OF(metric) : VNX_LOST_OF(metric),
 				.metric = VNX_LOST };
 
 	c->lost += count;
@@ -192,16 +194,14 @@ static int read_spill(struct vnx_counters *c, bool final, struct vnx_samples *ou
 
 static int read_dropped(struct vnx_counters *c, struct vnx_samples *out)
 {
-	const struct vnx_clock_pair *was = &c->slots.was, *now = &c->slots.now;
 	int ret = 0;
 
 	for (int m = 0; m < VNX_COUNTED && !ret; m++) {
 		uint64_t all = __atomic_load_n(&c->tallies->lost[m], __ATOMIC_RELAXED);
-		uint64_t count = all - c->dropped[m];
 
-		if (count)
-			ret = vnx_counters_lose(c, (enum vnx_metric)m, count, was->mono_ns,
-						now->mono_ns - was->mono_ns, out);
+		if (all != c->dropped[m])
+			ret = vnx_counters_lose(c, (enum vnx_metric)m, false, all - c->dropped[m],
+						out);
 		c->dropped[m] = all;
 	}
 	return ret;
