@@ -9,8 +9,9 @@
 #define HEADS_MAX 32768u
 #define HEADS_MIN 2048u
 #define MEMORY_SHARE 2048 /* of the host's, for the heads */
-/* What the log holds while nobody reads. */
+/* What the log holds while nobody reads: as threads open bins, and at first as they may. */
 #define LOG_NS (32 * VNX_NSEC_PER_SEC)
+#define FIRST_NS (4 * VNX_NSEC_PER_SEC)
 #define LOG_MIN ((size_t)256 << 10)
 #define LOG_MAX ((size_t)64 << 20)
 #define RECORD (8 + sizeof(struct vnx_opening)) /* with the ring buffer's header */
@@ -105,7 +106,7 @@ static void *map_array(int fd, size_t size, int prot)
 int vnx_counters_open(struct vnx_counters *c, const struct vnx_counter_maps *maps, uint32_t heads,
 		      uint64_t bin_ns, unsigned threads)
 {
-	uint64_t openings = (LOG_NS / bin_ns + 1) * OPENINGS_A_BIN * SLOTS_A_THREAD;
+	uint64_t openings = (FIRST_NS / bin_ns + 1) * OPENINGS_A_BIN * SLOTS_A_THREAD;
 
 	*c = (struct vnx_counters){ .logs = maps->logs, .spill = maps->spill };
 	c->slots.n = heads;
