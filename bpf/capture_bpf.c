@@ -56,10 +56,8 @@ struct vnx_capture {
 	uint64_t tick_ns;                    /* of jiffies; 0: not known */
 	uint64_t ended_ns[VNX_COUNTED];      /* when a hook's module went away, 0: it has not */
 	uint64_t last_refresh_ns;
-	struct {
-		uint64_t t_ns, dur_ns; /* calls may be missing there; dur_ns 0: nowhere */
-	} hole[VNX_COUNTED];
-	char no_fentry[VNX_WHY_LEN]; /* why functions cannot be hooked, "" if they can */
+	struct vnx_sample hole[VNX_COUNTED]; /* calls may be missing there; dur_ns 0: nowhere */
+	char no_fentry[VNX_WHY_LEN];         /* why functions cannot be hooked, "" if they can */
 	bool fentry_tried;
 	int cost_fd;                       /* run-time statistics are on while it is open; -1 */
 	uint64_t cost_ns[3], cost_runs[3]; /* at the start and at the first two reads */
@@ -630,8 +628,6 @@ static int bpf_open(struct vnx_capture **out, const struct vnx_capture_conf *con
 /* Calls that the kernel kept from a program, or that came while its hook was away. */
 static int read_refused(struct vnx_capture *cap, struct vnx_samples *out)
 {
-	struct vnx_counters *c = &cap->counters;
-	uint64_t since_ns = c->slots.was.mono_ns, dur_ns = c->slots.now.mono_ns - since_ns;
 	int ret = 0;
 
 	for (int m = 0; m < VNX_COUNTED && !ret; m++) {
@@ -640,14 +636,13 @@ static int read_refused(struct vnx_capture *cap, struct vnx_samples *out)
 		uint32_t len = sizeof(info);
 
 		if (cap->hole[m].dur_ns)
-			ret = vnx_counters_lose(c, m, 0, cap->hole[m].t_ns, cap->hole[m].dur_ns,
-						out);
+			ret = vnx_vec_push(out, cap->hole[m]);
 		cap->hole[m].dur_ns = 0;
 		if (!at->prog || bpf_obj_get_info_by_fd(bpf_program__fd(at->prog), &info, &len))
 			continue;
 		if (!ret && info.recursion_misses > at->missed)
-			ret = vnx_counters_lose(c, m, info.recursion_misses - at->missed, since_ns,
-						dur_ns, out);
+			ret = vnx_counters_lose(&cap->counters, (enum vnx_metric)m, true,
+						info.recursion_misses - at->missed, out);
 		at->missed = info.recursion_misses;
 	}
 	return ret;
@@ -705,8 +700,12 @@ static int reattach(struct vnx_capture *cap, struct vnx_err *err)
 		/* Attached now, and had been up to its module's end. */
 		if (hook->hook[0] && cap->ended_ns[hook->metric]) {
 			cap->ended_ns[hook->metric] = 0;
-			cap->hole[hook->metric].t_ns = cap->last_refresh_ns;
-			cap->hole[hook->metric].dur_ns = vnx_clock_mono() - cap->last_refresh_ns;
+			cap->hole[hook->metric] =
+				(struct vnx_sample){ .t_ns = cap->last_refresh_ns,
+						     .dur_ns = vnx_clock_mono() -
+							       cap->last_refresh_ns,
+						     .entity = VNX_LOST_OF(hook->metric),
+						     .metric = VNX_LOST };
 		}
 	}
 	cap->last_refresh_ns = now;

@@ -9,8 +9,9 @@
 #define HEADS_MAX 32768u
 #define HEADS_MIN 2048u
 #define MEMORY_SHARE 2048 /* of the host's, for the heads */
-/* What the log holds while nobody reads. */
+/* What the log holds while nobody reads: as threads open bins, and at first as they may. */
 #define LOG_NS (32 * VNX_NSEC_PER_SEC)
+#define FIRST_NS (4 * VNX_NSEC_PER_SEC)
 #define LOG_MIN ((size_t)256 << 10)
 #define LOG_MAX ((size_t)64 << 20)
 #define RECORD (8 + sizeof(struct vnx_opening)) /* with the ring buffer's header */
@@ -105,7 +106,7 @@ static void *map_array(int fd, size_t size, int prot)
 int vnx_counters_open(struct vnx_counters *c, const struct vnx_counter_maps *maps, uint32_t heads,
 		      uint64_t bin_ns, unsigned threads)
 {
-	uint64_t openings = (LOG_NS / bin_ns + 1) * OPENINGS_A_BIN * SLOTS_A_THREAD;
+	uint64_t openings = (FIRST_NS / bin_ns + 1) * OPENINGS_A_BIN * SLOTS_A_THREAD;
 
 	*c = (struct vnx_counters){ .logs = maps->logs, .spill = maps->spill };
 	c->slots.n = heads;
@@ -135,13 +136,14 @@ void vnx_counters_close(struct vnx_counters *c)
 	*c = (struct vnx_counters){ 0 };
 }
 
-int vnx_counters_lose(struct vnx_counters *c, enum vnx_metric metric, uint64_t count, uint64_t t_ns,
-		      uint64_t dur_ns, struct vnx_samples *out)
+int vnx_counters_lose(struct vnx_counters *c, enum vnx_metric metric, bool refused, uint64_t count,
+		      struct vnx_samples *out)
 {
-	struct vnx_sample s = { .t_ns = t_ns,
-				.dur_ns = dur_ns,
+	uint64_t since_ns = c->slots.was.mono_ns;
+	struct vnx_sample s = { .t_ns = since_ns,
+				.dur_ns = c->slots.now.mono_ns - since_ns,
 				.count = count,
-				.entity = VNX_LOST_OF(metric),
+				.entity = refused ? VNX_REFUSED_OF(metric) : VNX_LOST_OF(metric),
 				.metric = VNX_LOST };
 
 	c->lost += count;
@@ -193,16 +195,14 @@ static int read_spill(struct vnx_counters *c, bool final, struct vnx_samples *ou
 
 static int read_dropped(struct vnx_counters *c, struct vnx_samples *out)
 {
-	const struct vnx_clock_pair *was = &c->slots.was, *now = &c->slots.now;
 	int ret = 0;
 
 	for (int m = 0; m < VNX_COUNTED && !ret; m++) {
 		uint64_t all = __atomic_load_n(&c->tallies->lost[m], __ATOMIC_RELAXED);
-		uint64_t count = all - c->dropped[m];
 
-		if (count)
-			ret = vnx_counters_lose(c, (enum vnx_metric)m, count, was->mono_ns,
-						now->mono_ns - was->mono_ns, out);
+		if (all != c->dropped[m])
+			ret = vnx_counters_lose(c, (enum vnx_metric)m, false, all - c->dropped[m],
+						out);
 		c->dropped[m] = all;
 	}
 	return ret;

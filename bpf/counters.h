@@ -38,10 +38,10 @@ void vnx_counters_close(struct vnx_counters *c);
 int vnx_counters_read(struct vnx_counters *c, const struct vnx_clock_pair *now, bool final,
 		      struct vnx_samples *out) VNX_MUST_CHECK;
 /*
- * @count calls of @metric were lost in [t_ns, t_ns + dur_ns) (0: nobody knows how many, the
- * hook was not there). -ENOMEM.
+ * @count calls of @metric were lost since the last read (nobody knows how many: 0), or
+ * @refused by the kernel. -ENOMEM.
  */
-int vnx_counters_lose(struct vnx_counters *c, enum vnx_metric metric, uint64_t count, uint64_t t_ns,
-		      uint64_t dur_ns, struct vnx_samples *out) VNX_MUST_CHECK;
+int vnx_counters_lose(struct vnx_counters *c, enum vnx_metric metric, bool refused, uint64_t count,
+		      struct vnx_samples *out) VNX_MUST_CHECK;
 
 #endif

@@ -55,7 +55,7 @@ struct vnx_series_set {
 	struct vnx_accum lost; /* only its lost[] is used */
 	uint64_t lost_events;
 	struct vnx_accum all_calls[CALL_METRICS]; /* of all threads */
-	struct vnx_samples refused;               /* VNX_LOST_OF() one of them */
+	struct vnx_samples refused;               /* VNX_REFUSED_OF() one of them */
 	struct vnx_u32s others; /* threads of VMs that were not asked for, sorted */
 	uint64_t unattributed[VNX_METRIC_MAX];
 };
@@ -247,18 +247,30 @@ static void add_tap(struct vnx_series_set *set, const struct member *m, const st
 	vnx_accum_cover(&ia->acc[k], s->t_ns, s->dur_ns);
 }
 
+static void void_calls(struct vnx_series_set *set, enum vnx_metric metric,
+		       const struct vnx_sample *s)
+{
+	vnx_accum_void(&set->lost, s->t_ns, s->dur_ns);
+	for (size_t i = 0; i < set->run->vms.n; i++)
+		vnx_accum_void(&set->vms[i].calls[metric], s->t_ns, s->dur_ns);
+}
+
 /*
  * An interface's counters went backwards, or a hook lost events: of a thread, of any, or calls
- * of its own, which are judged when all is known that was counted beside them.
+ * of its own. Those refused are judged when all is known that was counted beside them.
  */
 static int add_lost(struct vnx_series_set *set, const struct vnx_sample *s)
 {
-	const struct member *m =
-		s->entity ? find_member(set, &set->links, s->entity, s->t_ns) : NULL;
+	const struct member *m;
 
 	set->lost_events += s->count;
-	if (s->entity >= VNX_LOST_OF(0) && s->entity < VNX_LOST_OF(CALL_METRICS))
+	if (s->entity >= VNX_REFUSED_OF(0) && s->entity < VNX_REFUSED_OF(CALL_METRICS))
 		return vnx_vec_push(&set->refused, *s);
+	if (s->entity >= VNX_LOST_OF(0) && s->entity < VNX_LOST_OF(CALL_METRICS)) {
+		void_calls(set, s->entity - VNX_LOST_OF(0), s);
+		return 0;
+	}
+	m = s->entity ? find_member(set, &set->links, s->entity, s->t_ns) : NULL;
 	if (m) {
 		struct iface_acc *ia = &set->vms[m->vm].ifaces[m->iface];
 
@@ -404,21 +416,15 @@ static const struct vnx_hook *find_hook(const struct vnx_run *run, enum vnx_metr
 	return NULL;
 }
 
-/*
- * Calls that a hook did not count, of nobody knows which thread. Who calls most is refused
- * most, so their share of all calls of that hook at the time is everybody's.
- */
+/* Who calls most is refused most: the share of all calls of that hook is everybody's. */
 static void judge_refused(struct vnx_series_set *set, const struct vnx_sample *s)
 {
-	enum vnx_metric metric = s->entity - VNX_LOST_OF(0);
-	double lost = (double)s->count;
+	enum vnx_metric metric = s->entity - VNX_REFUSED_OF(0);
+	double refused = (double)s->count;
 	double counted = vnx_accum_within(&set->all_calls[metric], s->t_ns, s->dur_ns);
 
-	if (s->count && lost <= MAX_LOST_SHARE * (lost + counted))
-		return;
-	vnx_accum_void(&set->lost, s->t_ns, s->dur_ns);
-	for (size_t i = 0; i < set->run->vms.n; i++)
-		vnx_accum_void(&set->vms[i].calls[metric], s->t_ns, s->dur_ns);
+	if (refused > MAX_LOST_SHARE * (refused + counted))
+		void_calls(set, metric, s);
 }
 
 /* Silence is a zero only while the hook was attached and the VM was there. */

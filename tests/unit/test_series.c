@@ -77,8 +77,8 @@ static void refused_calls_void_by_their_share(void **state)
 		add(b, bin, VNX_HANDLE_TX, 102, 46);
 		add(b, bin, VNX_HANDLE_RX, 101, 29);
 	}
-	add(b, 1, VNX_LOST, VNX_LOST_OF(VNX_HANDLE_TX), 4);  /* of 950 */
-	add(b, 2, VNX_LOST, VNX_LOST_OF(VNX_HANDLE_TX), 50); /* of 996: more than 5 % */
+	add(b, 1, VNX_LOST, VNX_REFUSED_OF(VNX_HANDLE_TX), 4);  /* of 950 */
+	add(b, 2, VNX_LOST, VNX_REFUSED_OF(VNX_HANDLE_TX), 50); /* of 996: more than 5 % */
 	assert_int_equal(vnx_series_finish(b->set), 0);
 	assert_true(value(b, 0, VNX_HANDLE_TX, 1) == 900 && value(b, 1, VNX_HANDLE_TX, 1) == 46);
 	assert_true(isnan(value(b, 0, VNX_HANDLE_TX, 2)) && isnan(value(b, 1, VNX_HANDLE_TX, 2)));
@@ -90,16 +90,20 @@ static void refused_calls_void_by_their_share(void **state)
 	assert_int_equal(vnx_series_lost_events(b->set), 54);
 }
 
-static void a_hook_that_was_away_voids_its_metric(void **state)
+static void losses_of_a_hook_void_its_metric(void **state)
 {
 	struct bed *b = *state;
 
-	add(b, 1, VNX_HANDLE_TX, 101, 900);
-	add(b, 1, VNX_LOST, VNX_LOST_OF(VNX_HANDLE_TX), 0);
+	for (uint64_t bin = 0; bin < BINS; bin++)
+		add(b, bin, VNX_HANDLE_TX, 101, 900);
+	add(b, 1, VNX_LOST, VNX_LOST_OF(VNX_HANDLE_TX), 0); /* nobody knows how many */
+	add(b, 3, VNX_LOST, VNX_LOST_OF(VNX_HANDLE_TX), 1); /* perhaps all of the other's */
 	assert_int_equal(vnx_series_finish(b->set), 0);
-	assert_true(isnan(value(b, 0, VNX_HANDLE_TX, 1)));
-	assert_true(value(b, 0, VNX_HANDLE_RX, 1) == 0);
-	assert_true(value(b, 0, VNX_HANDLE_TX, 2) == 0);
+	for (size_t bin = 0; bin < BINS; bin++) {
+		assert_true(value(b, 0, VNX_HANDLE_RX, bin) == 0);
+		assert_true(bin % 2 ? isnan(value(b, 0, VNX_HANDLE_TX, bin))
+				    : value(b, 0, VNX_HANDLE_TX, bin) == 900);
+	}
 }
 
 static void losses_of_a_thread_void_its_vm(void **state)
@@ -122,7 +126,7 @@ int main(void)
 #define WITH_BED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		WITH_BED(refused_calls_void_by_their_share),
-		WITH_BED(a_hook_that_was_away_voids_its_metric),
+		WITH_BED(losses_of_a_hook_void_its_metric),
 		WITH_BED(losses_of_a_thread_void_its_vm),
 	};
 

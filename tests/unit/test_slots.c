@@ -299,6 +299,25 @@ static void an_early_edge_opens_the_same_bin_again(void **state)
 	assert_int_equal(h->slots.bent, 0);
 }
 
+/* Stops over an edge and catches up long before the next read of a bin. */
+static uint64_t hiccup_ticks(uint64_t t_ns)
+{
+	return even_ticks(t_ns >= 1950 * MS && t_ns < 2300 * MS ? 1950 * MS : t_ns);
+}
+
+static void a_stall_between_two_bins_reads_is_seen(void **state)
+{
+	struct host *h = *state;
+
+	h->jiffies = hiccup_ticks;
+	run_host(h, 5000 * MS);
+	assert_int_equal(sum_of(h, 0), h->made);
+	for (uint64_t bin = 0; bin < 10; bin++)
+		assert_in_range((uint64_t)in_bin(h, bin), 475, 525);
+	assert_int_equal(h->slots.bent, 1);
+	assert_in_range(h->slots.bent_ns, 290 * MS, 310 * MS);
+}
+
 /* A thread that made no call after the edge: its counts are of the bin, not of the silence. */
 static void silence_bends_nothing(void **state)
 {
@@ -520,6 +539,7 @@ int main(void)
 		ON_HOST(a_late_reader_still_sees_where_ticks_stood),
 		ON_HOST(lost_ticks_bend_only_the_bin_they_were_lost_in),
 		ON_HOST(an_early_edge_opens_the_same_bin_again),
+		ON_HOST(a_stall_between_two_bins_reads_is_seen),
 		ON_HOST(silence_bends_nothing),
 		ON_HOST(a_late_read_loses_nothing),
 		ON_HOST(a_full_log_leaves_the_sum),
