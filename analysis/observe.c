@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-#define AROUND 32    /* observations on either side of a step that it may have fallen into */
-#define NOISE 1e-3   /* of the level; nothing is trusted to be steadier */
+#define AROUND 32  /* observations on either side of a step that it may have fallen into */
+#define NOISE 1e-3 /* of the level; nothing is trusted to be steadier */
 #define PHI_MAX 0.95
 
 /* The bins that lie within the interval have its value; where there is none, those next to it. */
@@ -85,10 +85,12 @@ double vnx_obs_reach(const struct vnx_obs *o, size_t at, double half)
 
 	if (o->bins)
 		return half;
-	return fmax(bin_at(o, here + half) - bin_at(o, here), bin_at(o, here) - bin_at(o, here - half));
+	return fmax(bin_at(o, here + half) - bin_at(o, here),
+		    bin_at(o, here) - bin_at(o, here - half));
 }
 
-/* The step within observation @mixed: what the rest of both sides leaves of squares, in *squares. */
+/* The step within observation @mixed: what the rest of both sides leaves of squares, in *squares.
+ */
 static struct vnx_obs_step split_in(const struct vnx_obs *o, size_t from, size_t mixed, size_t to,
 				    double *squares)
 {
@@ -117,8 +119,10 @@ static struct vnx_obs_step split_in(const struct vnx_obs *o, size_t from, size_t
 static double unit_of(const struct vnx_obs *o, size_t from, size_t at, size_t to, double squares)
 {
 	struct vnx_stretch part[2] = { { o->y + from, at - from }, { o->y + at, to - at } };
-	double phi = fmin(vnx_ar1_pooled(part, 2), PHI_MAX), level = vnx_mean(o->y + from, at - from);
-	double var = fmax(squares / fmax((double)(to - from) - 3, 1), NOISE * NOISE * level * level);
+	double phi = fmin(vnx_ar1_pooled(part, 2), PHI_MAX),
+	       level = vnx_mean(o->y + from, at - from);
+	double var =
+		fmax(squares / fmax((double)(to - from) - 3, 1), NOISE * NOISE * level * level);
 
 	return 2 * var * (1 + phi) / (1 - phi);
 }
@@ -153,7 +157,8 @@ static double gap_before(const struct vnx_obs *o, size_t at)
 
 struct vnx_obs_step vnx_obs_split(const struct vnx_obs *o, size_t from, size_t at, size_t to)
 {
-	size_t lo = at > from + AROUND ? at - AROUND : from, hi = to > at + AROUND ? at + AROUND : to;
+	size_t lo = at > from + AROUND ? at - AROUND : from,
+	       hi = to > at + AROUND ? at + AROUND : to;
 	struct vnx_obs_step best = { .bin = (double)o->start[at],
 				     .before = vnx_mean(o->y + from, at - from),
 				     .after = vnx_mean(o->y + at, to - at) };

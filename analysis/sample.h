@@ -10,6 +10,14 @@
 /* Why a metric is missing where the input says nothing of it at all. */
 #define VNX_NO_EVIDENCE "the input holds no evidence of that kind"
 
+/*
+ * Entity of a VNX_LOST sample that is of one hook and of an unknown thread: calls of that metric,
+ * all of some thread's maybe; calls that the kernel kept from the hook now and then, whoever made
+ * them. No thread or interface has such a number.
+ */
+#define VNX_LOST_OF(metric) (UINT32_C(2) << 30 | (uint32_t)(metric))
+#define VNX_REFUSED_OF(metric) (UINT32_C(3) << 30 | (uint32_t)(metric))
+
 /* Names are those of contract.md; see vnx_metric_name(). Order is part of the recording. */
 enum vnx_metric {
 	VNX_HANDLE_TX,  /* calls of vhost_net's handle_tx */
@@ -25,7 +33,7 @@ enum vnx_metric {
 	VNX_VCPU_RUNQ_WAIT,
 	VNX_VHOST_RUN, /* the worker ran */
 	VNX_KVM_EXIT,
-	VNX_LOST, /* events of unknown place were lost; entity: 0, tid or ifindex */
+	VNX_LOST, /* events of unknown place were lost; entity: 0, tid, ifindex, or VNX_*_OF() */
 	VNX_VCPU_RUN,
 	VNX_VHOST_THROTTLED, /* the worker's cgroup was out of its CPU quota */
 	VNX_VCPU_THROTTLED,

@@ -95,6 +95,19 @@ void vnx_accum_cover(struct vnx_accum *acc, uint64_t t_ns, uint64_t dur_ns)
 		acc->cover[i] += bin_overlap_ns(grid, i, from, to) / (double)grid->bin_ns;
 }
 
+double vnx_accum_within(const struct vnx_accum *acc, uint64_t t_ns, uint64_t dur_ns)
+{
+	const struct vnx_grid *grid = &acc->grid;
+	uint64_t from, to;
+	double sum = 0;
+
+	if (!grid_clip(grid, t_ns, dur_ns, &from, &to) || from == to)
+		return 0;
+	for (size_t i = from / grid->bin_ns; i <= (to - 1) / grid->bin_ns; i++)
+		sum += acc->sum[i] * (bin_overlap_ns(grid, i, from, to) / (double)grid->bin_ns);
+	return sum;
+}
+
 void vnx_accum_void(struct vnx_accum *acc, uint64_t t_ns, uint64_t dur_ns)
 {
 	const struct vnx_grid *grid = &acc->grid;

@@ -30,6 +30,8 @@ void vnx_accum_fini(struct vnx_accum *acc);
 void vnx_accum_add(struct vnx_accum *acc, uint64_t t_ns, uint64_t dur_ns, double count);
 /* [t, t + dur) was observed (a hook was attached, a counter was read at both ends). */
 void vnx_accum_cover(struct vnx_accum *acc, uint64_t t_ns, uint64_t dur_ns);
+/* What was added so far within [t, t + dur), bins that are only partly in it by their share. */
+double vnx_accum_within(const struct vnx_accum *acc, uint64_t t_ns, uint64_t dur_ns);
 /* Something in [t, t + dur) was lost: those bins are missing. */
 void vnx_accum_void(struct vnx_accum *acc, uint64_t t_ns, uint64_t dur_ns);
 /*

@@ -63,16 +63,18 @@ struct vnx_capture_conf {
 	const struct vnx_hook_override *overrides;
 	size_t n_overrides;
 	unsigned threads_hint; /* threads expected at once; tables get room for more */
+	bool by_stack;         /* the overrides run in no interrupt either: faster */
 	bool keep_empty;       /* open() succeeds even where no hook can be had: hooks() says why */
 	bool kprobe_first;     /* a back end's own: fentry is the last resort for functions */
 };
 
 struct vnx_capture_stats {
 	uint64_t events;      /* counted so far, all hooks */
-	uint64_t lost;        /* counted but not attributable or overwritten before read */
+	uint64_t lost;        /* refused by the kernel or of a thread that is not known */
 	double ns_per_event;  /* time in the program, NAN: not measured */
-	double clock_error_s; /* bin edges are off CLOCK_MONOTONIC by at most this, 19 times of 20
-			       */
+	double clock_error_s; /* edges that are told as nominal were late by at most this */
+	uint64_t bent;        /* samples over their true stretch: the clock's edge came later */
+	double bent_s;        /* ... by at most this */
 };
 
 struct vnx_capture; /* each back end's own */
@@ -106,8 +108,8 @@ struct vnx_capture_ops {
 		       struct vnx_err *err);
 	/*
 	 * Appends what was counted since the last read. Bins that are not over yet are left
-	 * for later unless @final. Late calls lose nothing (up to the ring's length, then
-	 * VNX_LOST samples say so). Zero bins are not appended.
+	 * for later unless @final. Late calls lose nothing; they may leave more than one bin
+	 * to a sample. What was lost is told by VNX_LOST samples. Zero bins are not appended.
 	 */
 	int (*read)(struct vnx_capture *cap, struct vnx_samples *out, bool final,
 		    struct vnx_err *err);

@@ -15,13 +15,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "bpf/jiffies.h"
 #include "bpf/count.h"
 #include "bpf/count.skel.h"
+#include "bpf/counters.h"
+#include "bpf/jiffies.h"
 #include "bpf/kernel.h"
 #include "bpf/kprobe.h"
 #include "bpf/ladder.h"
-#include "bpf/slots.h"
 #include "bpf/tracefs.h"
 
 _Static_assert(VNX_HANDLE_TX == 0 && VNX_VCPU_HALT + 1 == VNX_COUNTED, "see count.bpf.c");
@@ -31,14 +31,14 @@ _Static_assert(VNX_HANDLE_TX == 0 && VNX_VCPU_HALT + 1 == VNX_COUNTED, "see coun
 #define CALIBRATE_EDGES 8
 #define CALIBRATE_TRIES 4
 #define CALIBRATE_MAX_NS (500 * VNX_NSEC_PER_MSEC)
-#define STALL_NS (250 * VNX_NSEC_PER_MSEC) /* a tick so late is a stall; less is edge_error_s */
-#define COST_EVENTS 64                     /* enough to tell the cost of one */
+#define COST_EVENTS 64 /* enough to tell the cost of one */
 
 /* A program at its hook. Each has an object of its own: one refused refuses no other. */
 struct attached {
 	struct count *skel;
 	struct bpf_program *prog;
 	struct bpf_link *link;
+	bool kprobe;
 	char module[64];      /* of a kprobe's function, which may go while we look */
 	uint64_t module_base; /* where it was loaded */
 	uint64_t missed;      /* recursion the kernel refused, so far */
@@ -52,20 +52,17 @@ struct vnx_capture {
 	struct count *base; /* owns the maps */
 	struct attached at[VNX_COUNTED];
 	struct vnx_count_conf rodata;
-	struct vnx_jiffies jiffies;
-	struct vnx_slots slots;
+	struct vnx_counters counters;
 	struct vnx_calibration *calibration; /* mapped */
-	uint64_t *dropped;                   /* mapped */
-	uint64_t dropped_seen;
-	uint64_t lost;                  /* besides slots.lost */
-	uint64_t ended_ns[VNX_COUNTED]; /* when a hook's module went away, 0: it has not */
-	uint64_t last_read_ns, last_refresh_ns;
-	uint64_t hole_ns, hole_dur_ns; /* calls may be missing there, or in wrong bins */
-	uint64_t late_ns;              /* jiffies were, at the last read */
-	char no_fentry[VNX_WHY_LEN];   /* why functions cannot be hooked, "" if they can */
+	uint64_t tick_ns;                    /* of jiffies; 0: not known */
+	uint64_t ended_ns[VNX_COUNTED];      /* when a hook's module went away, 0: it has not */
+	uint64_t last_refresh_ns;
+	struct vnx_sample hole[VNX_COUNTED]; /* calls may be missing there; dur_ns 0: nowhere */
+	char no_fentry[VNX_WHY_LEN];         /* why functions cannot be hooked, "" if they can */
 	bool fentry_tried;
-	int cost_fd;                 /* run-time statistics are on while it is open; -1 */
-	uint64_t cost_ns, cost_runs; /* of the first bin, when all is cold; 0: not over */
+	int cost_fd;                       /* run-time statistics are on while it is open; -1 */
+	uint64_t cost_ns[3], cost_runs[3]; /* at the start and at the first two reads */
+	unsigned cost_reads;
 	double ns_per_event;
 };
 
@@ -134,9 +131,11 @@ static int share_maps(struct vnx_capture *cap, struct count *skel)
 	int ret = bpf_map__reuse_fd(skel->maps.heads, bpf_map__fd(cap->base->maps.heads));
 
 	if (!ret)
-		ret = bpf_map__reuse_fd(skel->maps.rings, bpf_map__fd(cap->base->maps.rings));
+		ret = bpf_map__reuse_fd(skel->maps.logs, bpf_map__fd(cap->base->maps.logs));
 	if (!ret)
-		ret = bpf_map__reuse_fd(skel->maps.dropped, bpf_map__fd(cap->base->maps.dropped));
+		ret = bpf_map__reuse_fd(skel->maps.spill, bpf_map__fd(cap->base->maps.spill));
+	if (!ret)
+		ret = bpf_map__reuse_fd(skel->maps.tallies, bpf_map__fd(cap->base->maps.tallies));
 	return ret;
 }
 
@@ -158,24 +157,13 @@ static int attach_link(struct attached *at, const struct vnx_hook_spec *spec,
 	return at->link ? 0 : -errno;
 }
 
-/*
- * Attached is not yet called: 7.3 takes an fentry program for a function that ftrace then calls
- * nothing at. (Of a kprobe this says nothing: it may stand in the code itself.)
- */
-static int see_enabled(const struct vnx_hook_spec *spec, char why[VNX_WHY_LEN])
+/* A hook of the user's may run in an interrupt, whose stack belongs to no thread. */
+static bool may_interrupt(const struct vnx_capture *cap, enum vnx_metric metric)
 {
-	VNX_CLEANUP_FREE char *tracefs = NULL;
-	int listed;
-
-	if (spec->kind != VNX_HOOK_FENTRY)
-		return 0;
-	tracefs = vnx_kernel_tracefs();
-	listed = tracefs ? vnx_kernel_is_traced(tracefs, spec->name) : -ENOENT;
-	if (listed >= 0)
-		snprintf(why, VNX_WHY_LEN, "%s",
-			 listed ? "ftrace lists it in enabled_functions"
-				: "attached, but ftrace calls nothing there (enabled_functions)");
-	return listed ? 0 : -ENOSYS;
+	for (size_t i = 0; i < cap->conf.n_overrides && !cap->conf.by_stack; i++)
+		if (cap->conf.overrides[i].metric == metric)
+			return true;
+	return false;
 }
 
 /* @at is loaded, but attached to nothing yet. */
@@ -193,6 +181,7 @@ static int load(struct vnx_capture *cap, struct attached *at, enum vnx_metric me
 	if (!at->skel)
 		return say_errno(-errno, "opening the BPF object", why), -errno;
 	*(struct vnx_count_conf *)&at->skel->rodata->conf = cap->rodata;
+	at->skel->rodata->conf.by_tid |= may_interrupt(cap, metric);
 	ret = share_maps(cap, at->skel);
 	if (ret)
 		return say_errno(ret, "sharing the counters", why), ret;
@@ -222,7 +211,7 @@ static int load_and_attach(struct vnx_capture *cap, struct attached *at, enum vn
 	ret = attach_link(at, spec, sym);
 	if (ret)
 		say_errno(ret, "attaching", why);
-	return ret ? ret : see_enabled(spec, why);
+	return ret || spec->kind != VNX_HOOK_FENTRY ? ret : vnx_kernel_see_fentry(spec->name, why);
 }
 
 /* What may be there later is promised only where its program can be loaded. */
@@ -292,12 +281,29 @@ static int attach_candidate(void *arg, enum vnx_metric metric, const struct vnx_
 			       ? vnx_kernel_no_tracepoint(&cap->kernel, cand, why)
 			       : (ret == -EAGAIN ? -EBUSY : ret);
 	}
-	if (spec->kind == VNX_HOOK_KPROBE && *sym->module) {
+	at.kprobe = spec->kind == VNX_HOOK_KPROBE;
+	if (at.kprobe && *sym->module) {
 		memcpy(at.module, sym->module, sizeof(at.module));
 		at.module_base = vnx_kernel_module_base(&cap->kernel, sym->module);
 	}
 	cap->at[metric] = at;
 	return 0;
+}
+
+static int choose(struct vnx_capture *cap, struct vnx_err *err)
+{
+	int ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
+				    &cap->waiting, err);
+
+	for (size_t i = 0; i < cap->hooks.n; i++) {
+		const struct attached *at = &cap->at[cap->hooks.v[i].metric];
+		uint64_t missed;
+
+		if (at->link && at->kprobe && !vnx_kprobe_missed(at->link, &missed))
+			vnx_hook_note(&cap->hooks.v[i], "calls that the kernel keeps from a "
+							"kprobe are not told before 6.7");
+	}
+	return ret;
 }
 
 /* Reads both clocks at one instant, in the kernel. */
@@ -337,7 +343,7 @@ static bool calibrate(struct vnx_capture *cap)
 	for (int try = 1; try <= CALIBRATE_TRIES; try++) {
 		size_t n = watch_ticks(cap, pairs, 2 * CALIBRATE_EDGES * (size_t)try);
 
-		if (!vnx_jiffies_fit(pairs, n, &cap->jiffies))
+		if (!vnx_jiffies_fit(pairs, n, &cap->tick_ns))
 			return true;
 	}
 	return false;
@@ -385,47 +391,37 @@ static bool stack_tells_threads(struct vnx_capture *cap)
 	return first.stack && second.stack && first.stack != second.stack;
 }
 
+/* Both clocks of the bins: where they are stamped by ktime, the two are one. */
+static int look_at_clocks(struct vnx_capture *cap, struct vnx_clock_pair *out)
+{
+	int ret = read_clocks(cap, out);
+
+	if (!ret && cap->rodata.use_ktime)
+		out->jiffies = out->mono_ns;
+	return ret;
+}
+
 static int set_programs(struct vnx_capture *cap)
 {
+	struct vnx_slots *slots = &cap->counters.slots;
 	struct vnx_clock_pair now = { 0 };
-	bool jiffies = calibrate(cap) && cap->conf.bin_ns >= MIN_TICKS_A_BIN * cap->jiffies.tick_ns;
+	bool jiffies = calibrate(cap) && cap->conf.bin_ns >= MIN_TICKS_A_BIN * cap->tick_ns;
 	int ret = read_clocks(cap, &now);
 
 	if (ret)
 		return ret;
 	cap->rodata.bin_ns = cap->conf.bin_ns;
-	cap->rodata.slot_mask = (uint32_t)cap->slots.n - 1;
+	cap->rodata.slot_mask = (uint32_t)slots->n - 1;
 	cap->rodata.use_ktime = !jiffies;
 	cap->rodata.by_tid |= !stack_tells_threads(cap);
-	cap->rodata.tick_ns = jiffies ? cap->jiffies.tick_ns : 1;
-	cap->rodata.origin = jiffies ? now.jiffies : now.mono_ns;
-	cap->slots.start_ns =
-		jiffies ? vnx_jiffies_mono_ns(&cap->jiffies, now.jiffies) : now.mono_ns;
-	cap->slots.bin_ns = cap->conf.bin_ns;
-	cap->last_read_ns = cap->last_refresh_ns = now.mono_ns;
+	cap->rodata.tick_ns = slots->tick_ns = jiffies ? cap->tick_ns : 1;
+	cap->rodata.start_ns = slots->start_ns = now.mono_ns;
+	cap->last_refresh_ns = now.mono_ns;
 	return 0;
-}
-
-static void *map_memory(const struct bpf_map *map, size_t size, int prot)
-{
-	void *p = mmap(NULL, size, prot, MAP_SHARED, bpf_map__fd(map), 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
-/* Two slots a thread (tx and rx, or enter and halt), and four times that to find them quickly. */
-static uint32_t count_slots(unsigned threads)
-{
-	uint32_t n = VNX_SLOTS_MIN;
-
-	while (n < 8ull * threads && n < 1u << 20)
-		n *= 2;
-	return n;
 }
 
 static int try_base(struct vnx_capture *cap, char why[VNX_WHY_LEN])
 {
-	uint32_t n = count_slots(cap->conf.threads_hint);
 	struct bpf_program *prog;
 	int ret;
 
@@ -433,15 +429,12 @@ static int try_base(struct vnx_capture *cap, char why[VNX_WHY_LEN])
 	if (!cap->base)
 		return say_errno(-errno, "opening the BPF object", why), -errno;
 	*(struct vnx_count_conf *)&cap->base->rodata->conf = cap->rodata;
-	ret = bpf_map__set_max_entries(cap->base->maps.heads, n);
-	if (!ret)
-		ret = bpf_map__set_max_entries(cap->base->maps.rings, n);
+	ret = bpf_map__set_max_entries(cap->base->maps.heads, vnx_counters_heads());
 	if (!ret)
 		ret = bpf_object__load(cap->base->obj);
 	if (ret)
-		return say_errno(ret, "loading a BPF program", why), ret;
-	cap->slots.n = n;
-	return 0;
+		say_errno(ret, "loading a BPF program", why);
+	return ret;
 }
 
 static int load_base(struct vnx_capture *cap, char why[VNX_WHY_LEN])
@@ -458,33 +451,25 @@ static int load_base(struct vnx_capture *cap, char why[VNX_WHY_LEN])
 
 static int map_base(struct vnx_capture *cap)
 {
-	size_t n = cap->slots.n;
+	struct vnx_counter_maps maps = { .heads = bpf_map__fd(cap->base->maps.heads),
+					 .logs = bpf_map__fd(cap->base->maps.logs),
+					 .spill = bpf_map__fd(cap->base->maps.spill),
+					 .tallies = bpf_map__fd(cap->base->maps.tallies) };
+	void *p = mmap(NULL, sizeof(*cap->calibration), PROT_READ, MAP_SHARED,
+		       bpf_map__fd(cap->base->maps.calibration), 0);
 
-	cap->slots.seen = calloc(n, sizeof(*cap->slots.seen));
-	if (!cap->slots.seen)
-		return -ENOMEM;
-	cap->slots.heads = map_memory(cap->base->maps.heads, n * sizeof(struct vnx_head),
-				      PROT_READ | PROT_WRITE);
-	cap->slots.rings =
-		map_memory(cap->base->maps.rings, n * sizeof(struct vnx_ring), PROT_READ);
-	cap->calibration =
-		map_memory(cap->base->maps.calibration, sizeof(*cap->calibration), PROT_READ);
-	cap->dropped = map_memory(cap->base->maps.dropped, sizeof(*cap->dropped), PROT_READ);
-	return cap->slots.heads && cap->slots.rings && cap->calibration && cap->dropped ? 0
-											: -errno;
+	if (p == MAP_FAILED)
+		return -errno;
+	cap->calibration = p;
+	return vnx_counters_open(&cap->counters, &maps, bpf_map__max_entries(cap->base->maps.heads),
+				 cap->conf.bin_ns, cap->conf.threads_hint);
 }
 
 static void unmap_base(struct vnx_capture *cap)
 {
-	if (cap->slots.heads)
-		munmap(cap->slots.heads, cap->slots.n * sizeof(struct vnx_head));
-	if (cap->slots.rings)
-		munmap((void *)cap->slots.rings, cap->slots.n * sizeof(struct vnx_ring));
+	vnx_counters_close(&cap->counters);
 	if (cap->calibration)
 		munmap(cap->calibration, sizeof(*cap->calibration));
-	if (cap->dropped)
-		munmap(cap->dropped, sizeof(*cap->dropped));
-	free(cap->slots.seen);
 	count__destroy(cap->base);
 }
 
@@ -530,34 +515,33 @@ static bool read_cost(const struct vnx_capture *cap, uint64_t *ns, uint64_t *run
 }
 
 /*
- * Measuring makes each event dearer, so it is done once and for few events, from the second
- * bin on. The figures start at 0 with each program and only grow while statistics are on.
+ * Measuring makes each event of every program on the host dearer, so it ends with the second
+ * read, whatever was counted by then. The first bin is not asked if the second tells: it is
+ * when all is cold. The figures start at 0 with each program and only grow.
  */
 static void end_cost(struct vnx_capture *cap)
 {
-	uint64_t ns, runs;
+	const uint64_t *ns = cap->cost_ns, *runs = cap->cost_runs;
+	unsigned from = runs[2] - runs[1] >= COST_EVENTS ? 1 : 0;
 
 	if (cap->cost_fd < 0)
 		return;
-	if (read_cost(cap, &ns, &runs) && runs > cap->cost_runs)
-		cap->ns_per_event = (double)(ns - cap->cost_ns) / (double)(runs - cap->cost_runs);
+	if (cap->cost_reads == 2 && runs[2] - runs[from] >= COST_EVENTS)
+		cap->ns_per_event = (double)(ns[2] - ns[from]) / (double)(runs[2] - runs[from]);
 	close(cap->cost_fd);
 	cap->cost_fd = -1;
 }
 
 static void step_cost(struct vnx_capture *cap)
 {
-	uint64_t ns, runs;
+	unsigned at = cap->cost_reads + 1;
 
 	if (cap->cost_fd < 0)
 		return;
-	if (!read_cost(cap, &ns, &runs) ||
-	    (cap->cost_runs && runs - cap->cost_runs >= COST_EVENTS)) {
+	if (read_cost(cap, &cap->cost_ns[at], &cap->cost_runs[at]))
+		cap->cost_reads = at;
+	if (cap->cost_reads != at || at == 2)
 		end_cost(cap);
-	} else if (!cap->cost_runs) {
-		cap->cost_ns = ns;
-		cap->cost_runs = runs;
-	}
 }
 
 static int bpf_detach(struct vnx_capture *cap, struct vnx_err *err)
@@ -608,8 +592,7 @@ static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-counters",
 				   "the BPF counters cannot be set up: %s", strerror(-ret));
 	cap->cost_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
-				&cap->waiting, err);
+	ret = choose(cap, err);
 	if (ret || cap->waiting || cap->conf.keep_empty)
 		return ret;
 	return vnx_hooks_need(&cap->hooks, "bpf", err);
@@ -639,41 +622,39 @@ static int bpf_open(struct vnx_capture **out, const struct vnx_capture_conf *con
 	return ret;
 }
 
-static int add_lost(struct vnx_capture *cap, uint64_t count, uint64_t t_ns, uint64_t dur_ns,
-		    struct vnx_samples *out)
+/* That the kernel kept from the program, and from its kprobe, as both were running already. */
+static uint64_t calls_missed(const struct attached *at)
 {
-	struct vnx_sample s = {
-		.t_ns = t_ns, .dur_ns = dur_ns, .count = count, .metric = VNX_LOST
-	};
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+	uint64_t missed = 0;
 
-	if (!count)
-		return 0;
-	cap->lost += count;
-	return vnx_vec_push(out, s);
+	if (!at->prog || bpf_obj_get_info_by_fd(bpf_program__fd(at->prog), &info, &len))
+		return at->missed;
+	if (at->kprobe)
+		vnx_kprobe_missed(at->link, &missed);
+	missed += info.recursion_misses;
+	return missed > at->missed ? missed : at->missed;
 }
 
-/* Events that found no slot, and those that the kernel kept from a program. */
-static int read_dropped(struct vnx_capture *cap, uint64_t now_ns, struct vnx_samples *out)
+/* Calls that the kernel kept from a program, or that came while its hook was away. */
+static int read_refused(struct vnx_capture *cap, struct vnx_samples *out)
 {
-	uint64_t dropped = __atomic_load_n(cap->dropped, __ATOMIC_RELAXED);
-	uint64_t lost = dropped - cap->dropped_seen;
+	int ret = 0;
 
-	cap->dropped_seen = dropped;
-	for (int i = 0; i < VNX_COUNTED; i++) {
-		struct attached *at = &cap->at[i];
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
+	for (int m = 0; m < VNX_COUNTED && !ret; m++) {
+		struct attached *at = &cap->at[m];
+		uint64_t missed = calls_missed(at);
 
-		if (!at->prog || bpf_obj_get_info_by_fd(bpf_program__fd(at->prog), &info, &len))
-			continue;
-		lost += info.recursion_misses - at->missed;
-		at->missed = info.recursion_misses;
+		if (cap->hole[m].dur_ns)
+			ret = vnx_vec_push(out, cap->hole[m]);
+		cap->hole[m].dur_ns = 0;
+		if (!ret && missed > at->missed)
+			ret = vnx_counters_lose(&cap->counters, (enum vnx_metric)m, true,
+						missed - at->missed, out);
+		at->missed = missed;
 	}
-	/* How many calls fell into a hole is not known; that the bins are not whole is. */
-	if (cap->hole_dur_ns && add_lost(cap, 1, cap->hole_ns, cap->hole_dur_ns, out))
-		return -ENOMEM;
-	cap->hole_dur_ns = 0;
-	return add_lost(cap, lost, cap->last_read_ns, now_ns - cap->last_read_ns, out);
+	return ret;
 }
 
 static int bpf_distrust(struct vnx_capture *cap, enum vnx_metric metric, const char *why,
@@ -682,8 +663,7 @@ static int bpf_distrust(struct vnx_capture *cap, enum vnx_metric metric, const c
 	drop_attached(&cap->at[metric]);
 	if (vnx_hooks_distrust(&cap->hooks, metric, why))
 		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
-	return vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
-				 &cap->waiting, err);
+	return choose(cap, err);
 }
 
 /* A kprobe dies with its module. If that is back, the hook is too, with a hole in between. */
@@ -720,16 +700,19 @@ static int reattach(struct vnx_capture *cap, struct vnx_err *err)
 
 	if (!orphans && !cap->waiting)
 		return 0;
-	ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
-				&cap->waiting, err);
+	ret = choose(cap, err);
 	for (size_t i = 0; i < cap->hooks.n; i++) {
 		struct vnx_hook *hook = &cap->hooks.v[i];
 
 		/* Attached now, and had been up to its module's end. */
 		if (hook->hook[0] && cap->ended_ns[hook->metric]) {
 			cap->ended_ns[hook->metric] = 0;
-			cap->hole_ns = cap->last_refresh_ns;
-			cap->hole_dur_ns = vnx_clock_mono() - cap->last_refresh_ns;
+			cap->hole[hook->metric] =
+				(struct vnx_sample){ .t_ns = cap->last_refresh_ns,
+						     .dur_ns = vnx_clock_mono() -
+							       cap->last_refresh_ns,
+						     .entity = VNX_LOST_OF(hook->metric),
+						     .metric = VNX_LOST };
 		}
 	}
 	cap->last_refresh_ns = now;
@@ -739,7 +722,7 @@ static int reattach(struct vnx_capture *cap, struct vnx_err *err)
 static int bpf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_tids,
 		       struct vnx_err *err)
 {
-	vnx_slots_reclaim(&cap->slots, tid_gone, NULL);
+	vnx_slots_reclaim(&cap->counters.slots, tid_gone, NULL);
 	/* What cannot be looked up now is tried again in a second. */
 	if (vnx_kernel_refresh(&cap->kernel) > 0)
 		return reattach(cap, err);
@@ -747,49 +730,29 @@ static int bpf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_t
 	return 0;
 }
 
-/*
- * Jiffies stood still: what was counted since fell into the bin in which they stopped. The
- * stretch ends with the first read at which they are right again.
- */
-static void note_late(struct vnx_capture *cap, uint64_t now_ns, uint64_t late_ns)
-{
-	uint64_t half_ns = cap->rodata.bin_ns / 2, since_ns = now_ns - late_ns;
-	uint64_t most_ns = half_ns > STALL_NS ? half_ns : STALL_NS;
-
-	if (late_ns > most_ns || cap->late_ns > most_ns) {
-		cap->hole_ns = since_ns < cap->last_read_ns ? since_ns : cap->last_read_ns;
-		cap->hole_dur_ns = now_ns - cap->hole_ns;
-	}
-	cap->late_ns = late_ns;
-}
-
 static int bpf_read(struct vnx_capture *cap, struct vnx_samples *out, bool final,
 		    struct vnx_err *err)
 {
 	struct vnx_clock_pair now = { 0 };
-	uint64_t slack = 0;
-	int ret = read_clocks(cap, &now);
+	int ret = look_at_clocks(cap, &now);
 
-	step_cost(cap);
-	if (ret)
-		now.mono_ns = vnx_clock_mono();
-	if (!cap->rodata.use_ktime) {
-		if (!ret)
-			note_late(cap, now.mono_ns, vnx_jiffies_check(&cap->jiffies, &now));
-		slack = cap->jiffies.tick_ns + vnx_jiffies_error_ns(&cap->jiffies);
+	/* Not looked at, then: what is not known to be over is left for later. */
+	if (ret) {
+		now.jiffies = cap->counters.slots.now.jiffies;
+		now.mono_ns = now.after_ns = vnx_clock_mono();
 	}
-	ret = vnx_slots_read(&cap->slots, now.mono_ns - slack, final, out);
+	step_cost(cap);
+	ret = vnx_counters_read(&cap->counters, &now, final, out);
 	if (!ret)
-		ret = read_dropped(cap, now.mono_ns, out);
+		ret = read_refused(cap, out);
 	if (ret)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory");
-	cap->last_read_ns = now.mono_ns;
 	return 0;
 }
 
 static uint64_t bpf_start_ns(const struct vnx_capture *cap)
 {
-	return cap->slots.start_ns;
+	return cap->counters.slots.start_ns;
 }
 
 static struct vnx_hooks *bpf_hooks(struct vnx_capture *cap)
@@ -799,18 +762,16 @@ static struct vnx_hooks *bpf_hooks(struct vnx_capture *cap)
 
 static void bpf_stats(const struct vnx_capture *cap, struct vnx_capture_stats *out)
 {
-	uint64_t error_ns = 0;
+	const struct vnx_slots *slots = &cap->counters.slots;
+	uint64_t lost = slots->lost + cap->counters.lost;
 
-	if (!cap->rodata.use_ktime) {
-		error_ns = vnx_jiffies_error_ns(&cap->jiffies);
-		if (cap->conf.bin_ns % cap->rodata.tick_ns)
-			error_ns += cap->rodata.tick_ns / 2;
-	}
 	*out = (struct vnx_capture_stats){
-		.events = cap->slots.events + cap->slots.lost + cap->lost,
-		.lost = cap->slots.lost + cap->lost,
+		.events = slots->events + lost,
+		.lost = lost,
 		.ns_per_event = cap->ns_per_event,
-		.clock_error_s = (double)error_ns / 1e9,
+		.clock_error_s = (double)slots->edge_error_ns / 1e9,
+		.bent = slots->bent,
+		.bent_s = (double)slots->bent_ns / 1e9,
 	};
 }
 

@@ -5,6 +5,7 @@
  * hence no vmlinux.h: programs take their context as void.
  */
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/count.h"
@@ -21,22 +22,33 @@ struct {
 	__type(value, struct vnx_head);
 } heads SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct vnx_ring);
-} rings SEC(".maps");
+/* The log is behind one more map, so that a larger one can take its place while we count. */
+struct log {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 65536); /* of a pattern, not of the log; any page size fits */
+};
 
-/* Events that found no slot. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct log);
+} logs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct vnx_spill_key);
+	__type(value, __u64);
+} spill SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} dropped SEC(".maps");
+	__type(value, struct vnx_tallies);
+} tallies SEC(".maps");
 
 /* In the hot path jiffies cost a load, bpf_ktime_get_ns() over a hundred ns (kernel.md). */
 static __always_inline __u64 clock_now(void)
@@ -71,55 +83,96 @@ static __always_inline __u64 who(void)
 	return tid ? (__u64)tid * 2 : 1ULL << 40 | bpf_get_smp_processor_id() * 2;
 }
 
-/* Half a unit is added so that an edge between two ticks goes to the nearer one. */
-static __always_inline void open_bin(struct vnx_head *h, __u32 i, __u64 now)
-{
-	__u64 half = conf.tick_ns / 2;
-	__u64 bin = ((now - conf.origin) * conf.tick_ns + half) / conf.bin_ns;
-	struct vnx_ring *ring = bpf_map_lookup_elem(&rings, &i);
-	struct vnx_ring_entry *e;
-	__u64 n = h->n;
+/* Adds without asking for the sum: of BPF's atomics only this one is on every kernel. */
+#define TALLY(which)                                                           \
+	do {                                                                   \
+		__u32 first = 0;                                               \
+		struct vnx_tallies *t = bpf_map_lookup_elem(&tallies, &first); \
+                                                                               \
+		if (t)                                                         \
+			__sync_fetch_and_add(&t->which, 1);                    \
+	} while (0)
 
-	if (!ring)
-		return;
-	e = &ring->e[n & (VNX_RING - 1)];
-	e->bin = bin;
-	e->tid = (__u32)bpf_get_current_pid_tgid();
-	e->start = h->total;
-	/* A full barrier: the reader never sees the number without the entry. */
-	__sync_lock_test_and_set(&h->n, n + 1);
-	h->edge = conf.origin + ((bin + 1) * conf.bin_ns - half + conf.tick_ns - 1) / conf.tick_ns;
+/*
+ * The bin is told by the true time, asked for here and not in the hot path; its end then is so
+ * many ticks away. Whatever the tick does until there, the next bin is told anew.
+ */
+static __always_inline void open_bin(struct vnx_head *h, __u32 slot, __u32 metric, __u64 now)
+{
+	__u64 t = bpf_ktime_get_ns(), left = conf.bin_ns - (t - conf.start_ns) % conf.bin_ns;
+	struct vnx_opening o = { .slot = slot,
+				 .nth = h->opened + 1,
+				 .metric = metric,
+				 .tid = (__u32)bpf_get_current_pid_tgid(),
+				 .t_ns = t,
+				 .clock = now,
+				 .edge = now + (left + conf.tick_ns - 1) / conf.tick_ns,
+				 .start = h->total };
+	__u32 first = 0;
+	void *log = bpf_map_lookup_elem(&logs, &first);
+
+	h->opened = o.nth;
+	h->edge = o.edge;
+	if (!log || bpf_ringbuf_output(log, &o, sizeof(o), BPF_RB_NO_WAKEUP))
+		TALLY(unlogged);
 }
 
-/* First event of a bin, or a slot not where it is looked for first. */
+static __always_inline void spill_event(__u32 metric)
+{
+	struct vnx_spill_key key = { .tid = (__u32)bpf_get_current_pid_tgid(),
+				     .metric = metric,
+				     .bin = (bpf_ktime_get_ns() - conf.start_ns) / conf.bin_ns };
+	__u64 zero = 0, *n = bpf_map_lookup_elem(&spill, &key);
+
+	if (!n) {
+		bpf_map_update_elem(&spill, &key, &zero, BPF_NOEXIST);
+		n = bpf_map_lookup_elem(&spill, &key);
+	}
+	if (n) {
+		__sync_fetch_and_add(n, 1);
+		TALLY(spilled);
+	} else {
+		TALLY(lost[metric & (VNX_COUNTED - 1)]);
+	}
+}
+
+/* Is the place ours from now on? The answer of the addition is not used: see count.h. */
+static __always_inline bool claim_head(struct vnx_head *h)
+{
+	if (*(volatile __u32 *)&h->claim)
+		return false;
+	__sync_fetch_and_add(&h->claim, 1);
+	if (*(volatile __u32 *)&h->claim == 1)
+		return true;
+	TALLY(contested);
+	return false;
+}
+
+/* First event of a bin, or a head not where it is looked for first. */
 static __noinline int count_slow(__u64 id, __u32 metric)
 {
-	__u64 key = id | VNX_KEY_METRIC(metric), now = clock_now(), owner;
-	/* Stacks lie in rows: from a taken slot on, each goes its own way (TAOCP 6.4, algorithm D).
-	 */
-	__u32 zero = 0, i, step = (__u32)id * 2654435761u >> 16 | 1;
+	__u64 key = id | VNX_KEY_METRIC(metric), now = clock_now();
+	/* Stacks lie in rows: from a taken place on, each goes its own way (TAOCP 6.4, D). */
+	__u32 i, step = (__u32)id * 2654435761u >> 16 | 1;
 	struct vnx_head *h;
-	__u64 *lost;
 
 	for (int k = 0; k < VNX_PROBES; k++) {
 		i = ((__u32)id + (metric & 1) + k * step) & conf.slot_mask;
 		h = bpf_map_lookup_elem(&heads, &i);
 		if (!h)
 			return 0;
-		owner = h->key;
-		if (!owner)
-			owner = __sync_val_compare_and_swap(&h->key, 0, key);
-		if (owner && owner != key)
-			continue;
-		/* A slot just claimed may have another thread's bin open. */
-		if (!owner || now >= h->edge)
-			open_bin(h, i, now);
+		if (h->key != key) {
+			if (h->key || !claim_head(h))
+				continue;
+			h->key = key;
+			h->edge = 0; /* another thread's bin may be open */
+		}
+		if (now >= h->edge)
+			open_bin(h, i, metric, now);
 		h->total++;
 		return 0;
 	}
-	lost = bpf_map_lookup_elem(&dropped, &zero);
-	if (lost)
-		__sync_fetch_and_add(lost, 1);
+	spill_event(metric);
 	return 0;
 }
 

@@ -11,11 +11,6 @@ static const unsigned hz_rare[] = { 24, 32, 48, 64, 128, 200, 256, 500, 512, 102
 #define RARE_TOLERANCE 0.01
 #define MIN_TICKS 4
 
-uint64_t vnx_jiffies_mono_ns(const struct vnx_jiffies *j, uint64_t jiffies)
-{
-	return (uint64_t)(j->phase_ns + (int64_t)(jiffies * j->tick_ns));
-}
-
 static unsigned hz_nearest(double hz, const unsigned *known, size_t n, double tolerance)
 {
 	unsigned best = 0;
@@ -56,74 +51,20 @@ static size_t find_edges(const struct vnx_clock_pair *pairs, size_t n, size_t *f
 	return edges;
 }
 
-/*
- * A jiffy never begins early: each pair just after an edge bounds the phase from above, by
- * the tick's delay and our own. The least of them is the phase. The edge lies between the
- * two pairs around it, so what exceeds that gap was a late tick and not a late look.
- */
-static void fit_phase(const struct vnx_clock_pair *pairs, size_t n, struct vnx_jiffies *out)
-{
-	int64_t lo = INT64_MAX, late = INT64_MIN, best_gap = 0;
-
-	for (size_t i = 1; i < n; i++) {
-		int64_t phase =
-			(int64_t)pairs[i].after_ns - (int64_t)(pairs[i].jiffies * out->tick_ns);
-		int64_t gap = (int64_t)(pairs[i].after_ns - pairs[i - 1].mono_ns);
-
-		if (pairs[i].jiffies == pairs[i - 1].jiffies)
-			continue;
-		if (phase < lo) {
-			lo = phase;
-			best_gap = gap;
-		}
-		late = phase - gap > late ? phase - gap : late;
-	}
-	memset(out->looks, 0, sizeof(out->looks));
-	out->phase_ns = lo;
-	out->error_ns = (uint64_t)(best_gap + (late > lo ? late - lo : 0));
-}
-
-int vnx_jiffies_fit(const struct vnx_clock_pair *pairs, size_t n, struct vnx_jiffies *out)
+int vnx_jiffies_fit(const struct vnx_clock_pair *pairs, size_t n, uint64_t *tick_ns)
 {
 	size_t first = 0, last = 0;
 	uint64_t ticks;
+	unsigned hz;
 
 	if (find_edges(pairs, n, &first, &last) < 2)
 		return -ERANGE;
 	ticks = pairs[last].jiffies - pairs[first].jiffies;
 	if (ticks < MIN_TICKS || pairs[last].mono_ns <= pairs[first].mono_ns)
 		return -ERANGE;
-	out->hz =
-		hz_find((double)ticks * 1e9 / (double)(pairs[last].mono_ns - pairs[first].mono_ns));
-	if (!out->hz)
+	hz = hz_find((double)ticks * 1e9 / (double)(pairs[last].mono_ns - pairs[first].mono_ns));
+	if (!hz)
 		return -ERANGE;
-	out->tick_ns = (VNX_NSEC_PER_SEC + out->hz / 2) / out->hz;
-	fit_phase(pairs, n, out);
+	*tick_ns = (VNX_NSEC_PER_SEC + hz / 2) / hz;
 	return 0;
-}
-
-uint64_t vnx_jiffies_check(struct vnx_jiffies *j, const struct vnx_clock_pair *pair)
-{
-	uint64_t begun = vnx_jiffies_mono_ns(j, pair->jiffies), due = begun + j->tick_ns, off = 0;
-
-	/* An interrupt between the readings is nobody's lateness. */
-	if (pair->after_ns < begun)
-		off = begun - pair->after_ns;
-	else if (pair->mono_ns > due)
-		off = pair->mono_ns - due;
-	j->looks[off ? 64 - __builtin_clzll(off | 1) - (off >> 63) : 0]++;
-	return off;
-}
-
-uint64_t vnx_jiffies_error_ns(const struct vnx_jiffies *j)
-{
-	uint64_t all = 0, within = 0, off;
-	unsigned k = 0;
-
-	for (size_t i = 0; i < VNX_ARRAY_SIZE(j->looks); i++)
-		all += j->looks[i];
-	while (k + 1 < VNX_ARRAY_SIZE(j->looks) && (within += j->looks[k]) * 20 < all * 19)
-		k++;
-	off = k ? 1ULL << k : 0;
-	return off > j->error_ns ? off : j->error_ns;
 }

@@ -2,6 +2,18 @@
 /*
  * From the counters' memory (bpf/count.h) to samples. Works on any memory of that shape,
  * so that it is tested without a kernel.
+ *
+ * A bin's begin is true: its first event was asked for its time. Its end is an edge of a
+ * clock that may tick late: the bin is over when the clock reaches the edge, and what bounds
+ * that moment are the looks at both clocks before and after it, and the next bin's first
+ * event. Ticks of a clock that did not catch up follow each other by a tick at least; where
+ * the looks prove that it did, the later look is all that is known. A bin whose edge came
+ * late by more than a tick, the look's own width and a twentieth of a bin (what is less
+ * changes no bin by the 5 % that are the least ever told) gets its true stretch; all others
+ * their nominal edges.
+ *
+ * What cannot be told: a clock that stops over an edge and catches up before the next look,
+ * while no thread opens a bin. Looks are 20 ms after each edge, so that takes a late reader.
  */
 #ifndef VNX_SLOTS_H
 #define VNX_SLOTS_H
@@ -9,44 +21,62 @@
 #include "analysis/sample.h"
 #include "bpf/count.h"
 
-/* What the reader remembers of a slot. All zero at the start. */
+/* What the reader remembers of a head. All zero at the start. */
 struct vnx_slot_seen {
-	uint64_t key;   /* last owner, kept after the slot was freed */
-	uint64_t total; /* events handed out or declared lost */
-	uint64_t entry; /* ring entry up to which ... */
-	uint32_t bin;   /* ... its bin ... */
-	uint32_t tid;   /* ... and thread */
-	bool any;       /* entry, bin and tid are valid */
-	bool gone;      /* the owner was gone at the last vnx_slots_reclaim() */
+	struct vnx_opening last; /* of the bin that is open, as far as the log told */
+	uint64_t total;          /* events handed out */
+	uint64_t from_ns;        /* handed out up to here, true time; 0: up to the last opening */
+	uint32_t stuck;          /* head.opened when it was ahead of the log at the last read */
+	bool active;             /* in vnx_slots.active */
+	bool any;                /* last is valid */
+	bool gone;               /* the owner was gone at the last vnx_slots_reclaim() */
+	bool freed;              /* the key was taken at the last vnx_slots_reclaim() */
 };
 
 struct vnx_slots {
 	struct vnx_head *heads; /* written only by vnx_slots_reclaim() */
-	const struct vnx_ring *rings;
-	struct vnx_slot_seen *seen;
+	const struct vnx_tallies *tallies;
+	struct vnx_slot_seen *seen; /* n, the caller's */
 	size_t n;
+	struct {
+		uint32_t *v;
+		size_t n, cap;
+	} active;          /* heads that opened a bin and are not free again */
 	uint64_t start_ns; /* where bin 0 starts */
 	uint64_t bin_ns;
-	uint64_t events; /* handed out so far */
-	uint64_t lost;   /* overwritten before they were read, so far */
+	uint64_t tick_ns;               /* of the bins' clock */
+	struct vnx_clock_pair was, now; /* both clocks at the last read and at this one */
+	uint64_t whole_ns;              /* every opening before this was logged */
+	uint64_t unlogged, contested;   /* tallies seen */
+	bool wasted;                    /* places were contested before the last reclaim */
+	uint64_t events;                /* handed out so far */
+	uint64_t lost;                  /* of a thread that is not known, so far */
+	uint64_t openings;              /* taken so far */
+	uint64_t edge_error_ns;  /* edges of samples that have nominal ones: late by at most this */
+	uint64_t bent, bent_ns;  /* samples with true edges, and how late at most theirs came */
+	struct vnx_samples *out; /* of the read that is going on */
 };
 
 /*
- * Appends what was counted since the last call: one sample per slot and bin. Bins that end
- * after @now_ns stay unless @final. Events whose bin was overwritten become a VNX_LOST
- * sample over the stretch they are from. 0 or -ENOMEM; nothing is handed out twice or
- * skipped after a failure.
+ * A read: begin() with a look at both clocks, take() for each opening in the log, end().
+ * Appends to @out what was counted since the last read: a sample per thread, metric and bin.
+ * Bins that are not over stay for later unless @final. Events that fit no single bin (the log
+ * had no room, the clock stood) are one sample over their stretch; those whose thread cannot
+ * be told are lost, of their metric. 0 or -ENOMEM; nothing is handed out twice or skipped
+ * after a failure.
  */
-int vnx_slots_read(struct vnx_slots *slots, uint64_t now_ns, bool final,
-		   struct vnx_samples *out) VNX_MUST_CHECK;
+void vnx_slots_begin(struct vnx_slots *slots, const struct vnx_clock_pair *now,
+		     struct vnx_samples *out);
+int vnx_slots_take(struct vnx_slots *slots, const struct vnx_opening *o) VNX_MUST_CHECK;
+int vnx_slots_end(struct vnx_slots *slots, bool final) VNX_MUST_CHECK;
 
 /*
- * Frees slots whose counts were all handed out and whose thread is_gone() at two calls in a
- * row. Returns the number freed. A thread that was not gone after all claims a slot anew.
+ * Frees heads whose counts were all handed out and whose thread is_gone() at two calls in a
+ * row; they can be claimed from the third on. Returns the number freed. A thread that was not
+ * gone after all claims a head anew.
  */
 size_t vnx_slots_reclaim(struct vnx_slots *slots, bool (*is_gone)(uint32_t tid, void *arg),
 			 void *arg);
-
-enum vnx_metric vnx_slot_metric(uint64_t key); /* of a key that is not 0 */
+void vnx_slots_fini(struct vnx_slots *slots);
 
 #endif

@@ -155,7 +155,9 @@ static int compare_lost(struct vnx_live_model *m, const struct vnx_seen *seen)
 			return 0;
 	}
 	return n ? vnx_live_tell(m, VNX_EVENT_LOST, NULL,
-				 "%" PRIu64 " events were lost: bins around now are not judged", n)
+				 "%" PRIu64
+				 " events were lost: bins with more than 5 %% lost are not judged",
+				 n)
 		 : 0;
 }
 

@@ -115,6 +115,7 @@ static void put_measurement(struct vnx_json *j, const struct vnx_finding *f,
 	vnx_json_uint(j, "missing", dg->bins_missing);
 	vnx_json_real(j, "start_s", (double)dg->grid.start_ns / 1e9);
 	vnx_json_real(j, "edge_error_s", stats->clock_error_s);
+	vnx_json_uint(j, "bent", stats->bent);
 	vnx_json_real(j, "sma_s", vnx_bin_start_s(&dg->grid, dg->sma_bins));
 	vnx_json_close(j);
 	vnx_json_uint(j, "lost_events", dg->lost_events);

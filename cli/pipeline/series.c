@@ -5,6 +5,8 @@
 
 #define TAP_METRICS 4 /* VNX_TX_PACKETS .. VNX_RX_BYTES */
 #define CALL_METRICS (VNX_VCPU_HALT + 1)
+/* A count that is low by this share is kept: no smaller change is ever told. */
+#define MAX_LOST_SHARE 0.05
 
 /* A thread or an interface, and the VM it belongs to. */
 struct member {
@@ -52,6 +54,8 @@ struct vnx_series_set {
 	double *shared_values[VNX_METRIC_MAX];
 	struct vnx_accum lost; /* only its lost[] is used */
 	uint64_t lost_events;
+	struct vnx_accum all_calls[CALL_METRICS]; /* of all threads */
+	struct vnx_samples refused;               /* VNX_REFUSED_OF() one of them */
 	double unattributed[VNX_METRIC_MAX];
 };
 
@@ -156,6 +160,9 @@ int vnx_series_new(struct vnx_series_set **out, const struct vnx_run *run,
 	set->vms = calloc(run->vms.n ? run->vms.n : 1, sizeof(*set->vms));
 	if (!set->vms || vnx_accum_init(&set->lost, grid) || list_members(set))
 		goto fail;
+	for (int m = 0; m < CALL_METRICS; m++)
+		if (vnx_accum_init(&set->all_calls[m], grid))
+			goto fail;
 	for (size_t i = 0; i < run->vms.n; i++)
 		if (init_vm(set, i))
 			goto fail;
@@ -198,6 +205,9 @@ void vnx_series_free(struct vnx_series_set *set)
 	free(set->links.v);
 	free(set->vmms.v);
 	vnx_accum_fini(&set->lost);
+	for (int m = 0; m < CALL_METRICS; m++)
+		vnx_accum_fini(&set->all_calls[m]);
+	free(set->refused.v);
 	free(set);
 }
 
@@ -211,25 +221,43 @@ static void add_tap(struct vnx_series_set *set, const struct member *m, const st
 	vnx_accum_cover(&ia->acc[k], s->t_ns, s->dur_ns);
 }
 
-/* An interface's counters went backwards, or a hook lost events (of one thread, or any). */
-static void add_lost(struct vnx_series_set *set, const struct vnx_sample *s)
+static void void_calls(struct vnx_series_set *set, enum vnx_metric metric,
+		       const struct vnx_sample *s)
 {
-	const struct member *m =
-		s->entity ? find_member(set, &set->links, s->entity, s->t_ns) : NULL;
+	vnx_accum_void(&set->lost, s->t_ns, s->dur_ns);
+	for (size_t i = 0; i < set->run->vms.n; i++)
+		vnx_accum_void(&set->vms[i].calls[metric], s->t_ns, s->dur_ns);
+}
+
+/*
+ * An interface's counters went backwards, or a hook lost events: of a thread, of any, or calls
+ * of its own. Those refused are judged when all is known that was counted beside them.
+ */
+static int add_lost(struct vnx_series_set *set, const struct vnx_sample *s)
+{
+	const struct member *m;
 
 	set->lost_events += s->count;
+	if (s->entity >= VNX_REFUSED_OF(0) && s->entity < VNX_REFUSED_OF(CALL_METRICS))
+		return vnx_vec_push(&set->refused, *s);
+	if (s->entity >= VNX_LOST_OF(0) && s->entity < VNX_LOST_OF(CALL_METRICS)) {
+		void_calls(set, s->entity - VNX_LOST_OF(0), s);
+		return 0;
+	}
+	m = s->entity ? find_member(set, &set->links, s->entity, s->t_ns) : NULL;
 	if (m) {
 		struct iface_acc *ia = &set->vms[m->vm].ifaces[m->iface];
 
 		for (int k = 0; k < TAP_METRICS; k++)
 			vnx_accum_void(&ia->acc[k], s->t_ns, s->dur_ns);
-		return;
+		return 0;
 	}
 	m = s->entity ? find_member(set, &set->threads, s->entity, s->t_ns) : NULL;
 	vnx_accum_void(&set->lost, s->t_ns, s->dur_ns);
 	for (size_t i = 0; i < set->run->vms.n; i++)
 		for (int k = 0; k < CALL_METRICS && (!m || m->vm == i); k++)
 			vnx_accum_void(&set->vms[i].calls[k], s->t_ns, s->dur_ns);
+	return 0;
 }
 
 static int add_part(struct vnx_series_set *set, struct parts *parts, const struct vnx_sample *s)
@@ -314,13 +342,12 @@ int vnx_series_add(struct vnx_series_set *set, const struct vnx_sample *s)
 
 	if (s->metric >= VNX_METRIC_MAX)
 		return 0;
-	if (s->metric == VNX_LOST) {
-		add_lost(set, s);
-		return 0;
-	}
+	if (s->metric == VNX_LOST)
+		return add_lost(set, s);
 	if (s->metric > VNX_RX_BYTES)
 		return add_evidence(set, s);
 	if (s->metric < CALL_METRICS) {
+		vnx_accum_add(&set->all_calls[s->metric], s->t_ns, s->dur_ns, (double)s->count);
 		m = find_member(set, &set->threads, s->entity, s->t_ns);
 		if (m)
 			vnx_accum_add(&set->vms[m->vm].calls[s->metric], s->t_ns, s->dur_ns,
@@ -351,6 +378,17 @@ static const struct vnx_hook *find_hook(const struct vnx_run *run, enum vnx_metr
 		if (run->hooks.v[i].metric == metric && run->hooks.v[i].since_ns)
 			return &run->hooks.v[i];
 	return NULL;
+}
+
+/* Who calls most is refused most: the share of all calls of that hook is everybody's. */
+static void judge_refused(struct vnx_series_set *set, const struct vnx_sample *s)
+{
+	enum vnx_metric metric = s->entity - VNX_REFUSED_OF(0);
+	double refused = (double)s->count;
+	double counted = vnx_accum_within(&set->all_calls[metric], s->t_ns, s->dur_ns);
+
+	if (refused > MAX_LOST_SHARE * (refused + counted))
+		void_calls(set, metric, s);
 }
 
 /* Silence is a zero only while the hook was attached and the VM was there. */
@@ -471,6 +509,8 @@ static int finish_evidence(struct vnx_series_set *set)
 
 int vnx_series_finish(struct vnx_series_set *set)
 {
+	for (size_t i = 0; i < set->refused.n; i++)
+		judge_refused(set, &set->refused.v[i]);
 	for (size_t i = 0; i < set->run->vms.n; i++) {
 		for (int m = 0; m < CALL_METRICS; m++)
 			if (finish_calls(set, i, m))

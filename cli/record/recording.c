@@ -49,6 +49,8 @@ const struct rec_fact rec_facts[] = {
 	FACT("lost", REC_U64, stats.lost),
 	FACT("ns_per_event", REC_DOUBLE, stats.ns_per_event),
 	FACT("clock_error_s", REC_DOUBLE, stats.clock_error_s),
+	FACT("bent", REC_U64, stats.bent),
+	FACT("bent_s", REC_DOUBLE, stats.bent_s),
 	FACT("cpu_share", REC_DOUBLE, cpu_share),
 };
 const size_t rec_n_facts = VNX_ARRAY_SIZE(rec_facts);
@@ -67,7 +69,8 @@ static const char *const about[][2] = {
 	  "load's stages, 0: not given. finished: 1 closed in order, 0 killed. "
 	  "clock_stepped: 1 the wall clock jumped. events, lost: counted, lost in the "
 	  "kernel. ns_per_event: cost of the hook. clock_error_s: bins are off by this at "
-	  "most. cpu_share: vnetdx's own. NULL is not measured, never 0." },
+	  "most, but for bent samples over their true stretch, whose edges came up to bent_s late. "
+	  "cpu_share: vnetdx's own. NULL is not measured, never 0." },
 	{ "metric", "Names of the numbers in sample.metric." },
 	{ "sample",
 	  "count happened within [t_ns, t_ns + dur_ns) of CLOCK_MONOTONIC. No row is no event, as "
@@ -75,7 +78,8 @@ static const char *const about[][2] = {
 	  "kvm_exit (count of *_wait, *_run, *_throttled: ns), interface index for tx_*, rx_*, "
 	  "qdisc_*, uplink_* (of the guest's side), 0 for load_* and host_*. Levels (load_*q, "
 	  "*_backlog, *_cpus) hold over the stretch; host_* and uplink_use are millionths. metric "
-	  "lost: something in that stretch is missing. View counts has the names." },
+	  "lost: something in that stretch is missing; entity 2147483648 + metric.id: calls of that "
+	  "metric, 3221225472 + metric.id: calls that the kernel kept from its hook. View counts has the names." },
 	{ "hook", "Where each metric was counted. hook '': nowhere. since_ns, until_ns: attached "
 		  "from, to; 0: not attached, still attached." },
 	{ "refusal", "Hooks that were tried before the one in hook.seq, and why they lost. "

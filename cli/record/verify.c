@@ -177,7 +177,8 @@ bool vnx_verify_denies(const struct vnx_verify *v, const struct vnx_hook *hook,
 {
 	if (!hook->hook[0] || hook->metric >= VNX_VERIFY_HOOKS)
 		return false;
-	/* Where the VMM emulates the interrupt controller, a halted vCPU waits in it, not in KVM. */
+	/* Where the VMM emulates the interrupt controller, a halted vCPU waits in it, not in KVM.
+	 */
 	if (hook->metric == VNX_VCPU_HALT && !v->of[hook->metric].halted_ns)
 		return false;
 	for (int k = 0; k < VNX_VERIFY_ACCOUNTS; k++) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The hook ladder, and what turns the kernel's counters into samples, over plain memory. */
+/* The hook ladder, and the histograms of ftrace. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,15 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bpf/jiffies.h"
 #include "bpf/hist.h"
 #include "bpf/kernel.h"
 #include "bpf/ladder.h"
-#include "bpf/slots.h"
 #include "bpf/tracefs.h"
-
-#define BIN 500000000ull
-#define START 7000000000ull
 
 static void parse_takes_every_kind(void **state)
 {
@@ -194,275 +189,6 @@ static void override_is_the_only_candidate(void **state)
 		vnx_ladder_choose(&hooks, &conf, FUNCTIONS, host_attach, &host, &waiting, NULL),
 		-EINVAL);
 	vnx_hooks_fini(&hooks);
-}
-
-/* Slots in plain memory, with the writer of count.bpf.c in C. */
-struct memory {
-	struct vnx_head heads[4];
-	struct vnx_ring rings[4];
-	struct vnx_slot_seen seen[4];
-	struct vnx_slots slots;
-	struct vnx_samples out;
-};
-
-static int setup_memory(void **state)
-{
-	struct memory *m = calloc(1, sizeof(*m));
-
-	if (!m)
-		return -1;
-	m->slots = (struct vnx_slots){ .heads = m->heads,
-				       .rings = m->rings,
-				       .seen = m->seen,
-				       .n = 4,
-				       .start_ns = START,
-				       .bin_ns = BIN };
-	*state = m;
-	return 0;
-}
-
-static int teardown_memory(void **state)
-{
-	struct memory *m = *state;
-
-	free(m->out.v);
-	free(m);
-	return 0;
-}
-
-static vnx_u64 key_of(uint32_t stack, enum vnx_metric metric)
-{
-	return stack | VNX_KEY_METRIC(metric);
-}
-
-/* As open_bin() and count() of count.bpf.c. */
-static void count_by(struct memory *m, size_t slot, uint32_t tid, uint64_t bin, uint64_t count)
-{
-	struct vnx_head *h = &m->heads[slot];
-	struct vnx_ring *r = &m->rings[slot];
-	struct vnx_ring_entry *last = h->n ? &r->e[(h->n - 1) % VNX_RING] : NULL;
-
-	if (!last || last->bin != bin || last->tid != tid) {
-		r->e[h->n % VNX_RING] = (struct vnx_ring_entry){ (uint32_t)bin, tid, h->total };
-		h->n++;
-	}
-	h->total += count;
-}
-
-static void count_in(struct memory *m, size_t slot, uint64_t bin, uint64_t count)
-{
-	count_by(m, slot, 42, bin, count);
-}
-
-static void read_at(struct memory *m, double bins, bool final)
-{
-	m->out.n = 0;
-	assert_int_equal(
-		vnx_slots_read(&m->slots, START + (uint64_t)(bins * (double)BIN), final, &m->out),
-		0);
-}
-
-static void assert_sample(const struct vnx_sample *s, enum vnx_metric metric, uint32_t entity,
-			  uint64_t bin, uint64_t bins, uint64_t count)
-{
-	assert_int_equal(s->metric, metric);
-	assert_int_equal(s->entity, entity);
-	assert_int_equal(s->t_ns, START + bin * BIN);
-	assert_int_equal(s->dur_ns, bins * BIN);
-	assert_int_equal(s->count, count);
-}
-
-static void slots_wait_for_the_end_of_a_bin(void **state)
-{
-	struct memory *m = *state;
-
-	m->heads[1].key = key_of(42, VNX_HANDLE_RX);
-	count_in(m, 1, 3, 29);
-	read_at(m, 3.9, false);
-	assert_int_equal(m->out.n, 0);
-	read_at(m, 4.0, false);
-	assert_int_equal(m->out.n, 1);
-	assert_sample(&m->out.v[0], VNX_HANDLE_RX, 42, 3, 1, 29);
-	read_at(m, 5.0, true);
-	assert_int_equal(m->out.n, 0);
-	count_in(m, 1, 5, 31);
-	read_at(m, 5.1, true);
-	assert_int_equal(m->out.n, 1);
-	assert_sample(&m->out.v[0], VNX_HANDLE_RX, 42, 5, 1, 31);
-}
-
-static void slots_late_count_in_an_old_bin(void **state)
-{
-	struct memory *m = *state;
-
-	m->heads[0].key = key_of(42, VNX_VCPU_HALT);
-	count_in(m, 0, 0, 10);
-	read_at(m, 1.0, false);
-	count_in(m, 0, 0, 2); /* the writer had looked at the clock before the edge */
-	count_in(m, 0, 1, 5);
-	read_at(m, 1.5, false);
-	assert_int_equal(m->out.n, 1);
-	assert_sample(&m->out.v[0], VNX_VCPU_HALT, 42, 0, 1, 2);
-	read_at(m, 2.0, false);
-	assert_int_equal(m->out.n, 1);
-	assert_sample(&m->out.v[0], VNX_VCPU_HALT, 42, 1, 1, 5);
-}
-
-static void slots_late_read_loses_nothing(void **state)
-{
-	struct memory *m = *state;
-	uint64_t sum = 0;
-
-	m->heads[0].key = key_of(42, VNX_HANDLE_TX);
-	for (uint64_t bin = 0; bin < VNX_RING - 1; bin++)
-		count_in(m, 0, 2 * bin, bin + 1); /* empty bins between take no room */
-	read_at(m, 2 * VNX_RING, false);
-	assert_int_equal(m->out.n, VNX_RING - 1);
-	for (size_t i = 0; i < m->out.n; i++) {
-		assert_sample(&m->out.v[i], VNX_HANDLE_TX, 42, 2 * i, 1, i + 1);
-		sum += m->out.v[i].count;
-	}
-	assert_int_equal(sum, m->heads[0].total);
-	assert_int_equal(m->slots.lost, 0);
-	assert_int_equal(m->slots.events, sum);
-}
-
-static void slots_say_what_was_overwritten(void **state)
-{
-	struct memory *m = *state;
-	uint64_t bins = 3 * VNX_RING + 5, sum = 0;
-
-	m->heads[0].key = key_of(42, VNX_HANDLE_TX);
-	for (uint64_t bin = 0; bin < bins; bin++)
-		count_in(m, 0, bin, 23);
-	read_at(m, (double)bins, false);
-	assert_int_equal(m->out.n, 1 + VNX_RING - 1);
-	assert_sample(&m->out.v[0], VNX_LOST, 42, 0, bins - VNX_RING + 1,
-		      23 * (bins - VNX_RING + 1));
-	for (size_t i = 0; i < m->out.n; i++)
-		sum += m->out.v[i].count;
-	assert_int_equal(sum, m->heads[0].total);
-	assert_int_equal(m->slots.lost, m->out.v[0].count);
-	/* One entry further than what the reader knows: still all of one bin. */
-	count_in(m, 0, bins, 7);
-	read_at(m, (double)bins + 1, false);
-	count_in(m, 0, bins, 4);
-	for (uint64_t i = 1; i < VNX_RING; i++)
-		count_in(m, 0, bins + i, 1);
-	read_at(m, (double)bins + 2 * VNX_RING, false);
-	assert_sample(&m->out.v[0], VNX_HANDLE_TX, 42, bins, 1, 4);
-	assert_int_equal(m->out.n, VNX_RING);
-}
-
-static bool tid_is(uint32_t tid, void *arg)
-{
-	return tid == *(uint32_t *)arg;
-}
-
-static void slots_of_gone_threads_are_freed(void **state)
-{
-	struct memory *m = *state;
-	uint32_t gone = 42;
-
-	m->heads[0].key = key_of(42, VNX_HANDLE_TX);
-	m->heads[1].key = key_of(43, VNX_HANDLE_TX);
-	count_in(m, 0, 0, 11);
-	count_by(m, 1, 43, 0, 12);
-	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0);
-	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0); /* not read yet */
-	read_at(m, 1, false);
-	assert_int_equal(m->out.n, 2);
-	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0);
-	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 1);
-	assert_int_equal(m->heads[0].key, 0);
-	assert_int_not_equal(m->heads[1].key, 0);
-	count_in(m, 0, 0, 1); /* was on its way: still the old owner's */
-	read_at(m, 1, false);
-	assert_int_equal(m->out.n, 1);
-	assert_sample(&m->out.v[0], VNX_HANDLE_TX, 42, 0, 1, 1);
-	m->heads[0].key = key_of(99, VNX_VCPU_ENTER); /* a new owner, in the same bin */
-	count_by(m, 0, 99, 0, 5);
-	count_by(m, 0, 99, 1, 6);
-	read_at(m, 2, false);
-	assert_int_equal(m->out.n, 2);
-	assert_sample(&m->out.v[0], VNX_VCPU_ENTER, 99, 0, 1, 5);
-	assert_sample(&m->out.v[1], VNX_VCPU_ENTER, 99, 1, 1, 6);
-}
-
-static void slots_of_idle_have_no_thread(void **state)
-{
-	struct memory *m = *state;
-	uint32_t gone = 0;
-
-	m->heads[2].key = key_of(1, VNX_HANDLE_TX);
-	count_by(m, 2, 0, 0, 3);
-	read_at(m, 1, false);
-	assert_sample(&m->out.v[0], VNX_HANDLE_TX, 0, 0, 1, 3);
-	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0);
-	assert_int_equal(vnx_slots_reclaim(&m->slots, tid_is, &gone), 0);
-}
-
-/* Two looks around each tick, the second so much after it. */
-static size_t make_ticks(struct vnx_clock_pair *p, size_t ticks, uint64_t tick_ns, uint64_t phase,
-			 const uint64_t *late_ns, size_t n_late)
-{
-	for (size_t i = 0; i < ticks; i++) {
-		uint64_t j = 4294893000ull + i, edge = phase + j * tick_ns;
-
-		edge += late_ns[i % n_late];
-		p[2 * i] = (struct vnx_clock_pair){ j - 1, edge - 500, edge - 400 };
-		p[2 * i + 1] = (struct vnx_clock_pair){ j, edge + 400, edge + 500 };
-	}
-	return 2 * ticks;
-}
-
-static void clock_finds_every_hz(void **state)
-{
-	static const unsigned hz[] = { 100, 250, 300, 1000, 256, 1024 };
-	static const uint64_t late[] = { 40000, 0, 3000, 25000, 100 };
-
-	for (size_t i = 0; i < VNX_ARRAY_SIZE(hz); i++) {
-		uint64_t tick = (1000000000ull + hz[i] / 2) / hz[i];
-		struct vnx_clock_pair p[64];
-		struct vnx_jiffies j;
-		/* so that even 1024 Hz runs for long enough against 40 us */
-		size_t n = make_ticks(p, 32, tick, 12345, late, 5);
-
-		assert_int_equal(vnx_jiffies_fit(p, n, &j), 0);
-		assert_int_equal(j.hz, hz[i]);
-		assert_int_equal(j.tick_ns, tick);
-		assert_int_equal(j.phase_ns, 12345 + 500);
-		assert_in_range(j.error_ns, 40000 - 1000, 40000 + 1000);
-		assert_int_equal(vnx_jiffies_mono_ns(&j, 4294893000ull),
-				 12345 + 500 + 4294893000ull * tick);
-	}
-}
-
-static void clock_refuses_what_fits_no_hz(void **state)
-{
-	static const uint64_t late[] = { 0 };
-	struct vnx_clock_pair p[32] = { 0 };
-	struct vnx_jiffies j;
-
-	assert_int_equal(vnx_jiffies_fit(p, 0, &j), -ERANGE);
-	assert_int_equal(vnx_jiffies_fit(p, make_ticks(p, 3, 4000000, 0, late, 1), &j), -ERANGE);
-	assert_int_equal(vnx_jiffies_fit(p, make_ticks(p, 16, 6000000, 0, late, 1), &j), -ERANGE);
-}
-
-static void clock_error_is_not_one_stall(void **state)
-{
-	struct vnx_jiffies j = { .hz = 250, .tick_ns = 4000000, .error_ns = 700 };
-	struct vnx_clock_pair fits = { 10, 41000000, 344000000 };
-	struct vnx_clock_pair late = { 10, 344000000, 344000100 };
-
-	assert_int_equal(vnx_jiffies_error_ns(&j), 700);
-	for (int i = 0; i < 40; i++)
-		assert_int_equal(vnx_jiffies_check(&j, &fits), 0);
-	assert_int_equal(vnx_jiffies_check(&j, &late), 300000000);
-	assert_int_equal(vnx_jiffies_error_ns(&j), 700);
-	for (int i = 0; i < 4; i++)
-		vnx_jiffies_check(&j, &late);
-	assert_in_range(vnx_jiffies_error_ns(&j), 300000000, 600000000);
 }
 
 static const char stamped[] =
@@ -821,7 +547,6 @@ static void only_modules_that_matter_are_looked_at(void **state)
 
 int main(void)
 {
-#define WITH_MEMORY(test) cmocka_unit_test_setup_teardown(test, setup_memory, teardown_memory)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parse_takes_every_kind),
 		cmocka_unit_test(parse_refuses_the_rest),
@@ -830,15 +555,6 @@ int main(void)
 		cmocka_unit_test(choose_keeps_every_refusal),
 		cmocka_unit_test(choose_waits_for_modules),
 		cmocka_unit_test(override_is_the_only_candidate),
-		WITH_MEMORY(slots_wait_for_the_end_of_a_bin),
-		WITH_MEMORY(slots_late_count_in_an_old_bin),
-		WITH_MEMORY(slots_late_read_loses_nothing),
-		WITH_MEMORY(slots_say_what_was_overwritten),
-		WITH_MEMORY(slots_of_gone_threads_are_freed),
-		WITH_MEMORY(slots_of_idle_have_no_thread),
-		cmocka_unit_test(clock_finds_every_hz),
-		cmocka_unit_test(clock_refuses_what_fits_no_hz),
-		cmocka_unit_test(clock_error_is_not_one_stall),
 		cmocka_unit_test(hist_rows_are_understood),
 		cmocka_unit_test(hist_keeps_what_was_handed_out),
 		cmocka_unit_test(kernel_says_why),

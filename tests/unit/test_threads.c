@@ -162,11 +162,8 @@ static void vm_goes_and_returns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(by_vm),
-		TEST(nothing_changes),
-		TEST(one_goes_one_comes),
-		TEST(reused_numbers),
-		TEST(vm_goes_and_returns),
+		TEST(by_vm),          TEST(nothing_changes),     TEST(one_goes_one_comes),
+		TEST(reused_numbers), TEST(vm_goes_and_returns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

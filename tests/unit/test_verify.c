@@ -46,11 +46,9 @@ static void make_bed(struct bed *b, enum vnx_metric metric)
 
 static void saw(struct bed *b, enum vnx_metric metric, uint32_t entity, uint64_t count)
 {
-	b->samples[b->list.n++] = (struct vnx_sample){ .t_ns = b->t_ns,
-						       .dur_ns = BIN,
-						       .count = count,
-						       .entity = entity,
-						       .metric = metric };
+	b->samples[b->list.n++] = (struct vnx_sample){
+		.t_ns = b->t_ns, .dur_ns = BIN, .count = count, .entity = entity, .metric = metric
+	};
 }
 
 /* A bin is over: is the hook denied? */

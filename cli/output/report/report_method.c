@@ -223,11 +223,12 @@ static void put_clocks(struct vnx_doc *d, const struct vnx_finding *f)
 	if (f->run && f->run->facts.stats.clock_error_s > 0)
 		say(d, &list,
 		    vnx_layout_format(
-			    &d->l,
-			    "Edges of bins are off the monotonic clock by at most %s, 19 times of 20.",
+			    &d->l, "Edges of bins are off the monotonic clock by at most %s.",
 			    vnx_layout_glue(
 				    &d->l,
 				    vnx_seconds_format(f->run->facts.stats.clock_error_s, edge))));
+	if (f->run && f->run->facts.stats.bent)
+		say(d, &list, vnx_text_bent(&d->l, &f->run->facts.stats));
 	if (f->run && f->run->facts.clock_stepped)
 		say(d, &list, "The host's clock was set during the run.");
 	if (f->run)

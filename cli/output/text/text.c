@@ -323,6 +323,17 @@ static void put_clock_cost(struct vnx_layout *l, const struct vnx_run_facts *fac
 		put_foot(l, "time", words);
 }
 
+const char *vnx_text_bent(struct vnx_layout *l, const struct vnx_capture_stats *stats)
+{
+	char late[VNX_UNIT_LEN];
+
+	return vnx_layout_format(
+		l,
+		"the kernel's tick ended %" PRIu64 " thread's bin%s late, by up to %s: "
+		"these counts are spread over the time they are from",
+		stats->bent, stats->bent == 1 ? "" : "s", vnx_seconds_format(stats->bent_s, late));
+}
+
 static void put_footer(struct vnx_layout *l, const struct vnx_finding *f, bool verbose)
 {
 	const struct vnx_grid *grid = &f->dg->grid;
@@ -341,6 +352,8 @@ static void put_footer(struct vnx_layout *l, const struct vnx_finding *f, bool v
 	put_clock(l, f->tp);
 	if (f->run)
 		put_clock_cost(l, &f->run->facts);
+	if (f->run && f->run->facts.stats.bent)
+		put_foot(l, "edges", vnx_text_bent(l, &f->run->facts.stats));
 	if (f->run && (*f->run->facts.host || *f->run->facts.kernel))
 		put_foot(l, "host",
 			 vnx_layout_format(l, "%s, Linux %s, capture %s",

@@ -37,6 +37,8 @@ const char *vnx_text_odd(struct vnx_layout *l, const struct vnx_stage *a,
 const char *vnx_text_clock(struct vnx_layout *l, const struct vnx_throughput *tp);
 /* What it costs that the trace's clock is not the monotonic one; "" where it is. */
 const char *vnx_text_clock_cost(struct vnx_layout *l, const char *clock);
+/* Bins that the kernel's tick ended late; stats->bent is not 0. */
+const char *vnx_text_bent(struct vnx_layout *l, const struct vnx_capture_stats *stats);
 /* Highest valid value of @x, 0 if none. */
 double vnx_text_top(const double *x, size_t n);
 
