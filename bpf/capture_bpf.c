@@ -38,6 +38,7 @@ struct attached {
 	struct count *skel;
 	struct bpf_program *prog;
 	struct bpf_link *link;
+	bool kprobe;
 	char module[64];      /* of a kprobe's function, which may go while we look */
 	uint64_t module_base; /* where it was loaded */
 	uint64_t missed;      /* recursion the kernel refused, so far */
@@ -156,26 +157,6 @@ static int attach_link(struct attached *at, const struct vnx_hook_spec *spec,
 	return at->link ? 0 : -errno;
 }
 
-/*
- * Attached is not yet called: 7.3 takes an fentry program for a function that ftrace then calls
- * nothing at. (Of a kprobe this says nothing: it may stand in the code itself.)
- */
-static int see_enabled(const struct vnx_hook_spec *spec, char why[VNX_WHY_LEN])
-{
-	VNX_CLEANUP_FREE char *tracefs = NULL;
-	int listed;
-
-	if (spec->kind != VNX_HOOK_FENTRY)
-		return 0;
-	tracefs = vnx_kernel_tracefs();
-	listed = tracefs ? vnx_kernel_is_traced(tracefs, spec->name) : -ENOENT;
-	if (listed >= 0)
-		snprintf(why, VNX_WHY_LEN, "%s",
-			 listed ? "ftrace lists it in enabled_functions"
-				: "attached, but ftrace calls nothing there (enabled_functions)");
-	return listed ? 0 : -ENOSYS;
-}
-
 /* A hook of the user's may run in an interrupt, whose stack belongs to no thread. */
 static bool may_interrupt(const struct vnx_capture *cap, enum vnx_metric metric)
 {
@@ -230,7 +211,7 @@ static int load_and_attach(struct vnx_capture *cap, struct attached *at, enum vn
 	ret = attach_link(at, spec, sym);
 	if (ret)
 		say_errno(ret, "attaching", why);
-	return ret ? ret : see_enabled(spec, why);
+	return ret || spec->kind != VNX_HOOK_FENTRY ? ret : vnx_kernel_see_fentry(spec->name, why);
 }
 
 /* What may be there later is promised only where its program can be loaded. */
@@ -300,12 +281,29 @@ static int attach_candidate(void *arg, enum vnx_metric metric, const struct vnx_
 			       ? vnx_kernel_no_tracepoint(&cap->kernel, cand, why)
 			       : (ret == -EAGAIN ? -EBUSY : ret);
 	}
-	if (spec->kind == VNX_HOOK_KPROBE && *sym->module) {
+	at.kprobe = spec->kind == VNX_HOOK_KPROBE;
+	if (at.kprobe && *sym->module) {
 		memcpy(at.module, sym->module, sizeof(at.module));
 		at.module_base = vnx_kernel_module_base(&cap->kernel, sym->module);
 	}
 	cap->at[metric] = at;
 	return 0;
+}
+
+static int choose(struct vnx_capture *cap, struct vnx_err *err)
+{
+	int ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
+				    &cap->waiting, err);
+
+	for (size_t i = 0; i < cap->hooks.n; i++) {
+		const struct attached *at = &cap->at[cap->hooks.v[i].metric];
+		uint64_t missed;
+
+		if (at->link && at->kprobe && !vnx_kprobe_missed(at->link, &missed))
+			vnx_hook_note(&cap->hooks.v[i], "calls that the kernel keeps from a "
+							"kprobe are not told before 6.7");
+	}
+	return ret;
 }
 
 /* Reads both clocks at one instant, in the kernel. */
@@ -594,8 +592,7 @@ static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-counters",
 				   "the BPF counters cannot be set up: %s", strerror(-ret));
 	cap->cost_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
-				&cap->waiting, err);
+	ret = choose(cap, err);
 	if (ret || cap->waiting || cap->conf.keep_empty)
 		return ret;
 	return vnx_hooks_need(&cap->hooks, "bpf", err);
@@ -625,6 +622,21 @@ static int bpf_open(struct vnx_capture **out, const struct vnx_capture_conf *con
 	return ret;
 }
 
+/* That the kernel kept from the program, and from its kprobe, as both were running already. */
+static uint64_t calls_missed(const struct attached *at)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+	uint64_t missed = 0;
+
+	if (!at->prog || bpf_obj_get_info_by_fd(bpf_program__fd(at->prog), &info, &len))
+		return at->missed;
+	if (at->kprobe)
+		vnx_kprobe_missed(at->link, &missed);
+	missed += info.recursion_misses;
+	return missed > at->missed ? missed : at->missed;
+}
+
 /* Calls that the kernel kept from a program, or that came while its hook was away. */
 static int read_refused(struct vnx_capture *cap, struct vnx_samples *out)
 {
@@ -632,18 +644,15 @@ static int read_refused(struct vnx_capture *cap, struct vnx_samples *out)
 
 	for (int m = 0; m < VNX_COUNTED && !ret; m++) {
 		struct attached *at = &cap->at[m];
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
+		uint64_t missed = calls_missed(at);
 
 		if (cap->hole[m].dur_ns)
 			ret = vnx_vec_push(out, cap->hole[m]);
 		cap->hole[m].dur_ns = 0;
-		if (!at->prog || bpf_obj_get_info_by_fd(bpf_program__fd(at->prog), &info, &len))
-			continue;
-		if (!ret && info.recursion_misses > at->missed)
+		if (!ret && missed > at->missed)
 			ret = vnx_counters_lose(&cap->counters, (enum vnx_metric)m, true,
-						info.recursion_misses - at->missed, out);
-		at->missed = info.recursion_misses;
+						missed - at->missed, out);
+		at->missed = missed;
 	}
 	return ret;
 }
@@ -654,8 +663,7 @@ static int bpf_distrust(struct vnx_capture *cap, enum vnx_metric metric, const c
 	drop_attached(&cap->at[metric]);
 	if (vnx_hooks_distrust(&cap->hooks, metric, why))
 		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
-	return vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
-				 &cap->waiting, err);
+	return choose(cap, err);
 }
 
 /* A kprobe dies with its module. If that is back, the hook is too, with a hole in between. */
@@ -692,8 +700,7 @@ static int reattach(struct vnx_capture *cap, struct vnx_err *err)
 
 	if (!orphans && !cap->waiting)
 		return 0;
-	ret = vnx_ladder_choose(&cap->hooks, &cap->conf, KINDS, attach_candidate, cap,
-				&cap->waiting, err);
+	ret = choose(cap, err);
 	for (size_t i = 0; i < cap->hooks.n; i++) {
 		struct vnx_hook *hook = &cap->hooks.v[i];
 

@@ -223,25 +223,29 @@ static int look(struct vnx_capture *cap, struct source *src, struct vnx_err *err
 	return ret;
 }
 
+/* What found no row, and what the probe missed. */
 static int emit_lost(struct vnx_capture *cap, enum vnx_metric metric, uint64_t now_ns,
 		     struct vnx_samples *out)
 {
 	struct source *src = &cap->src[metric];
-	uint64_t missed = src->missed;
 	struct vnx_sample s = { .t_ns = src->read_ns,
 				.dur_ns = now_ns - src->read_ns,
 				.count = src->seen.dropped - src->dropped,
 				.entity = VNX_LOST_OF(metric),
 				.metric = VNX_LOST };
+	uint64_t missed = src->missed;
 
-	if (src->probe && !vnx_tracefs_missed(cap->tracefs, src->event, &missed))
-		s.count += missed - src->missed;
-	if (!s.count)
-		return 0;
 	src->dropped = src->seen.dropped;
+	cap->lost += s.count;
+	if (s.count && vnx_vec_push(out, s))
+		return -ENOMEM;
+	if (!src->probe || vnx_tracefs_missed(cap->tracefs, src->event, &missed))
+		return 0;
+	s.count = missed - src->missed;
+	s.entity = VNX_REFUSED_OF(metric);
 	src->missed = missed;
 	cap->lost += s.count;
-	return vnx_vec_push(out, s);
+	return s.count ? vnx_vec_push(out, s) : 0;
 }
 
 /* Rows of bins that are over by @now_ns, or all of them. */

@@ -351,9 +351,12 @@ static int perf_refresh(struct vnx_capture *cap, const uint32_t *tids, size_t n_
 	return ret;
 }
 
-static int emit_missed(struct vnx_capture *cap, struct source *src, struct vnx_samples *out)
+static int emit_missed(struct vnx_capture *cap, enum vnx_metric metric, struct vnx_samples *out)
 {
-	struct vnx_sample s = { .t_ns = src->missed_ns, .metric = VNX_LOST };
+	struct source *src = &cap->src[metric];
+	struct vnx_sample s = { .t_ns = src->missed_ns,
+				.entity = VNX_REFUSED_OF(metric),
+				.metric = VNX_LOST };
 	uint64_t missed;
 
 	if (!src->probe || vnx_tracefs_missed(cap->tracefs, src->event, &missed))
@@ -377,7 +380,7 @@ static int perf_read(struct vnx_capture *cap, struct vnx_samples *out, bool fina
 		int ret = read_source(cap, (enum vnx_metric)m, out);
 
 		if (!ret)
-			ret = emit_missed(cap, &cap->src[m], out);
+			ret = emit_missed(cap, (enum vnx_metric)m, out);
 		if (ret)
 			return vnx_err_set(err, ret, VNX_EXIT_FAILED, "perf-read",
 					   "a perf counter cannot be read: %s", strerror(-ret));

@@ -443,6 +443,18 @@ int vnx_kernel_is_traced(const char *tracefs, const char *function)
 	return found || !ferror(f) ? found : -EIO;
 }
 
+int vnx_kernel_see_fentry(const char *function, char why[VNX_WHY_LEN])
+{
+	VNX_CLEANUP_FREE char *tracefs = vnx_kernel_tracefs();
+	int listed = tracefs ? vnx_kernel_is_traced(tracefs, function) : -ENOENT;
+
+	if (listed >= 0)
+		snprintf(why, VNX_WHY_LEN, "%s",
+			 listed ? "ftrace lists it in enabled_functions"
+				: "attached, but ftrace calls nothing there (enabled_functions)");
+	return listed ? 0 : -ENOSYS;
+}
+
 int vnx_kernel_kprobe_pmu(char why[VNX_WHY_LEN])
 {
 	VNX_CLEANUP_FCLOSE FILE *f = fopen(KPROBE_PMU, "re");

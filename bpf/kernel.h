@@ -62,6 +62,12 @@ const char *vnx_kernel_preemption_at(const char *root, const char *release, cons
  * where that cannot be read. @tracefs: its folder.
  */
 int vnx_kernel_is_traced(const char *tracefs, const char *function);
+/*
+ * Attached is not yet called: 7.3 takes an fentry program for a function that ftrace then calls
+ * nothing at. -ENOSYS for such, 0 else or where ftrace cannot be asked; @why says what was seen.
+ * (Of a kprobe the list says nothing: it may stand in the code itself.)
+ */
+int vnx_kernel_see_fentry(const char *function, char why[VNX_WHY_LEN]);
 /* The same answer for a tracepoint that is not there. */
 int vnx_kernel_no_tracepoint(const struct vnx_kernel *k, const struct vnx_candidate *cand,
 			     char why[VNX_WHY_LEN]);

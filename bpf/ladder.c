@@ -181,6 +181,14 @@ void vnx_hooks_end(struct vnx_hooks *hooks, enum vnx_metric metric)
 			hooks->v[i].until_ns = vnx_clock_mono();
 }
 
+void vnx_hook_note(struct vnx_hook *hook, const char *what)
+{
+	size_t n = strlen(hook->note);
+
+	if (!strstr(hook->note, what))
+		snprintf(hook->note + n, sizeof(hook->note) - n, "%s%s", n ? "; " : "", what);
+}
+
 static struct vnx_hook *find_hook(struct vnx_hooks *hooks, enum vnx_metric metric)
 {
 	for (size_t i = 0; i < hooks->n; i++)
@@ -370,14 +378,6 @@ static int try_ladder(struct choice *c, unsigned kinds, bool avoid, struct vnx_e
 	return ret;
 }
 
-/* What stands in a hook's place, and what is to be known of it, in a note. */
-static void add_note(struct vnx_hook *hook, const char *what, const char *rest)
-{
-	size_t n = strlen(hook->note);
-
-	snprintf(hook->note + n, sizeof(hook->note) - n, "%s%s%s", n ? "; " : "", what, rest);
-}
-
 static int choose_one(struct choice *c, const struct vnx_capture_conf *conf, unsigned kinds,
 		      struct vnx_err *err)
 {
@@ -393,11 +393,15 @@ static int choose_one(struct choice *c, const struct vnx_capture_conf *conf, uns
 		forget_refusals(&c->hook->refused);
 		ret = try_ladder(c, kinds, false, err);
 		if (ret == 1 && !strncmp(c->hook->hook, "fentry:", 7))
-			add_note(c->hook, PREEMPTIBLE, "");
+			vnx_hook_note(c->hook, PREEMPTIBLE);
 	}
 	silent = never_ran(&c->hook->refused, NULL);
-	if (ret == 1 && silent)
-		add_note(c->hook, silent, " never ran");
+	if (ret == 1 && silent) {
+		char what[VNX_HOOK_LEN + 16];
+
+		snprintf(what, sizeof(what), "%s never ran", silent);
+		vnx_hook_note(c->hook, what);
+	}
 	return ret;
 }
 

@@ -75,6 +75,8 @@ unsigned vnx_hooks_cover(const struct vnx_hooks *hooks);
 int vnx_capture_conf_copy(struct vnx_capture_conf *dst,
 			  const struct vnx_capture_conf *src) VNX_MUST_CHECK;
 void vnx_capture_conf_fini(struct vnx_capture_conf *conf);
+/* One more thing to know of the hook's number. */
+void vnx_hook_note(struct vnx_hook *hook, const char *what);
 /* The hook of @metric, if attached, gets until_ns = now. */
 void vnx_hooks_end(struct vnx_hooks *hooks, enum vnx_metric metric);
 /* 0 where any hook is there, else -EOPNOTSUPP with @err filled from the refusals. */
