@@ -72,8 +72,8 @@ struct vnx_capture_stats {
 	uint64_t events;      /* counted so far, all hooks */
 	uint64_t lost;        /* refused by the kernel or of a thread that is not known */
 	double ns_per_event;  /* time in the program, NAN: not measured */
-	double clock_error_s; /* edges that are told as nominal were late by at most this */
-	uint64_t bent;        /* samples over their true stretch: the clock's edge came later */
+	double clock_error_s; /* nominal edges were late by at most this */
+	uint64_t bent;        /* samples with true edges instead: the tick came later */
 	double bent_s;        /* ... by at most this */
 };
 
@@ -109,7 +109,7 @@ struct vnx_capture_ops {
 	/*
 	 * Appends what was counted since the last read. Bins that are not over yet are left
 	 * for later unless @final. Late calls lose nothing; they may leave more than one bin
-	 * to a sample. What was lost is told by VNX_LOST samples. Zero bins are not appended.
+	 * to a sample. VNX_LOST samples say what was lost. Zero bins are not appended.
 	 */
 	int (*read)(struct vnx_capture *cap, struct vnx_samples *out, bool final,
 		    struct vnx_err *err);

@@ -94,8 +94,8 @@ static __always_inline __u64 who(void)
 	} while (0)
 
 /*
- * The bin is told by the true time, asked for here and not in the hot path; its end then is so
- * many ticks away. Whatever the tick does until there, the next bin is told anew.
+ * The time says which bin it is; it is asked for here and not in the hot path. The bin's end is
+ * then so many ticks away, and whatever ticks do until then, the next bin asks again.
  */
 static __always_inline void open_bin(struct vnx_head *h, __u32 slot, __u32 metric, __u64 now)
 {

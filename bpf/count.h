@@ -49,7 +49,7 @@ typedef unsigned int vnx_u32;
 
 /* Two to a cache line: a thread's two metrics are neighbours. */
 struct vnx_head {
-	vnx_u64 key;    /* 0: nobody's */
+	vnx_u64 key;    /* 0: no owner */
 	vnx_u64 edge;   /* clock value from which on the open bin is over */
 	vnx_u64 total;  /* events counted, all bins */
 	vnx_u32 opened; /* bins ever opened: number of the open one */

@@ -38,7 +38,7 @@ void vnx_counters_close(struct vnx_counters *c);
 int vnx_counters_read(struct vnx_counters *c, const struct vnx_clock_pair *now, bool final,
 		      struct vnx_samples *out) VNX_MUST_CHECK;
 /*
- * @count calls of @metric were lost since the last read (nobody knows how many: 0), or
+ * @count calls of @metric were lost since the last read (an unknown number: 0), or
  * @refused by the kernel. -ENOMEM.
  */
 int vnx_counters_lose(struct vnx_counters *c, enum vnx_metric metric, bool refused, uint64_t count,

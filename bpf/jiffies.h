@@ -3,7 +3,7 @@
  * How long a jiffy is. The kernel advances jiffies in steps of TICK_NSEC of the monotonic
  * clock (kernel/time/tick-sched.c, tick_do_update_jiffies64); HZ is found out from pairs of
  * both clocks read close together. A tick may come late all the same, and in emulation all
- * may: nothing that is told of time rests on more than "some ticks from now" (bpf/slots.h).
+ * may: no bin depends on more than "so many ticks from now" (bpf/slots.h).
  */
 #ifndef VNX_JIFFIES_H
 #define VNX_JIFFIES_H

@@ -83,7 +83,7 @@ static int emit_bin(struct vnx_slots *slots, const struct vnx_slot_seen *seen, u
 		    count);
 }
 
-/* @count of bins whose openings found no room in the log: where in the stretch is not known. */
+/* @count of bins whose openings found no room in the log: where in the interval is not known. */
 static int emit_unsplit(struct vnx_slots *slots, const struct vnx_slot_seen *seen,
 			const struct vnx_opening *owner, uint64_t to_ns, uint64_t count)
 {
@@ -122,7 +122,7 @@ int vnx_slots_take(struct vnx_slots *slots, const struct vnx_opening *o)
 	int ret = activate(slots, o->slot);
 
 	slots->openings++;
-	/* Told late, after its bin was handed out for want of it. */
+	/* Logged late, after its bin was handed out for want of it. */
 	if (seen->any && (int32_t)(o->nth - seen->last.nth) <= 0)
 		return ret;
 	if (!ret && count && seen->any && o->nth == seen->last.nth + 1)
@@ -197,7 +197,7 @@ static int read_head(struct vnx_slots *slots, uint32_t slot, bool final)
 	return 0;
 }
 
-/* Heads of which the log has told nothing yet. */
+/* Heads of which no opening was logged yet. */
 static int find_unlogged(struct vnx_slots *slots)
 {
 	uint64_t unlogged = __atomic_load_n(&slots->tallies->unlogged, __ATOMIC_ACQUIRE);

@@ -3,17 +3,18 @@
  * From the counters' memory (bpf/count.h) to samples. Works on any memory of that shape,
  * so that it is tested without a kernel.
  *
- * A bin's begin is true: its first event was asked for its time. Its end is an edge of a
- * clock that may tick late: the bin is over when the clock reaches the edge, and what bounds
- * that moment are the looks at both clocks before and after it, and the next bin's first
- * event. Ticks of a clock that did not catch up follow each other by a tick at least; where
- * the looks prove that it did, the later look is all that is known. A bin whose edge came
- * late by more than a tick, the look's own width and a twentieth of a bin (what is less
- * changes no bin by the 5 % that are the least ever told) gets its true stretch; all others
- * their nominal edges.
+ * Where a bin begins is exact: its first event asked for the time. It ends when the clock
+ * (jiffies) reaches the edge, which may be late. That moment lies after the last look at both
+ * clocks that was before the edge, and before the next look and the next bin's first event.
+ * Within these limits ticks are taken to follow each other by at least a tick, unless the
+ * looks show that the clock caught up; then only the later limit is known. Where an edge may
+ * have been late by more than a tick, the look's own width and a twentieth of a bin (5 % is
+ * the smallest change ever reported), the sample covers the interval its events are from;
+ * otherwise it has the bin's nominal edges.
  *
- * What cannot be told: a clock that stops over an edge and catches up before the next look,
- * while no thread opens a bin. Looks are 20 ms after each edge, so that takes a late reader.
+ * A clock that stops over an edge and catches up again is seen by the next look, 20 ms after
+ * each edge in a recording. Only a look that is late itself can miss it, and then only where
+ * the clock was right again before: such a bin holds events of the one after it, unnoticed.
  */
 #ifndef VNX_SLOTS_H
 #define VNX_SLOTS_H
@@ -23,7 +24,7 @@
 
 /* What the reader remembers of a head. All zero at the start. */
 struct vnx_slot_seen {
-	struct vnx_opening last; /* of the bin that is open, as far as the log told */
+	struct vnx_opening last; /* of the bin that is open, as far as the log has it */
 	uint64_t total;          /* events handed out */
 	uint64_t from_ns;        /* handed out up to here, true time; 0: up to the last opening */
 	uint32_t stuck;          /* head.opened when it was ahead of the log at the last read */
@@ -61,8 +62,8 @@ struct vnx_slots {
  * A read: begin() with a look at both clocks, take() for each opening in the log, end().
  * Appends to @out what was counted since the last read: a sample per thread, metric and bin.
  * Bins that are not over stay for later unless @final. Events that fit no single bin (the log
- * had no room, the clock stood) are one sample over their stretch; those whose thread cannot
- * be told are lost, of their metric. 0 or -ENOMEM; nothing is handed out twice or skipped
+ * had no room, the clock stood) are one sample over their interval; those of an unknown
+ * thread are lost, of their metric. 0 or -ENOMEM; nothing is handed out twice or skipped
  * after a failure.
  */
 void vnx_slots_begin(struct vnx_slots *slots, const struct vnx_clock_pair *now,

@@ -5,7 +5,7 @@
 
 #define TAP_METRICS 4 /* VNX_TX_PACKETS .. VNX_RX_BYTES */
 #define CALL_METRICS (VNX_VCPU_HALT + 1)
-/* A count that is low by this share is kept: no smaller change is ever told. */
+/* A count that is low by this share is kept: no smaller change is ever reported. */
 #define MAX_LOST_SHARE 0.05
 
 /* A thread or an interface, and the VM it belongs to. */
