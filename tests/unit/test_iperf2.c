@@ -36,6 +36,7 @@ static void test_fixtures(void **state)
 		{ "v2_tcp.txt", "iperf2-sender", 6, 0, 79.7 },
 		{ "v2_p3.txt", "iperf2-sender", 3, 0, 60.9 },
 		{ "v2_enh.txt", "iperf2-sender", 6, 0, 49.9 },
+		{ "v2_enh.srv.txt", "iperf2-receiver", 10, 0, NAN },
 		{ "v2_enh_p2.txt", "iperf2-sender", 2, 0, 101 },
 		{ "v2_udp.txt", "iperf2-sender", 6, 0, 20.0 },
 		{ "v2_udp.srv.txt", "iperf2-receiver", 3, 0, 20.0 },

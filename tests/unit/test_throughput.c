@@ -525,6 +525,15 @@ static void test_two_tests_timestamped(void **state)
 			  NULL, 0));
 }
 
+/* The events of two tests that ran at once, in one log: nothing tells whose each interval is. */
+static void test_streams_of_events_mixed(void **state)
+{
+	assert_null(parse(
+		"{\"event\":\"start\",\"data\":{}}\n{\"event\":\"start\",\"data\":{}}\n" EVENT(
+			0, 0.5, 1) EVENT(0, 0.5, 2) EVENT(0.5, 1.0, 1) EVENT(0.5, 1.0, 2),
+		NULL, 0));
+}
+
 /* A script of two tests, the second's zero ten seconds after the first's. */
 static void test_two_tests_stamped(void **state)
 {
@@ -768,6 +777,7 @@ int main(void)
 		cmocka_unit_test(test_clocks_disagree),
 		cmocka_unit_test(test_told_twice),
 		cmocka_unit_test(test_two_tests_timestamped),
+		cmocka_unit_test(test_streams_of_events_mixed),
 		cmocka_unit_test(test_two_tests_stamped),
 		cmocka_unit_test(test_server_output_clock),
 		cmocka_unit_test(test_series),

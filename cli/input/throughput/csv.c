@@ -274,13 +274,17 @@ static bool only_grows(const struct rows *rows)
 /* What each row added, from the one before it to it; a reset adds nothing that is known. */
 static void take_differences(struct rows *rows)
 {
-	for (size_t i = rows->n; i-- > 0;) {
-		struct row *r = &rows->v[i];
+	for (size_t i = 0; i + 1 < rows->n; i++) {
+		const struct row *next = &rows->v[i + 1];
 
-		r->end_s = time_of(r);
-		r->start_s = i ? time_of(r - 1) : NAN;
-		r->value = i && r->value >= r[-1].value ? r->value - r[-1].value : NAN;
+		rows->v[i] = (struct row){ .start_s = time_of(&rows->v[i]),
+					   .end_s = time_of(next),
+					   .value = next->value - rows->v[i].value,
+					   .arrival_ns = next->arrival_ns };
+		if (rows->v[i].value < 0)
+			rows->v[i].value = NAN;
 	}
+	rows->n--;
 }
 
 static int compare_doubles(const void *a, const void *b)

@@ -198,27 +198,37 @@ static bool is_repeated(const struct iperf_run *run, const struct iperf_run *fir
 	       (!strcmp(run->cookie, first->cookie) || !strcmp(run->cookie, run[-1].cookie));
 }
 
+/* "line 7: ", "" where it is not known; returns @buf. */
+static const char *at_line(size_t line, char *buf, size_t size)
+{
+	*buf = 0;
+	if (line)
+		snprintf(buf, size, "line %zu: ", line);
+	return buf;
+}
+
 /* What makes the rows of a test unusable, in a sentence. */
 static int refuse_trouble(const struct iperf_runs *runs, struct vnx_err *err)
 {
 	for (size_t i = 0; i < runs->n; i++) {
+		char where[32];
+
 		if (!runs->v[i].trouble)
 			continue;
 		vnx_err_hint(err, "Give each test as a file of its own: --throughput A "
 				  "--throughput B; what ran at once is summed.");
-		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "mixed-tests", "line %zu: %s",
-				   runs->v[i].trouble_line, runs->v[i].trouble);
+		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "mixed-tests", "%s%s",
+				   at_line(runs->v[i].trouble_line, where, sizeof(where)),
+				   runs->v[i].trouble);
 	}
 	return 0;
 }
 
 static int refuse_unplaced(const struct iperf_run *run, struct vnx_err *err)
 {
-	size_t line = run->rows.n ? run->rows.v[0].line : 0;
-	char where[32] = "";
+	char where[32];
 
-	if (line)
-		snprintf(where, sizeof(where), "line %zu: ", line);
+	at_line(run->rows.n ? run->rows.v[0].line : 0, where, sizeof(where));
 	vnx_err_hint(err,
 		     "Give each test as a file of its own: --throughput A --throughput B; what "
 		     "ran at once is summed. Or have times printed: iperf3 -J, iperf3 -V.");

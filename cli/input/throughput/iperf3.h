@@ -87,6 +87,8 @@ int iperf_csv_probe(const struct vnx_load_lines *lines);
  * one stream's times begin anew.
  */
 void iperf_rows_sum(struct iperf_run *run, struct iperf_rows *rows);
+/* ... where @rows are sums, in the order in which they were told. */
+void iperf_rows_check(struct iperf_run *run, const struct iperf_rows *rows);
 /*
  * Is this the total at the end of a stream whose intervals are in @rows? It begins at 0, as one of
  * them did, and ends no earlier than the last.

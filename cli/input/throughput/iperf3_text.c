@@ -402,6 +402,19 @@ static void take_mss(struct iperf_run *run, const char *text)
 		run->mss = mss;
 }
 
+/* " on 2026-11-30 12:14:50 (UTC)" of iperf2 -e, in whole seconds. */
+static void take_connect_time(struct iperf_run *run, const char *text)
+{
+	const char *p = strstr(text, " on 2");
+	struct tm tm = { 0 };
+
+	p = p ? strptime(p + 4, "%Y-%m-%d %H:%M:%S", &tm) : NULL;
+	if (!p || !isnan(run->timestamp_s))
+		return;
+	run->timestamp_s = (double)timegm(&tm);
+	run->local_time = strncmp(p, " (UTC)", 6) && strncmp(p, " (GMT)", 6);
+}
+
 /* "[  2] local ADDRESS port N connected with ADDRESS port N (reverse)
  * (icwnd/mss/irtt=319/32741/66)" */
 static int take_connection(struct text_state *st, const char *text)
@@ -417,6 +430,7 @@ static int take_connection(struct text_state *st, const char *text)
 	st->run->iperf2 = true;
 	st->run->from_server = st->is_server;
 	st->run->is_reverse |= strstr(text, "(reverse)") != NULL;
+	take_connect_time(st->run, text);
 	st->run_of[l.row.stream % MAX_STREAMS] = st->runs->n;
 	mss = mss ? strchr(mss + 15, '/') : NULL;
 	if (mss && (mss++, take_number(&mss, &number, &unit)) && number > 0)

@@ -29,15 +29,15 @@ static int compare_streams(const void *a, const void *b)
 }
 
 /*
- * Sorted by stream and line: how many streams, and the line in which one of them goes back in time
- * for the second time. Once is how an aborted test ends: it prints its last interval twice.
+ * Sorted by stream and line: how many streams. Where one of them goes back in time for the second
+ * time, that is told as trouble; once is how an aborted test ends: it prints its last interval
+ * twice.
  */
-static size_t look_at_streams(const struct iperf_rows *rows, size_t *twice_line)
+static size_t look_at_streams(struct iperf_run *run, const struct iperf_rows *rows)
 {
 	size_t streams = 0, back = 0;
 	double prev_end = 0;
 
-	*twice_line = 0;
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct iperf_row *r = &rows->v[i], *prev = i ? r - 1 : r;
 		bool first = !i || r->stream != prev->stream;
@@ -47,8 +47,11 @@ static size_t look_at_streams(const struct iperf_rows *rows, size_t *twice_line)
 		if (first || r->omitted != prev->omitted)
 			prev_end = -INFINITY;
 		if (r->start_s < prev_end - SAME * (r->end_s - r->start_s) && ++back == 2 &&
-		    !*twice_line)
-			*twice_line = r->line;
+		    !run->trouble) {
+			run->trouble =
+				"one stream's intervals begin anew: this is more than one test";
+			run->trouble_line = r->line;
+		}
 		prev_end = fmax(prev_end, r->end_s);
 	}
 	return streams;
@@ -96,18 +99,19 @@ static size_t sum_rows(struct iperf_rows *rows, size_t streams)
 	return partial;
 }
 
+void iperf_rows_check(struct iperf_run *run, const struct iperf_rows *rows)
+{
+	look_at_streams(run, rows);
+}
+
 void iperf_rows_sum(struct iperf_run *run, struct iperf_rows *rows)
 {
-	size_t streams, partial, twice_line;
+	size_t streams, partial;
 
 	if (!rows->n)
 		return;
 	qsort(rows->v, rows->n, sizeof(*rows->v), compare_streams);
-	streams = look_at_streams(rows, &twice_line);
-	if (twice_line && !run->trouble) {
-		run->trouble = "one stream's intervals begin anew: this is more than one test";
-		run->trouble_line = twice_line;
-	}
+	streams = look_at_streams(run, rows);
 	if (streams == 1)
 		return;
 	qsort(rows->v, rows->n, sizeof(*rows->v), compare_rows);
