@@ -5,7 +5,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "bpf/clock.h"
+#include <time.h>
+
 #include "tests/unit/dat_read.h"
 
 /* ---- what cannot be read ---- */
@@ -154,10 +155,19 @@ static void check_damaged(const void *p, size_t n, uint64_t whole)
 	got_fini(&got);
 }
 
+/* Not the clock on the wall: others may have the CPU. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * VNX_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
 /* Every prefix, at 1000 cuts. */
 static void test_cuts(void **state)
 {
-	uint64_t begun = vnx_clock_mono();
+	uint64_t begun = cpu_ns();
 
 	for (unsigned kind = 0; kind < VNX_ARRAY_SIZE(kinds); kind++) {
 		struct gen_bytes file;
@@ -171,7 +181,7 @@ static void test_cuts(void **state)
 		free(file.v);
 		gen_fini(&g);
 	}
-	assert_true(vnx_clock_mono() - begun < 60 * VNX_NSEC_PER_SEC);
+	assert_true(cpu_ns() - begun < 60 * VNX_NSEC_PER_SEC);
 }
 
 /* xorshift64* (Vigna, An experimental exploration of Marsaglia's xorshift generators, 2016) */
@@ -199,14 +209,14 @@ static void test_corruptions(void **state)
 		for (size_t i = 0; i < 1000; i++) {
 			size_t at = random64(&seed) % file.n;
 			uint8_t was = file.v[at];
-			uint64_t begun = vnx_clock_mono();
+			uint64_t begun = cpu_ns();
 			struct got got;
 
 			file.v[at] ^= (uint8_t)(1 + random64(&seed) % 255);
 			got = read_bytes(file.v, file.n);
 			got_fini(&got);
 			file.v[at] = was;
-			begun = vnx_clock_mono() - begun;
+			begun = cpu_ns() - begun;
 			slowest = begun > slowest ? begun : slowest;
 		}
 		assert_true(slowest < 2 * VNX_NSEC_PER_SEC);

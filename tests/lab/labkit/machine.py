@@ -25,7 +25,7 @@ APPEND = ("quiet panic=-1 oops=panic mitigations=off nokaslr tsc=reliable no_tim
           "random.trust_cpu=on console=ttyS0 nowatchdog")
 
 
-def _die_with_parent():
+def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
@@ -110,7 +110,7 @@ class Machine:
             qemu = subprocess.Popen(self._command(kernel, smp, append, mem, accel, meter), cwd=self.dir,
                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,),
                                     start_new_session=True,
-                                    preexec_fn=_die_with_parent if attached else None)
+                                    preexec_fn=die_with_parent if attached else None)
         (self.dir / "boot.json").write_text(json.dumps({"kernel": kernel, "smp": smp, "append": append}))
         try:
             self._wait_for_agent(qemu, began)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Scenario files: read, checked for spelling, expanded into cases, run, judged."""
+import contextlib
+import dataclasses
 import itertools
 import json
 import os
@@ -11,16 +13,17 @@ import subprocess
 import threading
 import time
 import tomllib
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import image
 from .common import CACHE, KERNELS, ROOT, LabCrash, LabError, Unavailable, say
 from .cpushare import CpuShare
-from .machine import EXIT_NO_AGENT, Machine, take_lock
+from .machine import EXIT_NO_AGENT, Machine, die_with_parent, take_lock
 
 RUNS_PER_CASE = 3       # where the lab's kernel dies, or others take the CPUs
 EXIT_SKIP = 77
+# A call of handle_tx() or handle_rx() moves no more: VHOST_NET_WEIGHT and the packet that goes beyond it (drivers/vhost/net.c).
+CALL_BYTES = 0x80000 + 0x10000 + 14
 PATIENCE_S = 180        # for what takes a second or two; only a lab that hangs is given so long
 HOST_STATE = ("cd /sys/kernel/tracing; cat kprobe_events uprobe_events tracing_on current_tracer "
               "set_event enabled_functions; ls instances /sys/fs/bpf; ls /sys/class/net | grep -v tap")
@@ -41,7 +44,7 @@ class Skip(Exception):
     """Why a case was not run."""
 
 
-@dataclass
+@dataclasses.dataclass
 class Case:
     """A scenario on one kernel with one choice of its matrix."""
     name: str
@@ -50,8 +53,10 @@ class Case:
     choice: dict
     where: Path
     out: Path = None
-    failures: list = field(default_factory=list)
+    failures: list = dataclasses.field(default_factory=list)
     cpu: CpuShare = None
+    nr: int = 0             # of a series, else 0
+    hog: bool = False       # beside a process that burns one of this machine's CPUs
 
     def host(self):
         append = string.Template(self.spec["append"]).safe_substitute(self.choice)
@@ -59,7 +64,8 @@ class Case:
                 tuple(self.spec["software"]))
 
     def title(self):
-        return "/".join([self.name, self.kernel, *map(str, self.choice.values())])
+        series = [f"{self.nr}{' beside yes' if self.hog else ''}"] if self.nr else []
+        return "/".join([self.name, self.kernel, *map(str, self.choice.values()), *series])
 
 
 def _filled(table, defaults, where):
@@ -361,7 +367,8 @@ class Results(dict):
         super().__init__(
             status=status, times=times, kernel=case.kernel, re=re, text=text, **case.choice,
             load=lambda name: json.loads(text(name)), exists=lambda name: (out / name).exists(),
-            number=lambda name: float(text(name).split()[0]), near=lambda a, b, by: abs(a - b) <= by)
+            number=lambda name: float(text(name).split()[0]), near=lambda a, b, by: abs(a - b) <= by,
+            call_bytes=CALL_BYTES)
         self.lazy = {"stdout": lambda: text("stdout"), "stderr": lambda: text("stderr"),
                      "after": lambda: text("after"), "json": lambda: json.loads(text("stdout")),
                      "mbits": lambda: throughputs(text("stdout"))}
@@ -393,7 +400,7 @@ def judge(case, status, times):
     for check in case.spec["check"]:
         label = check["say"] or check["that"]
         try:
-            if not eval(check["that"], {}, results):    # the project's own files, not input
+            if not eval(check["that"], results):    # the project's own files, not input
                 case.failures.append(f"not so: {label}")
         except Exception as error:
             case.failures.append(f"cannot tell: {label}: {type(error).__name__}: {error}")
@@ -474,18 +481,41 @@ def tell(verdict, case, began):
         print(f"        {reason}", flush=True)
 
 
-def run_files(files, kernels, out, only, core):
+@contextlib.contextmanager
+def company(case):
+    """What runs beside it on this machine."""
+    hog = subprocess.Popen(["taskset", "-c", str(os.cpu_count() - 1), "yes"], stdout=subprocess.DEVNULL,
+                           preexec_fn=die_with_parent) if case.hog else None
+    try:
+        yield
+    finally:
+        if hog:
+            hog.kill()
+            hog.wait()
+
+
+def series(cases, times):
+    """Each so many times, every other time beside a hog; once is no series."""
+    for case in cases:
+        for nr in range(1, times + 1) if times > 1 else [0]:
+            yield dataclasses.replace(case, nr=nr, hog=nr > 0 and nr % 2 == 0, failures=[])
+
+
+def run_files(files, kernels, out, only, core=False, times=1):
     out = Path(out or CACHE / "out").resolve()
     cases = [c for path in files for c in cases_of(path, kernels, core) if not only or c.name in only]
+    cases = list(series(cases, times))
     for case in cases:
-        case.out = out / "-".join([case.name, case.kernel, *map(str, case.choice.values())])
-    cases.sort(key=Case.host)     # stable: those that agree on the host share its boot
+        case.out = out / case.title().replace("/", "-").replace(" ", "-")
+    # Those that agree on the host share its boot; guests are few at first, and stay for the next.
+    cases.sort(key=lambda c: (c.host(), c.spec["fresh"], len(c.spec["guest"])))
     tally = {"passed": 0, "failed": 0, "skipped": 0}
     runner = Runner(out)
     try:
         for case in cases:
             began = time.monotonic()
-            verdict = run_case(runner, case)
+            with company(case):
+                verdict = run_case(runner, case)
             tally[verdict] += 1
             tell(verdict, case, began)
     finally:
