@@ -4,66 +4,71 @@
  * interrupts take on the CPUs that the vhost workers use (proc(5), /proc/stat), and whether
  * KSM is at work.
  */
-#include <fcntl.h>
+#include "cli/evidence/host_evidence.h"
+
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "cli/base/proc.h"
 #include "cli/evidence/threads.h"
 
-#define MAX_CPUS 4096
+/* What is read of grows with the CPUs, and /proc/stat with the interrupts too. */
+#define PROC_MAX (16u << 20)
+#define CPUS_MAX 65536 /* more than any kernel's; of a damaged line */
 
 /* Jiffies of a line of /proc/stat, as far as wanted. */
 struct cpu_time {
 	uint64_t total, idle, steal, irq;
 };
 
+struct cpu_times {
+	struct cpu_time *v; /* by CPU; all 0: off, or not told */
+	size_t n, cap;
+};
+
 struct host {
-	int stat_fd, ksm_fd, softnet_fd;
-	char *buf;
-	size_t size;
+	int proc_fd, ksm_fd;
 	uint64_t at_ns, ksm, softnet;
 	struct cpu_time all;
-	struct cpu_time *cpus, *before; /* MAX_CPUS each */
+	struct cpu_times cpus, before;
 };
 
 static void host_close(void *src)
 {
 	struct host *h = src;
 
-	if (h->stat_fd >= 0)
-		close(h->stat_fd);
+	if (h->proc_fd >= 0)
+		close(h->proc_fd);
 	if (h->ksm_fd >= 0)
 		close(h->ksm_fd);
-	if (h->softnet_fd >= 0)
-		close(h->softnet_fd);
-	free(h->buf);
-	free(h->cpus);
-	free(h->before);
+	free(h->cpus.v);
+	free(h->before.v);
 	free(h);
+}
+
+int vnx_host_evidence_open_at(void **src, const char *proc, struct vnx_err *err)
+{
+	struct host *h = calloc(1, sizeof(*h));
+	int ret = 0;
+
+	if (!h)
+		return -ENOMEM;
+	h->ksm_fd = open("/sys/kernel/mm/ksm/pages_scanned", O_RDONLY | O_CLOEXEC);
+	h->proc_fd = open(proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (h->proc_fd < 0 || faccessat(h->proc_fd, "stat", R_OK, 0))
+		ret = -errno;
+	if (ret) {
+		host_close(h);
+		return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-proc-stat",
+				   "%s/stat cannot be read: %s", proc, strerror(-ret));
+	}
+	*src = h;
+	return 0;
 }
 
 static int host_open(void **src, struct vnx_err *err)
 {
-	struct host *h = calloc(1, sizeof(*h));
-
-	if (!h)
-		return -ENOMEM;
-	h->size = 64 << 10;
-	h->buf = malloc(h->size);
-	h->cpus = calloc(MAX_CPUS, sizeof(*h->cpus));
-	h->before = calloc(MAX_CPUS, sizeof(*h->before));
-	h->stat_fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
-	h->softnet_fd = open("/proc/net/softnet_stat", O_RDONLY | O_CLOEXEC);
-	h->ksm_fd = open("/sys/kernel/mm/ksm/pages_scanned", O_RDONLY | O_CLOEXEC);
-	if (!h->buf || !h->cpus || !h->before || h->stat_fd < 0) {
-		int ret = h->stat_fd < 0 ? -errno : -ENOMEM;
-
-		host_close(h);
-		return vnx_err_set(err, ret, VNX_EXIT_UNSUPPORTED, "no-proc-stat",
-				   "/proc/stat cannot be read: %s", strerror(-ret));
-	}
-	*src = h;
-	return 0;
+	return vnx_host_evidence_open_at(src, "/proc", err);
 }
 
 /* "cpu3 user nice system idle iowait irq softirq steal ..."; number -1 is the sum of all. */
@@ -116,10 +121,10 @@ static int emit_irq(struct host *h, const struct vnx_threads *list, uint64_t now
 		const struct cpu_time *now, *was;
 		int cpu = t->worker ? vnx_thread_last_cpu(t->tid) : -1;
 
-		if (cpu < 0 || cpu >= MAX_CPUS)
+		if (cpu < 0 || (size_t)cpu >= h->cpus.n || (size_t)cpu >= h->before.n)
 			continue;
-		now = &h->cpus[cpu];
-		was = &h->before[cpu];
+		now = &h->cpus.v[cpu];
+		was = &h->before.v[cpu];
 		if (now->total <= was->total || !was->total)
 			continue;
 		if (vnx_evidence_emit(out, VNX_WORKER_IRQ, t->tid, h->at_ns, now_ns,
@@ -150,13 +155,14 @@ static int read_ksm(struct host *h, uint64_t now_ns, const struct vnx_readings *
  */
 static int read_softnet(struct host *h, uint64_t now_ns, const struct vnx_readings *out)
 {
+	VNX_CLEANUP_FREE char *text = vnx_proc_read(h->proc_fd, "net/softnet_stat", PROC_MAX, NULL);
 	uint64_t sum = 0, was = h->softnet;
 	char *save = NULL;
 	uint32_t n;
 
-	if (h->softnet_fd < 0 || vnx_evidence_pread(h->softnet_fd, h->buf, h->size) <= 0)
+	if (!text)
 		return 0;
-	for (char *line = strtok_r(h->buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		if (sscanf(line, "%*x %" SCNx32, &n) == 1)
 			sum += n;
 	h->softnet = sum;
@@ -165,55 +171,54 @@ static int read_softnet(struct host *h, uint64_t now_ns, const struct vnx_readin
 	return vnx_evidence_emit(out, VNX_SOFTNET_DROPS, 0, h->at_ns, now_ns, sum - was);
 }
 
-/* The whole of /proc/stat: interrupts of hundreds of CPUs make it long, so the buffer grows. */
-static ssize_t read_stat(struct host *h)
+static int note_cpu(struct cpu_times *list, size_t cpu, const struct cpu_time *t)
 {
-	ssize_t n;
-
-	while ((n = vnx_evidence_pread(h->stat_fd, h->buf, h->size)) == (ssize_t)h->size - 1) {
-		/* What we want stands at the start. */
-		if (strstr(h->buf, "\nintr"))
-			break;
-		free(h->buf);
-		h->size *= 2;
-		h->buf = malloc(h->size);
-		if (!h->buf)
+	if (cpu >= CPUS_MAX)
+		return 0;
+	while (list->n <= cpu)
+		if (vnx_vec_push(list, ((struct cpu_time){ 0 })))
 			return -ENOMEM;
+	list->v[cpu] = *t;
+	return 0;
+}
+
+static int take_stat(struct host *h, char *text, uint64_t now_ns, const struct vnx_readings *out)
+{
+	struct cpu_times swap = h->before;
+	struct cpu_time t;
+	char *save = NULL;
+	int cpu;
+
+	h->before = h->cpus;
+	h->cpus = swap;
+	h->cpus.n = 0;
+	for (char *line = strtok_r(text, "\n", &save); line && parse_cpu(line, &cpu, &t);
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (cpu >= 0 && note_cpu(&h->cpus, (size_t)cpu, &t))
+			return -ENOMEM;
+		if (cpu >= 0)
+			continue;
+		if (h->at_ns && emit_all(h, &t, now_ns, out))
+			return -ENOMEM;
+		h->all = t;
 	}
-	return n;
+	return 0;
 }
 
 static int host_read(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
 		     struct vnx_err *err)
 {
+	VNX_CLEANUP_FREE char *text = NULL;
 	struct host *h = src;
-	struct cpu_time t, *swap = h->before;
-	char *save = NULL;
-	ssize_t n;
-	int cpu;
 
 	if (h->at_ns && scene->now_ns - h->at_ns < VNX_SLOW_READ_NS)
 		return 0;
-	n = read_stat(h);
-	if (n == -ENOMEM)
-		return -ENOMEM;
-	if (n <= 0)
-		return vnx_err_set(err, n ? (int)n : -EIO, VNX_EXIT_FAILED, "io",
-				   "/proc/stat could not be read any more");
-	h->before = h->cpus;
-	h->cpus = swap;
-	memset(h->cpus, 0, MAX_CPUS * sizeof(*h->cpus));
-	for (char *line = strtok_r(h->buf, "\n", &save); line && parse_cpu(line, &cpu, &t);
-	     line = strtok_r(NULL, "\n", &save)) {
-		if (cpu >= 0 && cpu < MAX_CPUS)
-			h->cpus[cpu] = t;
-		if (cpu >= 0)
-			continue;
-		if (h->at_ns && emit_all(h, &t, scene->now_ns, out))
-			return -ENOMEM;
-		h->all = t;
-	}
-	if ((h->at_ns && emit_irq(h, scene->threads, scene->now_ns, out)) ||
+	text = vnx_proc_read(h->proc_fd, "stat", PROC_MAX, NULL);
+	if (!text)
+		return vnx_err_set(err, -errno, VNX_EXIT_FAILED, "io",
+				   "/proc/stat could not be read any more: %s", strerror(errno));
+	if (take_stat(h, text, scene->now_ns, out) ||
+	    (h->at_ns && emit_irq(h, scene->threads, scene->now_ns, out)) ||
 	    read_ksm(h, scene->now_ns, out) || read_softnet(h, scene->now_ns, out))
 		return -ENOMEM;
 	h->at_ns = scene->now_ns;

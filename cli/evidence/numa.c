@@ -3,16 +3,16 @@
  * Whether a vhost worker runs near its VM: the share of the VM's vCPUs whose last CPU was on
  * another NUMA node than the worker's. Every byte then crosses between the nodes.
  */
-#include <fcntl.h>
 #include <limits.h>
-#include <unistd.h>
 
 #include "bpf/clock.h"
+#include "cli/base/proc.h"
 #include "cli/evidence/numa.h"
 
 #define NODES "/sys/devices/system/node"
-#define MAX_CPUS 4096
-#define MAX_NODES 1024 /* CONFIG_NODES_SHIFT is 10 at most */
+#define MAX_CPUS 8192      /* CONFIG_NR_CPUS is that at most */
+#define LIST_MAX (1 << 20) /* of one node: every other CPU, and longer than a page */
+#define MAX_NODES 1024     /* CONFIG_NODES_SHIFT is 10 at most */
 
 struct numa {
 	struct vnx_u32s ran_on;  /* node of each thread of the list, at this reading */
@@ -45,16 +45,15 @@ static bool parse_list(struct numa *nu, const char *list, uint32_t node)
 /* Nodes that have CPUs. */
 static unsigned read_nodes(struct numa *nu, const char *path)
 {
-	char name[PATH_MAX], buf[4096];
+	char name[PATH_MAX];
 	unsigned nodes = 0;
 
 	for (uint32_t node = 0; node < MAX_NODES; node++) {
-		VNX_CLEANUP_CLOSE int fd = -1;
-
 		snprintf(name, sizeof(name), "%s/node%u/cpulist", path, node);
-		fd = open(name, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && vnx_evidence_pread(fd, buf, sizeof(buf)) > 0)
-			nodes += parse_list(nu, buf, node);
+		VNX_CLEANUP_FREE char *list = vnx_proc_read(AT_FDCWD, name, LIST_MAX, NULL);
+
+		if (list)
+			nodes += parse_list(nu, list, node);
 	}
 	return nodes;
 }

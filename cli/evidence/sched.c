@@ -7,9 +7,9 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <unistd.h>
 
+#include "cli/base/cpus.h"
 #include "cli/evidence/threads.h"
 
 /*
@@ -30,6 +30,7 @@ struct account {
 
 struct sched {
 	struct vnx_thread_records accounts;
+	struct vnx_cpus worker, vcpu; /* of those being looked at */
 	bool one_cpu; /* in the whole host: where all share it, nobody is bound to it */
 };
 
@@ -118,24 +119,22 @@ static int read_thread(const struct vnx_thread *t, struct account *a, uint64_t n
 }
 
 /* Which CPUs may the worker use, and is that the one its own vCPU is bound to? */
-static int read_places(const struct vnx_threads *list, size_t at, struct account *a,
-		       uint64_t now_ns, const struct vnx_readings *out)
+static int read_places(struct sched *s, const struct vnx_threads *list, size_t at,
+		       struct account *a, uint64_t now_ns, const struct vnx_readings *out)
 {
 	const struct vnx_thread *t = &list->v[at];
 	uint64_t from_ns = a->places_ns;
-	cpu_set_t worker, vcpu;
 	size_t end, i = vnx_threads_vm(list, at, &end);
 	bool with = false;
-	int n;
+	unsigned n;
 
 	a->places_ns = now_ns;
-	if (!from_ns || sched_getaffinity((pid_t)t->tid, sizeof(worker), &worker))
+	if (!from_ns || vnx_cpus_read(&s->worker, t->tid))
 		return 0;
-	n = CPU_COUNT(&worker);
+	n = vnx_cpus_count(&s->worker);
 	for (; n == 1 && i < end && !with; i++)
-		with = !list->v[i].worker &&
-		       !sched_getaffinity((pid_t)list->v[i].tid, sizeof(vcpu), &vcpu) &&
-		       CPU_EQUAL(&vcpu, &worker);
+		with = !list->v[i].worker && !vnx_cpus_read(&s->vcpu, list->v[i].tid) &&
+		       vnx_cpus_equal(&s->vcpu, &s->worker);
 	if (vnx_evidence_emit(out, VNX_VHOST_CPUS, t->tid, from_ns, now_ns, (uint64_t)n))
 		return -ENOMEM;
 	return vnx_evidence_emit(out, VNX_VHOST_WITH_VCPU, t->tid, from_ns, now_ns, with);
@@ -163,7 +162,7 @@ static int sched_read(void *src, const struct vnx_scene *scene, const struct vnx
 		struct account *a = vnx_thread_record(&s->accounts, t->place);
 
 		if (read_thread(t, a, scene->now_ns, out) ||
-		    (t->worker && !s->one_cpu && read_places(list, i, a, scene->now_ns, out)))
+		    (t->worker && !s->one_cpu && read_places(s, list, i, a, scene->now_ns, out)))
 			return -ENOMEM;
 	}
 	return 0;
@@ -176,6 +175,8 @@ static void sched_close(void *src)
 	for (uint32_t i = 0; i < s->accounts.n; i++)
 		close_account(vnx_thread_record(&s->accounts, i));
 	free(s->accounts.v);
+	vnx_cpus_fini(&s->worker);
+	vnx_cpus_fini(&s->vcpu);
 	free(s);
 }
 
