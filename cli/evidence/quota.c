@@ -10,16 +10,16 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "cli/evidence/threads.h"
+#include "cli/base/proc.h"
+#include "cli/evidence/quota.h"
 
+#define PROC_MAX (16u << 20)
 /* A thread may be moved to another group: that is looked up this often. */
 #define LOOKUP_NS (5 * VNX_NSEC_PER_SEC)
-#define NO_GROUP UINT32_MAX
 
-/* A control group; its number is its place in the list. */
 struct group {
 	char *path; /* below the root, "" for the root itself */
-	uint32_t parent;
+	struct group *parent;
 	int fd;         /* its cpu.stat, -1: not open */
 	uint64_t ns;    /* throttled so far, it and all above it */
 	uint64_t at_ns; /* as of */
@@ -27,22 +27,63 @@ struct group {
 
 /* Of one thread. */
 struct account {
-	uint64_t looked_ns; /* when its group was looked up, 0: not yet */
-	uint32_t group;
-	uint64_t at_ns; /* when the number below was read, 0: not since it is in that group */
-	uint64_t ns;    /* throttled so far */
+	uint64_t looked_ns;  /* when its group was looked up, 0: not yet */
+	struct group *group; /* NULL: not known */
+	uint64_t at_ns;      /* when the number below was read, 0: not since it is in that group */
+	uint64_t ns;         /* throttled so far */
 };
 
 struct quota {
+	int proc_fd;
 	struct vnx_thread_records accounts;
 	struct {
-		struct group *v;
+		struct group **v; /* by path; those that a thread is in, and all above them */
 		size_t n, cap;
 	} groups;
 	char root[PATH_MAX / 2]; /* where the hierarchy with the cpu controller is mounted */
 	bool v1;
 	uint64_t read_ns;
 };
+
+static void close_group(struct group *g)
+{
+	if (g->fd >= 0)
+		close(g->fd);
+	g->fd = -1;
+}
+
+static void free_group(struct group *g)
+{
+	close_group(g);
+	free(g->path);
+	free(g);
+}
+
+static void quota_close(void *src)
+{
+	struct quota *q = src;
+
+	for (size_t i = 0; i < q->groups.n; i++)
+		free_group(q->groups.v[i]);
+	free(q->groups.v);
+	if (q->proc_fd >= 0)
+		close(q->proc_fd);
+	free(q->accounts.v);
+	free(q);
+}
+
+/* Is "cpu" in "cpu,cpuacct"? */
+static bool names_cpu(const char *list)
+{
+	for (; *list; list += *list == ',') {
+		size_t len = strcspn(list, ",");
+
+		if (len == 3 && !strncmp(list, "cpu", len))
+			return true;
+		list += len;
+	}
+	return false;
+}
 
 /* The mount point of a line of mountinfo (proc_pid_mountinfo(5)), if it is the one we want. */
 static bool parse_mount(char *line, struct quota *q)
@@ -54,7 +95,7 @@ static bool parse_mount(char *line, struct quota *q)
 	if (!dash)
 		return false;
 	v2 = !strncmp(dash + 3, "cgroup2 ", 8);
-	v1 = !strncmp(dash + 3, "cgroup ", 7) && (strstr(dash, ",cpu,") || strstr(dash, ",cpu\n"));
+	v1 = !strncmp(dash + 3, "cgroup ", 7) && names_cpu(strrchr(dash, ' ') + 1);
 	if (!v1 && (!v2 || q->v1))
 		return false;
 	*dash = '\0';
@@ -68,102 +109,101 @@ static bool parse_mount(char *line, struct quota *q)
 	return true;
 }
 
-static int quota_open(void **src, struct vnx_err *err)
+int vnx_quota_open_at(void **src, const char *proc, struct vnx_err *err)
 {
-	VNX_CLEANUP_FREE struct quota *q = calloc(1, sizeof(*q));
-	VNX_CLEANUP_FREE char *line = NULL;
-	size_t size = 0;
-	FILE *f;
+	VNX_CLEANUP_FREE char *mounts = NULL;
+	struct quota *q = calloc(1, sizeof(*q));
+	char *save = NULL;
 
 	if (!q)
 		return -ENOMEM;
-	f = fopen("/proc/self/mountinfo", "re");
-	while (f && getline(&line, &size, f) > 0)
-		parse_mount(line, q);
-	if (f)
-		fclose(f);
-	if (!q->root[0])
-		return vnx_err_set(err, -ENOENT, VNX_EXIT_UNSUPPORTED, "no-cgroup",
-				   "no control groups with the cpu controller are mounted");
 	q->accounts.size = sizeof(struct account);
-	*src = q;
-	q = NULL;
-	return 0;
-}
-
-/* Path of the thread's group below the root: "0::/machine.slice/..." or "4:cpu,cpuacct:/...". */
-static bool group_path(const struct quota *q, uint32_t tid, char path[PATH_MAX / 2])
-{
-	VNX_CLEANUP_FREE char *line = NULL;
-	char name[64];
-	size_t size = 0;
-	bool found = false;
-	FILE *f;
-
-	snprintf(name, sizeof(name), "/proc/%" PRIu32 "/cgroup", tid);
-	f = fopen(name, "re");
-	while (f && !found && getline(&line, &size, f) > 0) {
-		char *controllers = strchr(line, ':'), *rest;
-
-		rest = controllers ? strchr(controllers + 1, ':') : NULL;
-		if (!rest)
-			continue;
-		*rest++ = '\0';
-		rest[strcspn(rest, "\n")] = '\0';
-		found = q->v1 ? !strncmp(controllers + 1, "cpu,", 4) ||
-					!strcmp(controllers + 1, "cpu") ||
-					strstr(controllers, ",cpu,") != NULL
-			      : !controllers[1];
-		if (found)
-			snprintf(path, PATH_MAX / 2, "%s", rest);
+	q->proc_fd = open(proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	mounts = vnx_proc_read(q->proc_fd, "self/mountinfo", PROC_MAX, NULL);
+	for (char *line = mounts ? strtok_r(mounts, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save))
+		parse_mount(line, q);
+	if (q->root[0]) {
+		*src = q;
+		return 0;
 	}
-	if (f)
-		fclose(f);
-	return found;
+	quota_close(q);
+	return vnx_err_set(err, -ENOENT, VNX_EXIT_UNSUPPORTED, "no-cgroup",
+			   "no control groups with the cpu controller are mounted");
 }
 
-static int add_group(struct quota *q, const char *path, uint32_t parent, uint32_t *out)
+static int quota_open(void **src, struct vnx_err *err)
 {
-	struct group g = { .path = strdup(path), .parent = parent, .fd = -1 };
-
-	if (!g.path || vnx_vec_push(&q->groups, g)) {
-		free(g.path);
-		return -ENOMEM;
-	}
-	*out = (uint32_t)q->groups.n - 1;
-	return 0;
+	return vnx_quota_open_at(src, "/proc", err);
 }
 
-/* The number of the group at @path, which is taken apart; its parents are made known too. */
-static int intern_group(struct quota *q, char *path, uint32_t *out)
+/* "0::/machine.slice/..." or "4:cpu,cpuacct:/...": the path below the root, or NULL. */
+static char *parse_group(char *line, bool v1)
+{
+	char *controllers = strchr(line, ':'), *path;
+
+	path = controllers ? strchr(controllers + 1, ':') : NULL;
+	if (!path)
+		return NULL;
+	*path++ = '\0';
+	return (v1 ? names_cpu(controllers + 1) : !controllers[1]) ? path : NULL;
+}
+
+/* Where the group at @path stands in the list, or belongs. */
+static size_t place_of(const struct quota *q, const char *path)
+{
+	size_t lo = 0, hi = q->groups.n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(q->groups.v[mid]->path, path) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static struct group *add_group(struct quota *q, const char *path, struct group *parent)
+{
+	struct group *g = calloc(1, sizeof(*g));
+	size_t at = place_of(q, path);
+
+	if (!g)
+		return NULL;
+	*g = (struct group){ .path = strdup(path), .parent = parent, .fd = -1 };
+	if (!g->path || vnx_vec_push(&q->groups, g)) {
+		free(g->path);
+		free(g);
+		return NULL;
+	}
+	memmove(q->groups.v + at + 1, q->groups.v + at,
+		(q->groups.n - 1 - at) * sizeof(*q->groups.v));
+	return q->groups.v[at] = g;
+}
+
+/* The group at @path, which is taken apart; its parents are made known too. NULL: no memory. */
+static struct group *intern_group(struct quota *q, char *path)
 {
 	char *slash = strrchr(path, '/');
-	uint32_t parent = NO_GROUP;
-	int err;
+	struct group *parent = NULL;
+	size_t at;
 
 	if (slash && !slash[1])
 		*slash = '\0'; /* "/": the root is "" */
-	for (uint32_t i = 0; i < q->groups.n; i++)
-		if (!strcmp(q->groups.v[i].path, path)) {
-			*out = i;
-			return 0;
-		}
+	at = place_of(q, path);
+	if (at < q->groups.n && !strcmp(q->groups.v[at]->path, path))
+		return q->groups.v[at];
 	slash = strrchr(path, '/');
 	if (slash) {
 		*slash = '\0';
-		err = intern_group(q, path, &parent);
-		if (err)
-			return err;
+		parent = intern_group(q, path);
+		if (!parent)
+			return NULL;
 		*slash = '/';
 	}
-	return add_group(q, path, parent, out);
-}
-
-static void close_group(struct group *g)
-{
-	if (g->fd >= 0)
-		close(g->fd);
-	g->fd = -1;
+	return add_group(q, path, parent);
 }
 
 /* What cpu.stat says, into @buf. A group that was removed and made again has a new file. */
@@ -181,17 +221,16 @@ static bool read_group(const struct quota *q, struct group *g, char *buf, size_t
 }
 
 /* Throttled ns of a group and all above it, UINT64_MAX: unreadable; each is read once a reading. */
-static uint64_t group_ns(struct quota *q, uint32_t i, uint64_t now_ns)
+static uint64_t group_ns(struct quota *q, struct group *g, uint64_t now_ns)
 {
 	const char *key = q->v1 ? "throttled_time " : "throttled_usec ";
-	struct group *g = &q->groups.v[i];
 	char buf[1024], *at;
 	uint64_t n = 0;
 
 	if (g->at_ns == now_ns)
 		return g->ns;
 	g->at_ns = now_ns;
-	g->ns = g->parent == NO_GROUP ? 0 : group_ns(q, g->parent, now_ns);
+	g->ns = g->parent ? group_ns(q, g->parent, now_ns) : 0;
 	if (g->ns == UINT64_MAX || !read_group(q, g, buf, sizeof(buf)))
 		return g->ns = UINT64_MAX;
 	at = strstr(buf, key);
@@ -200,15 +239,31 @@ static uint64_t group_ns(struct quota *q, uint32_t i, uint64_t now_ns)
 	return g->ns;
 }
 
-/* Finds the thread's group; a new one begins a new account. */
+/* The group that thread @tid is in, into *@out: NULL where that is not known. */
+static int find_group(struct quota *q, uint32_t tid, struct group **out)
+{
+	char rel[32], *path = NULL, *save = NULL;
+
+	*out = NULL;
+	snprintf(rel, sizeof(rel), "%" PRIu32 "/cgroup", tid);
+	VNX_CLEANUP_FREE char *text = vnx_proc_read(q->proc_fd, rel, PROC_MAX, NULL);
+
+	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line && !path;
+	     line = strtok_r(NULL, "\n", &save))
+		path = parse_group(line, q->v1);
+	if (path)
+		*out = intern_group(q, path);
+	return path && !*out ? -ENOMEM : 0;
+}
+
+/* A new group begins a new account. */
 static int look_up(struct quota *q, uint32_t tid, struct account *a, uint64_t now_ns)
 {
-	uint32_t group = NO_GROUP;
-	char path[PATH_MAX / 2];
+	struct group *group;
 
 	if (a->looked_ns && now_ns - a->looked_ns < LOOKUP_NS)
 		return 0;
-	if (group_path(q, tid, path) && intern_group(q, path, &group))
+	if (find_group(q, tid, &group))
 		return -ENOMEM;
 	if (group != a->group)
 		a->at_ns = 0;
@@ -226,7 +281,7 @@ static int read_thread(struct quota *q, const struct vnx_thread *t, uint64_t now
 
 	if (look_up(q, t->tid, a, now_ns))
 		return -ENOMEM;
-	if (a->group == NO_GROUP)
+	if (!a->group)
 		return 0;
 	is = group_ns(q, a->group, now_ns);
 	if (is == UINT64_MAX) { /* what comes after the gap would be told as of one bin */
@@ -243,6 +298,20 @@ static int read_thread(struct quota *q, const struct vnx_thread *t, uint64_t now
 		       : 0;
 }
 
+/* VMs come and go: groups that nobody is in any more. */
+static void forget_unread(struct quota *q, uint64_t now_ns)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < q->groups.n; i++) {
+		if (q->groups.v[i]->at_ns == now_ns)
+			q->groups.v[kept++] = q->groups.v[i];
+		else
+			free_group(q->groups.v[i]);
+	}
+	q->groups.n = kept;
+}
+
 static int quota_read(void *src, const struct vnx_scene *scene, const struct vnx_readings *out,
 		      struct vnx_err *err)
 {
@@ -256,24 +325,8 @@ static int quota_read(void *src, const struct vnx_scene *scene, const struct vnx
 	for (size_t i = 0; i < scene->threads->n; i++)
 		if (read_thread(q, &scene->threads->v[i], scene->now_ns, out))
 			return -ENOMEM;
-	/* VMs come and go: files of groups that nobody is in are not kept open. */
-	for (size_t i = 0; i < q->groups.n; i++)
-		if (q->groups.v[i].at_ns != scene->now_ns)
-			close_group(&q->groups.v[i]);
+	forget_unread(q, scene->now_ns);
 	return 0;
-}
-
-static void quota_close(void *src)
-{
-	struct quota *q = src;
-
-	for (size_t i = 0; i < q->groups.n; i++) {
-		close_group(&q->groups.v[i]);
-		free(q->groups.v[i].path);
-	}
-	free(q->groups.v);
-	free(q->accounts.v);
-	free(q);
 }
 
 const struct vnx_source_ops vnx_source_quota = {

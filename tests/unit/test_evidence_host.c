@@ -69,8 +69,9 @@ static void put_softnet(const struct rig *r, uint32_t drops)
 
 	assert_non_null(f);
 	for (unsigned cpu = 0; cpu < CPUS; cpu++)
-		fprintf(f, "%08x %08x %08x 00000000 00000000 00000000 00000000 00000000 00000000 "
-			   "00000000 00000000 00000000 %08x\n",
+		fprintf(f,
+			"%08x %08x %08x 00000000 00000000 00000000 00000000 00000000 00000000 "
+			"00000000 00000000 00000000 %08x\n",
 			cpu * 3, drops * (cpu == CPUS - 1 ? 1000 : 1), 9, cpu);
 	assert_int_equal(fclose(f), 0);
 	assert_true(size > 10 * 4096);
@@ -100,8 +101,14 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = { "net/softnet_stat", "node0/cpulist", "node1/cpulist",
-					     "stat",	"net",   "node0",	  "node1",	"" };
+	static const char *const names[] = { "net/softnet_stat",
+					     "node0/cpulist",
+					     "node1/cpulist",
+					     "stat",
+					     "net",
+					     "node0",
+					     "node1",
+					     "" };
 	struct rig *r = *state;
 
 	for (size_t i = 0; i < VNX_ARRAY_SIZE(names); i++) {
@@ -263,8 +270,8 @@ static void bound_to_a_late_cpu(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(whole_files), TEST(no_stat),   TEST(long_list),
-		TEST(many_cpus),   TEST(bound_to_a_late_cpu),
+		TEST(whole_files),         TEST(no_stat), TEST(long_list), TEST(many_cpus),
+		TEST(bound_to_a_late_cpu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

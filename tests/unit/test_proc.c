@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -118,11 +119,12 @@ static void our_own(void **state)
 	char path[32];
 	pid_t child;
 
+	assert_int_equal(prctl(PR_SET_NAME, "a) R (b c"), 0);
 	assert_int_equal(vnx_proc_stat(AT_FDCWD, "/proc/self", &st), 0);
 	assert_int_equal(st.pid, getpid());
 	assert_int_equal(st.parent, getppid());
 	assert_int_equal(st.group, getpgrp());
-	assert_string_equal(st.comm, "test_proc");
+	assert_string_equal(st.comm, "a) R (b c");
 	assert_int_equal(st.state, 'R');
 	assert_true(st.last_cpu >= 0 && st.last_cpu < sysconf(_SC_NPROCESSORS_CONF));
 	assert_int_equal(vnx_proc_tgid(AT_FDCWD, "/proc/self"), getpid());
