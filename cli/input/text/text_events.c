@@ -200,10 +200,7 @@ int vnx_text_function(struct vnx_text_worker *w, const struct vnx_text_key *key)
 {
 	const struct vnx_text_name *n = find_function(w, key);
 
-	if (!n)
-		return -1;
-	w->functions |= 1ULL << n->function;
-	return n->source;
+	return n ? vnx_text_called(w, n) : -1;
 }
 
 static const struct vnx_text_name *find_named(const struct vnx_text_worker *w, const char *name,

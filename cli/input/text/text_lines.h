@@ -215,6 +215,12 @@ static inline void vnx_text_count(struct vnx_text_worker *w, int source,
 		vnx_text_thread(w, thread, fresh);
 }
 
+/* The source of a call of @function, which exists in this kernel. */
+static inline int vnx_text_called(struct vnx_text_worker *w, const struct vnx_text_name *function)
+{
+	w->functions |= 1ULL << function->function;
+	return function->source;
+}
 /* A symbol as the kernel prints it: "handle_tx+0x4/0x6b0 [vhost_net] <ffffffffc0a4b0c4>". */
 struct vnx_text_symbol {
 	struct vnx_text_key key; /* its name; the module as the system, NULL where not told */
