@@ -133,10 +133,17 @@ static bool take_caller(struct vnx_text_worker *w, const char *p)
 static void count_function(struct vnx_text_worker *w, const struct vnx_ftrace_line *l,
 			   const char *name)
 {
+	const char *end = vnx_text_name(name);
+	const struct vnx_text_key plain = { .name = name, .len = (size_t)(end - name) };
+	const struct vnx_text_name *n = vnx_text_find(w->names, VNX_TEXT_FUNCTION, &plain);
 	struct vnx_text_symbol s;
-	const char *end = vnx_text_symbol(name, &s);
-	int source = vnx_text_function(w, &s.key);
+	int source;
 
+	/* Most functions of a trace are of no interest: what follows is not looked at. */
+	if (!n && (end == name || !vnx_text_digit(end[-1])))
+		return;
+	end = vnx_text_symbol(name, &s);
+	source = n && !s.key.system ? vnx_text_called(w, n) : vnx_text_function(w, &s.key);
 	if (source < 0)
 		return;
 	if (take_caller(w, end))

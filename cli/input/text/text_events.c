@@ -143,11 +143,18 @@ const struct vnx_text_name *vnx_text_find_slow(const struct vnx_text_names *name
 
 /* ---- functions and probes ---- */
 
+/* The name of a clone ends in a number: "handle_tx.constprop.0". */
 static const struct vnx_text_name *find_function(const struct vnx_text_worker *w,
-						 struct vnx_text_key key)
+						 const struct vnx_text_key *key)
 {
-	key.len = vnx_trace_base_len(key.name, key.len);
-	return vnx_text_find(w->names, VNX_TEXT_FUNCTION, &key);
+	const struct vnx_text_name *n = vnx_text_find(w->names, VNX_TEXT_FUNCTION, key);
+	struct vnx_text_key base;
+
+	if (__builtin_expect(n || !key->len || !vnx_text_digit(key->name[key->len - 1]), 1))
+		return n;
+	base = *key;
+	base.len = vnx_trace_base_len(key->name, key->len);
+	return vnx_text_find(w->names, VNX_TEXT_FUNCTION, &base);
 }
 
 /* "0x6b0": behind it; what is too big for any function stays too big. */
@@ -164,12 +171,11 @@ static const char *skip_hex(const char *p, uint64_t *v)
 	return p;
 }
 
-const char *vnx_text_symbol(const char *p, struct vnx_text_symbol *s)
+const char *vnx_text_symbol_parts(const char *end, struct vnx_text_symbol *s)
 {
-	const char *end = vnx_text_name(p), *q;
+	const char *q;
 	uint64_t size;
 
-	*s = (struct vnx_text_symbol){ { .name = p, .len = (size_t)(end - p) }, UINT64_MAX };
 	if (*end == '+') {
 		end = skip_hex(end + 1, &s->offset);
 		if (*end == '/')
@@ -192,18 +198,17 @@ const char *vnx_text_symbol(const char *p, struct vnx_text_symbol *s)
 
 int vnx_text_function(struct vnx_text_worker *w, const struct vnx_text_key *key)
 {
-	const struct vnx_text_name *n = find_function(w, *key);
+	const struct vnx_text_name *n = find_function(w, key);
 
-	if (!n)
-		return -1;
-	w->functions |= 1ULL << n->function;
-	return n->source;
+	return n ? vnx_text_called(w, n) : -1;
 }
 
 static const struct vnx_text_name *find_named(const struct vnx_text_worker *w, const char *name,
 					      const char *end)
 {
-	return find_function(w, (struct vnx_text_key){ .name = name, .len = (size_t)(end - name) });
+	struct vnx_text_key key = { .name = name, .len = (size_t)(end - name) };
+
+	return find_function(w, &key);
 }
 
 /* Names that tools give a probe on a function: its own, "p_FUNCTION_0", "FUNCTION_1". */
@@ -248,7 +253,7 @@ static int probe_source(struct vnx_text_worker *w, const struct vnx_text_key *ke
 		p += p[0] == '0' && p[1] == 'x' ? 2 : 0;
 		return perf || kernel_address(p, (size_t)(end - p)) ? named_after(w, key) : -1;
 	}
-	n = find_function(w, s.key);
+	n = find_function(w, &s.key);
 	if (!n)
 		return -1;
 	w->functions |= 1ULL << n->function;

@@ -215,13 +215,19 @@ static inline void vnx_text_count(struct vnx_text_worker *w, int source,
 		vnx_text_thread(w, thread, fresh);
 }
 
+/* The source of a call of @function, which exists in this kernel. */
+static inline int vnx_text_called(struct vnx_text_worker *w, const struct vnx_text_name *function)
+{
+	w->functions |= 1ULL << function->function;
+	return function->source;
+}
 /* A symbol as the kernel prints it: "handle_tx+0x4/0x6b0 [vhost_net] <ffffffffc0a4b0c4>". */
 struct vnx_text_symbol {
 	struct vnx_text_key key; /* its name; the module as the system, NULL where not told */
 	uint64_t offset;         /* UINT64_MAX: not told */
 };
-/* Behind the symbol at @p; of its parts all but the name may be missing. */
-const char *vnx_text_symbol(const char *p, struct vnx_text_symbol *s);
+/* All but the name, from behind that on. */
+const char *vnx_text_symbol_parts(const char *p, struct vnx_text_symbol *s);
 /* The source of a call of the function @key, -1 none; it exists in this kernel. */
 int vnx_text_function(struct vnx_text_worker *w, const struct vnx_text_key *key);
 /*
@@ -300,6 +306,17 @@ static inline const char *vnx_text_time(const char *p, uint64_t *t_ns, bool *who
 		}
 	}
 	return vnx_text_odd_time(begin, t_ns, whole);
+}
+
+/* Behind the symbol at @p; of its parts all but the name may be missing, and most often are. */
+static inline const char *vnx_text_symbol(const char *p, struct vnx_text_symbol *s)
+{
+	const char *end = vnx_text_name(p);
+
+	*s = (struct vnx_text_symbol){ { .name = p, .len = (size_t)(end - p) }, UINT64_MAX };
+	if (*end == '+' || (end[0] == ' ' && (end[1] == '[' || (end[1] == '<' && end[2] != '-'))))
+		return vnx_text_symbol_parts(end, s);
+	return end;
 }
 
 #endif
