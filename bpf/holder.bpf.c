@@ -245,7 +245,8 @@ SEC("fentry/none") int on_rx_kick(void *ctx)
 	return count_kick(work_of(ctx, 0), 1);
 }
 
-/* vhost_worker_queue(worker, work), vhost_work_queue(dev, work): in a worker or anywhere else. */
+/* vhost_worker_queue(worker, work), vhost_vq_work_queue(vq, work), vhost_work_queue(dev, work): in
+ * a worker or anywhere else. */
 SEC("fentry/none") int on_queue(void *ctx)
 {
 	struct vnx_watch *w = find((__u32)bpf_get_current_pid_tgid());

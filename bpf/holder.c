@@ -112,7 +112,8 @@ fail:
 static void attach_kicks(struct vnx_holder *h)
 {
 	/* of newer kernels, and of older ones */
-	static const char *const queues[] = { "vhost_worker_queue", "vhost_work_queue" };
+	static const char *const queues[] = { "vhost_worker_queue", "vhost_vq_work_queue",
+					      "vhost_work_queue" };
 	bool module = !access(VHOST_MODULE "/initstate", F_OK);
 
 	if (h->kicks || h->no_kicks || access(VHOST_MODULE, F_OK))

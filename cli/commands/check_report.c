@@ -15,6 +15,7 @@
 
 #define NAME_COLUMNS 9
 #define LABEL_INDENT 4
+#define NOT_YET "attached for a moment only: nothing was counted"
 
 /* ---- text ---- */
 
@@ -45,16 +46,32 @@ static const char *label(struct vnx_layout *l, const char *name, unsigned column
 	return vnx_layout_format(l, "%s", text);
 }
 
+/* Is there a source that counts guest exits? */
+static bool counts_exits(const struct vnx_check *check)
+{
+	for (size_t i = 0; i < check->n_sources; i++) {
+		const struct vnx_check_source *src = &check->sources[i];
+
+		if (src->usable && src->ops->metrics & ~src->lacks & VNX_BIT(VNX_EXIT_TOTAL))
+			return true;
+	}
+	return false;
+}
+
 /* How the hook's working is seen: at the start, and what it is held against while it counts. */
-static void print_verified(struct vnx_layout *l, const struct vnx_hook *h)
+static void print_verified(struct vnx_layout *l, const struct vnx_check *check,
+			   const struct vnx_hook *h)
 {
 	const char *held = vnx_verify_against(h->metric);
+	bool kvm = h->metric == VNX_VCPU_ENTER || h->metric == VNX_VCPU_HALT;
 
-	if (h->hook[0] && held)
-		vnx_layout_para(l, LABEL_INDENT + NAME_COLUMNS, LABEL_INDENT + NAME_COLUMNS + 2,
-				VNX_DIM "%s%sheld against %s while it counts" VNX_PLAIN,
-				vnx_layout_safe(l, h->verified.why), h->verified.why[0] ? "; " : "",
-				held);
+	if (!h->hook[0] || !held)
+		return;
+	vnx_layout_para(l, LABEL_INDENT + NAME_COLUMNS, LABEL_INDENT + NAME_COLUMNS + 2,
+			VNX_DIM "%s%s%s%s%s" VNX_PLAIN, vnx_layout_safe(l, h->verified.why),
+			h->verified.why[0] ? "; " : "",
+			kvm && !counts_exits(check) ? "not held against " : "held against ", held,
+			kvm && !counts_exits(check) ? ": no evidence kvm here" : " while it runs");
 }
 
 static void print_refusals(struct vnx_layout *l, const struct vnx_hook *h)
@@ -79,7 +96,7 @@ static void print_metric(struct vnx_layout *l, const struct vnx_check *check,
 				label(l, b->ops->name, NAME_COLUMNS), h->hook[0] ? h->hook : "none",
 				h->note[0] ? " (" : "", h->note, h->note[0] ? ")" : "");
 		if (verbose || i == check->best)
-			print_verified(l, h);
+			print_verified(l, check, h);
 		/* The others' refusals repeat the first's, but for one that has no hook. */
 		if (verbose || i == check->best || !h->hook[0])
 			print_refusals(l, h);
@@ -258,7 +275,8 @@ static json_t *hook_json(const struct vnx_hook *h)
 							 text_or_null(h->refused.v[i].why)));
 	return json_pack("{s:s, s:o, s:o, s:o, s:n, s:o}", "metric", vnx_metric_name(h->metric),
 			 "hook", text_or_null(h->hook), "note", text_or_null(h->note), "refused",
-			 refused, "verified", "verified_why", text_or_null(h->verified.why));
+			 refused, "verified", "verified_why",
+			 text_or_null(h->verified.why[0] ? h->verified.why : NOT_YET));
 }
 
 static json_t *backend_json(const struct vnx_check_backend *b)

@@ -84,9 +84,17 @@ static int account_at(enum vnx_metric hook, uint32_t metric)
 	return -1;
 }
 
+static void add_calls(struct vnx_verify *v, enum vnx_metric m, const struct vnx_sample *s)
+{
+	v->of[m].calls += s->count;
+	for (int k = 0; k < VNX_VERIFY_ACCOUNTS; k++)
+		if (v->of[m].from_ns[k] && s->t_ns >= v->of[m].from_ns[k])
+			v->of[m].hook[k] += s->count;
+}
+
 /*
  * Only while it matters are the account's events looked at one by one: a hook that counts needs
- * the sum alone.
+ * the sum alone. The accounts of a bin stand before its calls.
  */
 static void add_samples(struct vnx_verify *v, enum vnx_metric m, const struct vnx_samples *samples,
 			const struct vnx_vms *vms, bool listed_only)
@@ -97,13 +105,15 @@ static void add_samples(struct vnx_verify *v, enum vnx_metric m, const struct vn
 
 		if (s->t_ns < v->of[m].since_ns)
 			continue;
+		if (k >= 0 && !v->of[m].from_ns[k])
+			v->of[m].from_ns[k] = s->t_ns;
 		if (s->metric == m)
-			v->of[m].hook += s->count;
+			add_calls(v, m, s);
 		else if (m == VNX_VCPU_HALT &&
 			 (s->metric == VNX_HALT_SLEEP || s->metric == VNX_HALT_POLL))
 			v->of[m].halted_ns += s->count;
 		else if (k >= 0 && s->count &&
-			 (v->of[m].hook || is_seen(s, samples, vms, listed_only)))
+			 (v->of[m].calls || is_seen(s, samples, vms, listed_only)))
 			v->of[m].account[k] += s->count;
 	}
 }
@@ -146,7 +156,7 @@ static void set_verified(const struct vnx_verify *v, const struct vnx_source_sta
 	}
 	snprintf(hook->verified.against, sizeof(hook->verified.against), "%s",
 		 accounts[hook->metric][k].name);
-	hook->verified.hook = v->of[hook->metric].hook;
+	hook->verified.hook = v->of[hook->metric].hook[k];
 	hook->verified.account = v->of[hook->metric].account[k];
 	hook->verified.why[0] = '\0';
 }
@@ -184,7 +194,7 @@ bool vnx_verify_denies(const struct vnx_verify *v, const struct vnx_hook *hook,
 	for (int k = 0; k < VNX_VERIFY_ACCOUNTS; k++) {
 		const struct account *a = &accounts[hook->metric][k];
 
-		if (!a->name || !vnx_account_denies(v->of[hook->metric].hook,
+		if (!a->name || !vnx_account_denies(v->of[hook->metric].calls,
 						    v->of[hook->metric].ripe[k], a->calls_each))
 			continue;
 		snprintf(why, VNX_WHY_LEN, "attached but never ran (0 of %" PRIu64 " %s)",

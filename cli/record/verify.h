@@ -18,8 +18,10 @@
 struct vnx_verify {
 	struct {
 		uint64_t since_ns; /* of the hook that is looked at */
-		uint64_t hook;
-		uint64_t account[VNX_VERIFY_ACCOUNTS];
+		uint64_t calls;    /* since then */
+		/* From an account's first reading on, as that may come later than the hook. */
+		uint64_t from_ns[VNX_VERIFY_ACCOUNTS];
+		uint64_t hook[VNX_VERIFY_ACCOUNTS], account[VNX_VERIFY_ACCOUNTS];
 		/* What the account had at the last look: the hook's bin may be read later. */
 		uint64_t ripe[VNX_VERIFY_ACCOUNTS];
 		uint64_t halted_ns; /* halts: the kernel polled or slept for halted vCPUs */
