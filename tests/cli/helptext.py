@@ -8,6 +8,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 VNETDX = TOP / "build/vnetdx"
 OPTION = re.compile(r"^  (?:-(\w), |    )--([a-z-]+)(?: (\S+))?(?:\s{2,}|\s+(?=\S))(.*)$")
+PATIENCE_S = 600        # for what takes a second or two on a quiet machine: only what hangs is given so long
 failed = False
 
 
@@ -22,7 +23,7 @@ def check(good, what, why=""):
 
 def run(*argv, **more):
     return subprocess.run([str(a) for a in argv], capture_output=True, text=True, check=False,
-                          stdin=subprocess.DEVNULL, errors="replace", **more)
+                          stdin=subprocess.DEVNULL, errors="replace", timeout=PATIENCE_S, **more)
 
 
 def make_docs():

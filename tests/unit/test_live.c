@@ -611,7 +611,7 @@ static void test_end_that_fails_is_told(void **state)
 {
 	struct bed *b = *state;
 	struct vnx_live_app a = { .m = b->m };
-	char path[] = "/tmp/vnx-live-XXXXXX";
+	char path[] = "/tmp/vnx-live-XXXXXX", journal[64];
 	struct vnx_err err = { 0 };
 	struct rlimit before, limit;
 	int fd = mkstemp(path), ret;
@@ -637,6 +637,8 @@ static void test_end_that_fails_is_told(void **state)
 	assert_null(a.keep.done);
 	vnx_live_keep_fini(&a.keep);
 	unlink(path);
+	snprintf(journal, sizeof(journal), "%s-journal", path);
+	unlink(journal);
 }
 
 /* ncurses keeps what newterm() set up for a terminal that it then refused. */

@@ -17,9 +17,8 @@
 
 #define MS VNX_NSEC_PER_MSEC
 #define BIN (500 * MS)
-#define LIMIT                                                                               \
-	(60 * VNX_NSEC_PER_SEC) /* of a test that hangs; none here waits for a time to pass \
-				 */
+/* of a test that hangs */
+#define LIMIT (60 * VNX_NSEC_PER_SEC)
 
 static struct vnx_err err;
 static struct vnx_load *load;

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
-# What the lab had not is told from its own wandering only when it is more: alone on a quiet machine the emulated CPU's
-# speed wanders by a tenth from one minute to the next, and others take 1 to 4 % there.
+# Alone on a quiet machine the emulated CPU's speed wanders by a third within seconds, and scenarios must bear that. A tenth on
+# average is half of the CPUs for a fifth of the case: more than that wandering, for long enough to be taken for a fault.
 STARVED = 0.10
 
 
