@@ -534,11 +534,15 @@ static void only_modules_that_matter_are_looked_at(void **state)
 	const char *vhost = "vhost_net 36864 0 - Live 0xffffffffc0d00000\n"
 			    "kvm 1146880 1 kvm_amd, Live 0xffffffffc0a00000\n";
 	const char *again = "kvm 1146880 1 kvm_amd, Live 0xffffffffc0e00000\n";
+	const char *loading = "vhost_net 36864 0 - Loading 0xffffffffc0d00000\n"
+			      "kvm 1146880 1 kvm_amd, Live 0xffffffffc0a00000\n";
 
 	assert_true(vnx_kernel_same_modules(&k, was, diag));
 	assert_false(vnx_kernel_same_modules(&k, was, vhost));
 	assert_false(vnx_kernel_same_modules(&k, vhost, was));
 	assert_false(vnx_kernel_same_modules(&k, was, again));
+	assert_true(vnx_kernel_same_modules(&k, was, loading));
+	assert_false(vnx_kernel_same_modules(&k, loading, vhost));
 	assert_false(vnx_kernel_same_modules(&k, was, ""));
 	k.overridden = true;
 	assert_false(vnx_kernel_same_modules(&k, was, diag));
