@@ -252,7 +252,9 @@ uint64_t vnx_kernel_module_base(const struct vnx_kernel *k, const char *module)
 	if (!x || x > line + strcspn(line, "\n"))
 		return 0;
 	base = strtoull(x + 1, &end, 16);
-	return end > x + 3 ? base : 0;
+	if (end <= x + 3)
+		return 0;
+	return base ? base : VNX_HIDDEN_BASE;
 }
 
 bool vnx_kernel_has_module(const struct vnx_kernel *k, const char *module)
