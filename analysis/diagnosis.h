@@ -13,7 +13,7 @@
 enum vnx_verdict { VNX_UNDETERMINED, VNX_HEALTHY, VNX_DEGRADED };
 const char *vnx_verdict_name(enum vnx_verdict v);
 
-/* The closed list of contract.md, in its order. */
+/* The closed list of vnetdx-causes(7). */
 enum vnx_cause {
 	VNX_CAUSE_CPU_CONTENTION,
 	VNX_CAUSE_THROTTLED,

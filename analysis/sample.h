@@ -18,7 +18,7 @@
 #define VNX_LOST_OF(metric) (UINT32_C(2) << 30 | (uint32_t)(metric))
 #define VNX_REFUSED_OF(metric) (UINT32_C(3) << 30 | (uint32_t)(metric))
 
-/* Names are those of contract.md; see vnx_metric_name(). Order is part of the recording. */
+/* Names: vnx_metric_name(). Order is part of the recording. */
 enum vnx_metric {
 	VNX_HANDLE_TX,  /* calls of vhost_net's handle_tx */
 	VNX_HANDLE_RX,  /* calls of vhost_net's handle_rx */

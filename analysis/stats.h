@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Statistics over series with holes: NaN is missing, pairs with one NaN are left out.
- * Formulas and vectors: statistics.md of the project's shared notes; sources named at each.
+ * The sources of formulas are named at each.
  */
 #ifndef VNX_STATS_H
 #define VNX_STATS_H

@@ -8,7 +8,7 @@
 
 #include "analysis/sample.h"
 
-#define VNX_MIN_COVERAGE 0.8 /* statistics.md, "iperf3 intervals" */
+#define VNX_MIN_COVERAGE 0.8 /* of a bin or an interval; less is missing */
 
 struct vnx_grid {
 	uint64_t start_ns; /* where bin 0 starts */

@@ -23,7 +23,7 @@
 /*
  * One sentence about what failed and one about what to do. Libraries fill it, cli/ prints
  * it once. `code` is a short stable word for scripts ("no-privilege", "not-a-recording").
- * `exit` is the exit code of contract.md that the failure deserves (1 when left 0).
+ * `exit` is the exit status (vnetdx(1)) that the failure deserves (1 when left 0).
  */
 struct vnx_err {
 	char code[32];

@@ -41,7 +41,8 @@ struct attached {
 	bool kprobe;
 	char module[64];      /* of a kprobe's function, which may go while we look */
 	uint64_t module_base; /* where it was loaded */
-	uint64_t missed;      /* recursion the kernel refused, so far */
+	uint64_t missed;      /* recursion the kernel refused, so far; */
+	uint64_t told;        /* of it, in samples */
 };
 
 struct vnx_capture {
@@ -360,14 +361,15 @@ static void *ask_stack(void *arg)
 {
 	struct asker *a = arg;
 	struct vnx_clock_pair unused;
-	cpu_set_t one;
 	pthread_t thread;
 	int cpu = sched_getcpu();
+	cpu_set_t *one = a->next && cpu >= 0 ? CPU_ALLOC(cpu + 1) : NULL;
 
-	if (a->next && cpu >= 0) {
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		sched_setaffinity(0, sizeof(one), &one);
+	if (one) {
+		CPU_ZERO_S(CPU_ALLOC_SIZE(cpu + 1), one);
+		CPU_SET_S(cpu, CPU_ALLOC_SIZE(cpu + 1), one);
+		sched_setaffinity(0, CPU_ALLOC_SIZE(cpu + 1), one);
+		CPU_FREE(one);
 	}
 	if (!read_clocks(a->cap, &unused))
 		a->stack = *(volatile vnx_u64 *)&a->cap->calibration->stack;
@@ -517,16 +519,16 @@ static bool read_cost(const struct vnx_capture *cap, uint64_t *ns, uint64_t *run
 /*
  * Measuring makes each event of every program on the host dearer, so it ends with the second
  * read, whatever was counted by then. The first bin is not asked if the second tells: it is
- * when all is cold. The figures start at 0 with each program and only grow.
+ * when all is cold. The figures start at 0 with each program, and go with it.
  */
 static void end_cost(struct vnx_capture *cap)
 {
 	const uint64_t *ns = cap->cost_ns, *runs = cap->cost_runs;
-	unsigned from = runs[2] - runs[1] >= COST_EVENTS ? 1 : 0;
+	unsigned from = runs[2] >= runs[1] + COST_EVENTS ? 1 : 0;
 
 	if (cap->cost_fd < 0)
 		return;
-	if (cap->cost_reads == 2 && runs[2] - runs[from] >= COST_EVENTS)
+	if (cap->cost_reads == 2 && runs[2] >= runs[from] + COST_EVENTS)
 		cap->ns_per_event = (double)(ns[2] - ns[from]) / (double)(runs[2] - runs[from]);
 	close(cap->cost_fd);
 	cap->cost_fd = -1;
@@ -544,12 +546,29 @@ static void step_cost(struct vnx_capture *cap)
 		end_cost(cap);
 }
 
+/* What the kernel kept from the program, and from its kprobe, as both were running already. */
+static void see_missed(struct attached *at)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+	uint64_t missed = 0;
+
+	if (!at->link || bpf_obj_get_info_by_fd(bpf_program__fd(at->prog), &info, &len))
+		return;
+	if (at->kprobe)
+		vnx_kprobe_missed(at->link, &missed);
+	missed += info.recursion_misses;
+	if (missed > at->missed)
+		at->missed = missed;
+}
+
 static int bpf_detach(struct vnx_capture *cap, struct vnx_err *err)
 {
 	end_cost(cap);
 	for (int i = 0; i < VNX_COUNTED; i++) {
 		/* Counting ends as the unlinking begins; what takes time is the waiting after. */
 		vnx_hooks_end(&cap->hooks, (enum vnx_metric)i);
+		see_missed(&cap->at[i]); /* a kprobe's count goes with it */
 		bpf_link__destroy(cap->at[i].link);
 		cap->at[i].link = NULL;
 	}
@@ -622,21 +641,6 @@ static int bpf_open(struct vnx_capture **out, const struct vnx_capture_conf *con
 	return ret;
 }
 
-/* That the kernel kept from the program, and from its kprobe, as both were running already. */
-static uint64_t calls_missed(const struct attached *at)
-{
-	struct bpf_prog_info info = { 0 };
-	uint32_t len = sizeof(info);
-	uint64_t missed = 0;
-
-	if (!at->prog || bpf_obj_get_info_by_fd(bpf_program__fd(at->prog), &info, &len))
-		return at->missed;
-	if (at->kprobe)
-		vnx_kprobe_missed(at->link, &missed);
-	missed += info.recursion_misses;
-	return missed > at->missed ? missed : at->missed;
-}
-
 /* Calls that the kernel kept from a program, or that came while its hook was away. */
 static int read_refused(struct vnx_capture *cap, struct vnx_samples *out)
 {
@@ -644,15 +648,15 @@ static int read_refused(struct vnx_capture *cap, struct vnx_samples *out)
 
 	for (int m = 0; m < VNX_COUNTED && !ret; m++) {
 		struct attached *at = &cap->at[m];
-		uint64_t missed = calls_missed(at);
 
+		see_missed(at);
 		if (cap->hole[m].dur_ns)
 			ret = vnx_vec_push(out, cap->hole[m]);
 		cap->hole[m].dur_ns = 0;
-		if (!ret && missed > at->missed)
+		if (!ret && at->missed > at->told)
 			ret = vnx_counters_lose(&cap->counters, (enum vnx_metric)m, true,
-						missed - at->missed, out);
-		at->missed = missed;
+						at->missed - at->told, out);
+		at->told = at->missed;
 	}
 	return ret;
 }

@@ -50,7 +50,7 @@ struct {
 	__type(value, struct vnx_tallies);
 } tallies SEC(".maps");
 
-/* In the hot path jiffies cost a load, bpf_ktime_get_ns() over a hundred ns (kernel.md). */
+/* In the hot path jiffies cost a load, bpf_ktime_get_ns() can cost over a hundred ns. */
 static __always_inline __u64 clock_now(void)
 {
 	return conf.use_ktime ? bpf_ktime_get_ns() : bpf_jiffies64();

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bpf/holder.skel.h"
+#include "bpf/kernel.h"
 
 /* Threads whose holders are told: more than a host's CPUs can be shared by and still serve. */
 #define ROWS_PER_CPU 16
@@ -114,11 +115,14 @@ static void attach_kicks(struct vnx_holder *h)
 	/* of newer kernels, and of older ones */
 	static const char *const queues[] = { "vhost_worker_queue", "vhost_vq_work_queue",
 					      "vhost_work_queue" };
-	bool module = !access(VHOST_MODULE "/initstate", F_OK);
+	VNX_CLEANUP_FREE char *state = NULL;
 
 	if (h->kicks || h->no_kicks || access(VHOST_MODULE, F_OK))
 		return;
-	if (module && access(VHOST_BTF, F_OK)) {
+	state = vnx_kernel_read_file(VHOST_MODULE "/initstate"); /* NULL: built in */
+	if (state && strcmp(state, "live\n"))
+		return; /* it is being loaded: nothing can be attached yet */
+	if (state && access(VHOST_BTF, F_OK)) {
 		h->no_kicks = "module vhost_net has no type information (BTF)";
 		return;
 	}

@@ -146,11 +146,16 @@ void vnx_kernel_fini(struct vnx_kernel *k)
 	*k = (struct vnx_kernel){ 0 };
 }
 
-/* Is the module at @line one that a function is wanted of? An override may be of any. */
+/*
+ * Is the module at @line one that a function is wanted of? An override may be of any. One that is
+ * still being loaded is not there yet: no program can be attached to it.
+ */
 static bool concerns(const struct vnx_kernel *k, const char *line)
 {
 	size_t len = strcspn(line, " ");
 
+	if (memmem(line, strcspn(line, "\n"), " Loading ", 9))
+		return false;
 	for (size_t i = 0; i < k->n && !k->overridden; i++)
 		if (strlen(k->v[i].home) == len && !memcmp(k->v[i].home, line, len))
 			return true;
@@ -205,12 +210,14 @@ int vnx_kernel_refresh(struct vnx_kernel *k)
 	if (!now)
 		return -errno;
 	same = vnx_kernel_same_modules(k, k->modules, now);
+	ret = same ? 0 : scan_symbols(k);
+	if (ret) {
+		free(now); /* what changed is still to be looked at */
+		return ret;
+	}
 	free(k->modules);
 	k->modules = now;
-	if (same)
-		return 0;
-	ret = scan_symbols(k);
-	return ret ? ret : 1;
+	return !same;
 }
 
 const struct vnx_symbol *vnx_kernel_symbol(const struct vnx_kernel *k, const char *name)
@@ -245,7 +252,9 @@ uint64_t vnx_kernel_module_base(const struct vnx_kernel *k, const char *module)
 	if (!x || x > line + strcspn(line, "\n"))
 		return 0;
 	base = strtoull(x + 1, &end, 16);
-	return end > x + 3 ? base : 0;
+	if (end <= x + 3)
+		return 0;
+	return base ? base : VNX_HIDDEN_BASE;
 }
 
 bool vnx_kernel_has_module(const struct vnx_kernel *k, const char *module)

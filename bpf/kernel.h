@@ -34,7 +34,11 @@ int vnx_kernel_refresh(struct vnx_kernel *k);
 bool vnx_kernel_same_modules(const struct vnx_kernel *k, const char *a, const char *b);
 /* NULL: not one of the functions looked up. */
 const struct vnx_symbol *vnx_kernel_symbol(const struct vnx_kernel *k, const char *name);
-/* Where the module is loaded, 0: not loaded or built in. Tells a module loaded anew. */
+#define VNX_HIDDEN_BASE 1 /* kernel.kptr_restrict */
+/*
+ * Where the module is loaded, 0: not loaded or built in. Tells one loaded anew, or where addresses
+ * are hidden from us at least one that is gone.
+ */
 uint64_t vnx_kernel_module_base(const struct vnx_kernel *k, const char *module);
 bool vnx_kernel_has_module(const struct vnx_kernel *k, const char *module);
 

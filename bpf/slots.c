@@ -44,17 +44,17 @@ static uint64_t last_event_ns(const struct vnx_slots *slots, const struct vnx_sl
 			      const struct vnx_opening *next)
 {
 	const struct vnx_clock_pair *now = &slots->now;
-	uint64_t edge = seen->last.edge, known_ns = now->after_ns, ns = known_ns;
+	uint64_t edge = seen->last.edge, known_ns = next ? next->t_ns : now->after_ns;
+	uint64_t ns = known_ns;
 
-	if (now->jiffies >= edge)
-		ns = reached_before(slots, edge, now->jiffies, now->after_ns);
-	if (next) {
-		uint64_t by_next_ns = next->t_ns;
+	if (next && next->clock >= edge)
+		ns = reached_before(slots, edge, next->clock, next->t_ns);
+	/* A look before the edge, however late, tells nothing of what came until @next. */
+	if (now->jiffies >= edge) {
+		uint64_t by_now_ns = reached_before(slots, edge, now->jiffies, now->after_ns);
 
-		if (next->clock >= edge)
-			by_next_ns = reached_before(slots, edge, next->clock, next->t_ns);
-		known_ns = next->t_ns < known_ns ? next->t_ns : known_ns;
-		ns = by_next_ns < ns ? by_next_ns : ns;
+		known_ns = now->after_ns < known_ns ? now->after_ns : known_ns;
+		ns = by_now_ns < ns ? by_now_ns : ns;
 	}
 	/* Not reached at the last look: it did catch up. */
 	if (slots->was.jiffies < edge && ns < slots->was.mono_ns)
@@ -247,19 +247,26 @@ static bool keep_head(struct vnx_slots *slots, uint32_t slot,
 	return true;
 }
 
-/* Places that two claimed at once, so that neither took it. */
+/*
+ * Places that two claimed at once, so that neither took it. Those that look so at two calls in a
+ * row: at the first, one of the two may be about to put its key there.
+ */
 static void free_wasted(struct vnx_slots *slots)
 {
 	uint64_t contested = __atomic_load_n(&slots->tallies->contested, __ATOMIC_ACQUIRE);
+	bool fresh = contested != slots->contested;
 
-	for (size_t i = 0; slots->wasted && i < slots->n; i++) {
+	for (size_t i = 0; (fresh || slots->wasted) && i < slots->n; i++) {
 		struct vnx_head *head = &slots->heads[i];
+		struct vnx_slot_seen *seen = &slots->seen[i];
+		bool wasted = !seen->active && !__atomic_load_n(&head->key, __ATOMIC_ACQUIRE) &&
+			      __atomic_load_n(&head->claim, __ATOMIC_RELAXED) > 1;
 
-		if (!slots->seen[i].active && !__atomic_load_n(&head->key, __ATOMIC_ACQUIRE) &&
-		    __atomic_load_n(&head->claim, __ATOMIC_RELAXED) > 1)
+		if (wasted && seen->wasted)
 			__atomic_store_n(&head->claim, 0, __ATOMIC_RELEASE);
+		seen->wasted = wasted && !seen->wasted;
 	}
-	slots->wasted = contested != slots->contested;
+	slots->wasted = fresh;
 	slots->contested = contested;
 }
 

@@ -32,6 +32,7 @@ struct vnx_slot_seen {
 	bool any;                /* last is valid */
 	bool gone;               /* the owner was gone at the last vnx_slots_reclaim() */
 	bool freed;              /* the key was taken at the last vnx_slots_reclaim() */
+	bool wasted;             /* two had claimed it, and neither had it, at the last one */
 };
 
 struct vnx_slots {

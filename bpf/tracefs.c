@@ -88,20 +88,27 @@ int vnx_tracefs_event_id(const char *tracefs, const char *system, const char *na
 	return fscanf(f, "%d", &id) == 1 ? id : -EINVAL;
 }
 
-/* The pid after @prefix if no process has it any more, else 0. */
-static int dead_pid(const char *name, const char *prefix)
+/*
+ * Our own number on what was there before we made anything is that of a killed run: in a container
+ * numbers are few and come again.
+ */
+static bool made_any;
+
+/* Is @name that of a process, by the pid after @prefix, that is no more? */
+static bool is_left(const char *name, const char *prefix)
 {
 	size_t len = strlen(prefix);
 	char *end;
 	long pid;
 
 	if (strncmp(name, prefix, len))
-		return 0;
+		return false;
 	pid = strtol(name + len, &end, 10);
-	if (end == name + len || pid <= 0 || pid > INT32_MAX || kill((pid_t)pid, 0) == 0 ||
-	    errno != ESRCH)
-		return 0;
-	return (int)pid;
+	if (end == name + len || pid <= 0 || pid > INT32_MAX)
+		return false;
+	if (pid == getpid())
+		return !made_any;
+	return kill((pid_t)pid, 0) && errno == ESRCH;
 }
 
 /* Removing an instance takes its triggers along. */
@@ -114,7 +121,7 @@ static void clean_instances(const char *tracefs)
 	snprintf(path, sizeof(path), "%s/instances", tracefs);
 	d = opendir(path);
 	while (d && (e = readdir(d))) {
-		if (!dead_pid(e->d_name, "vnetdx-"))
+		if (!is_left(e->d_name, "vnetdx-"))
 			continue;
 		snprintf(path, sizeof(path), "%s/instances/%.255s", tracefs, e->d_name);
 		rmdir(path);
@@ -138,7 +145,7 @@ static void clean_probes(const char *tracefs)
 	while (f && fd >= 0 && getline(&line, &cap, f) > 0) {
 		char *name = strchr(line, ':');
 
-		if (!name || !dead_pid(name + 1, "vnetdx_"))
+		if (!name || !is_left(name + 1, "vnetdx_"))
 			continue;
 		name[strcspn(name, " \n")] = '\0';
 		snprintf(command, sizeof(command), "-%s", name);
@@ -155,6 +162,7 @@ void vnx_tracefs_clean(void)
 		return;
 	clean_instances(tracefs);
 	clean_probes(tracefs);
+	made_any = true;
 }
 
 int vnx_tracefs_probe(const char *group, const char *event, const struct vnx_symbol *sym,

@@ -46,7 +46,7 @@ struct vnx_opt {
 #define VNX_IN_FULL_FLAG(T, f) \
 	VNX_FLAG(T, f, "verbose", 'v', "hooks refused and why, every VM in full")
 
-/* A row of the command table in main.c. @run returns an exit code of contract.md. */
+/* A row of the command table in main.c. @run returns an exit status, see vnetdx(1). */
 struct vnx_command {
 	const char *name;
 	const char *summary;

@@ -47,7 +47,7 @@ int vnx_report_folder(const struct vnx_finding *f, const char *dir,
 /* --perfetto FILE: what vnx_reporter_perfetto writes, into that file. */
 int vnx_report_perfetto(const struct vnx_finding *f, const char *path,
 			struct vnx_err *err) VNX_MUST_CHECK;
-/* The error document of contract.md on @out. */
+/* The error as a JSON document on @out. */
 void vnx_report_error_json(const struct vnx_err *err, FILE *out);
 
 #endif

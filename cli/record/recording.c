@@ -19,13 +19,10 @@
 #include "cli/record/recording_internal.h"
 
 #include <fcntl.h>
-#include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "cli/host/host.h"
 
 #define FACT(k, t, f)                                                                           \
 	{                                                                                       \
@@ -658,95 +655,6 @@ int vnx_recording_add_lines(struct vnx_recording *rec, const struct vnx_load_lin
 			ret = rec_write_row(rec, rec->add_line, "writing the load's output", err);
 	}
 	return ret;
-}
-
-static int vm_add(struct vnx_recording *rec, sqlite3_stmt *st, const struct vnx_vm *vm, bool asked,
-		  struct vnx_err *err)
-{
-	json_t *json = vnx_vm_to_json(vm);
-	int ret = asked ? 0 : json_object_set_new(json, "asked", json_false());
-	char *doc = json && !ret ? json_dumps(json, JSON_COMPACT) : NULL;
-
-	ret = -ENOMEM;
-
-	if (doc) {
-		rec_bind_text(st, 1, doc);
-		ret = rec_write_row(rec, st, "writing a virtual machine", err);
-	}
-	free(doc);
-	json_decref(json);
-	return ret;
-}
-
-/**
- * vnx_recording_put_vms() - replaces the list of VMs. @others were not asked for: they are kept so
- * that they can be named, and may be NULL. Errors as vnx_recording_add_samples().
- */
-int vnx_recording_put_vms(struct vnx_recording *rec, const struct vnx_vms *vms,
-			  const struct vnx_vms *others, struct vnx_err *err)
-{
-	sqlite3_stmt *st = NULL;
-	int ret = rec_tx_begin(rec, err);
-
-	if (!ret)
-		ret = rec_exec(rec, "DELETE FROM vm", "replacing virtual machines", err);
-	if (!ret)
-		ret = rec_prepare(rec, &st, "INSERT INTO vm(doc) VALUES(?1)", err);
-	for (size_t i = 0; i < vms->n && !ret; i++)
-		ret = vm_add(rec, st, &vms->v[i], true, err);
-	for (size_t i = 0; others && i < others->n && !ret; i++)
-		ret = vm_add(rec, st, &others->v[i], false, err);
-	sqlite3_finalize(st);
-	return ret;
-}
-
-static int hook_add(struct vnx_recording *rec, sqlite3_stmt *hook, sqlite3_stmt *refusal,
-		    const struct vnx_hook *h, size_t seq, struct vnx_err *err)
-{
-	int ret;
-
-	sqlite3_bind_int64(hook, 1, (sqlite3_int64)seq);
-	rec_bind_text(hook, 2, vnx_metric_name(h->metric));
-	rec_bind_text(hook, 3, h->hook);
-	rec_bind_text(hook, 4, h->note);
-	ret = rec_bind_u64(rec, hook, 5, h->since_ns, "a hook's start", err);
-	if (!ret)
-		ret = rec_bind_u64(rec, hook, 6, h->until_ns, "a hook's end", err);
-	if (!ret)
-		ret = rec_write_row(rec, hook, "writing hooks", err);
-	for (size_t i = 0; i < h->refused.n && !ret; i++) {
-		sqlite3_bind_int64(refusal, 1, (sqlite3_int64)seq);
-		rec_bind_text(refusal, 2, h->refused.v[i].hook);
-		rec_bind_text(refusal, 3, h->refused.v[i].why);
-		sqlite3_bind_int(refusal, 4, h->refused.v[i].later);
-		ret = rec_write_row(rec, refusal, "writing refused hooks", err);
-	}
-	return ret;
-}
-
-/** vnx_recording_put_hooks() - replaces hooks and refusals. Errors as ..._add_samples(). */
-int vnx_recording_put_hooks(struct vnx_recording *rec, const struct vnx_hooks *hooks,
-			    struct vnx_err *err)
-{
-	sqlite3_stmt *hook = NULL, *refusal = NULL;
-	int ret = rec_tx_begin(rec, err);
-
-	if (!ret)
-		ret = rec_exec(rec, "DELETE FROM hook; DELETE FROM refusal", "replacing hooks",
-			       err);
-	if (!ret)
-		ret = rec_prepare(rec, &hook, "INSERT INTO hook VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-				  err);
-	if (!ret)
-		ret = rec_prepare(
-			rec, &refusal,
-			"INSERT INTO refusal(hook_seq, hook, why, later) VALUES(?1, ?2, ?3, ?4)",
-			err);
-	for (size_t i = 0; i < hooks->n && !ret; i++)
-		ret = hook_add(rec, hook, refusal, &hooks->v[i], i, err);
-	sqlite3_finalize(hook);
-	sqlite3_finalize(refusal);
-	return ret ? ret : rec_put_verified(rec, hooks, err);
 }
 
 /**

@@ -56,9 +56,6 @@ char *rec_safe_path(const char *path);
 /* Settings that every connection of ours wants. */
 void rec_configure(sqlite3 *db);
 
-/* What became of the comparison of each hook; in the transaction of vnx_recording_put_hooks(). */
-int rec_put_verified(struct vnx_recording *rec, const struct vnx_hooks *hooks,
-		     struct vnx_err *err) VNX_MUST_CHECK;
 /* Opens the transaction if none is; the errno of an earlier failed write. */
 int rec_tx_begin(struct vnx_recording *rec, struct vnx_err *err) VNX_MUST_CHECK;
 /* Steps a statement that gives no rows, and makes it ready for the next use. */

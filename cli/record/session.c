@@ -372,25 +372,11 @@ static int create_recording(struct session *s, struct vnx_err *err)
 	return ret ? ret : vnx_recording_commit(s->rec, err);
 }
 
-/*
- * A descriptor a thread (of the perf back end: and hook) and a few a VM: more than the usual 1024
- * on a host with many VMs.
- */
-static void raise_file_limit(void)
-{
-	struct rlimit lim;
-
-	if (!getrlimit(RLIMIT_NOFILE, &lim) && lim.rlim_cur < lim.rlim_max) {
-		lim.rlim_cur = lim.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &lim);
-	}
-}
-
 static int start(struct session *s, struct vnx_err *err)
 {
 	int ret;
 
-	raise_file_limit();
+	vnx_files_raise();
 	vnx_memory_keep_small();
 	s->host = vnx_host_new("/proc");
 	if (!s->host)

@@ -256,12 +256,15 @@ static void kernel_says_why(void **state)
 	char modules[] = "kvm 1146880 1 kvm_amd, Live 0xffffffffc0a00000\n"
 			 "tun 61440 1 - Live 0xffffffffc0900000\n";
 	struct vnx_kernel k = { .v = syms, .n = 4, .modules = modules };
+	struct vnx_kernel hidden = { .modules = "kvm 1146880 1 - Live 0x0000000000000000\n" };
 	struct vnx_candidate c = { .module = "kvm" };
 	const struct vnx_symbol *s = NULL;
 	char why[VNX_WHY_LEN];
 
 	assert_int_equal(vnx_kernel_module_base(&k, "kvm"), 0xffffffffc0a00000);
 	assert_int_equal(vnx_kernel_module_base(&k, "kv"), 0);
+	assert_int_equal(vnx_kernel_module_base(&hidden, "kvm"), VNX_HIDDEN_BASE);
+	assert_int_equal(vnx_kernel_module_base(&hidden, "tun"), 0);
 	assert_int_equal(vnx_kernel_check_function(&k, &c, "halt", &s, why), 0);
 	assert_ptr_equal(s, &syms[2]);
 	assert_int_equal(vnx_kernel_check_function(&k, &c, "inlined", &s, why), -ENOENT);
@@ -534,11 +537,15 @@ static void only_modules_that_matter_are_looked_at(void **state)
 	const char *vhost = "vhost_net 36864 0 - Live 0xffffffffc0d00000\n"
 			    "kvm 1146880 1 kvm_amd, Live 0xffffffffc0a00000\n";
 	const char *again = "kvm 1146880 1 kvm_amd, Live 0xffffffffc0e00000\n";
+	const char *loading = "vhost_net 36864 0 - Loading 0xffffffffc0d00000\n"
+			      "kvm 1146880 1 kvm_amd, Live 0xffffffffc0a00000\n";
 
 	assert_true(vnx_kernel_same_modules(&k, was, diag));
 	assert_false(vnx_kernel_same_modules(&k, was, vhost));
 	assert_false(vnx_kernel_same_modules(&k, vhost, was));
 	assert_false(vnx_kernel_same_modules(&k, was, again));
+	assert_true(vnx_kernel_same_modules(&k, was, loading));
+	assert_false(vnx_kernel_same_modules(&k, loading, vhost));
 	assert_false(vnx_kernel_same_modules(&k, was, ""));
 	k.overridden = true;
 	assert_false(vnx_kernel_same_modules(&k, was, diag));

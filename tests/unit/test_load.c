@@ -8,12 +8,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/record/load.h"
+#include "cli/record/memory.h"
 
 #define MS VNX_NSEC_PER_MSEC
 #define BIN (500 * MS)
@@ -535,6 +537,25 @@ static void test_iperf3_refused(void **state)
 	assert_non_null(strstr(err.hint, "iperf3 -s"));
 }
 
+/* What we may open is ours alone: programs of old times look at all they may have. */
+static void test_open_files(void **state)
+{
+	struct rlimit before = { 0 }, low, raised;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = before;
+	low.rlim_cur = 97;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	vnx_files_raise();
+	vnx_files_raise();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &raised), 0);
+	assert_int_equal(raised.rlim_cur, raised.rlim_max);
+	start("ulimit -Sn");
+	run_until_lines(1);
+	assert_string_equal(lines.v[0].text, "97");
+	setrlimit(RLIMIT_NOFILE, &before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -555,6 +576,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_background, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_daemon, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dies_with_us, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_open_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_iperf3, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_iperf3_server_dies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_iperf3_refused, setup, teardown),

@@ -318,6 +318,30 @@ static void a_stall_between_two_bins_reads_is_seen(void **state)
 	assert_in_range(h->slots.bent_ns, 290 * MS, 310 * MS);
 }
 
+static uint64_t stopped_ticks(uint64_t t_ns)
+{
+	return even_ticks(t_ns < 490 * MS ? t_ns : t_ns < 720 * MS ? 490 * MS : t_ns - 228 * MS);
+}
+
+/* The reader looked, then lost the CPU; meanwhile a standing clock kept the bin open for long. */
+static void a_look_before_the_edge_tells_nothing_of_it(void **state)
+{
+	struct host *h = *state;
+	struct vnx_clock_pair now = { .jiffies = stopped_ticks(490 * MS),
+				      .mono_ns = START + 490 * MS,
+				      .after_ns = START + 490 * MS };
+
+	h->jiffies = stopped_ticks;
+	count_evenly(h, 1, 0, 760 * MS, 10 * MS);
+	vnx_slots_begin(&h->slots, &now, &h->out);
+	for (; h->taken < h->logged; h->taken++)
+		assert_int_equal(vnx_slots_take(&h->slots, &h->log[h->taken]), 0);
+	assert_int_equal(h->out.n, 1);
+	assert_int_equal(h->out.v[0].t_ns, START);
+	assert_in_range(h->out.v[0].dur_ns, 728 * MS, 740 * MS);
+	assert_int_equal(h->slots.bent, 1);
+}
+
 /* A thread that made no call after the edge: its counts are of the bin, not of the silence. */
 static void silence_bends_nothing(void **state)
 {
@@ -475,6 +499,25 @@ static void contested_places_are_freed(void **state)
 	assert_int_equal(h->heads[1].claim, 2);
 }
 
+/* As looked at between the claim that won and its key: not again a moment later. */
+static void a_place_just_claimed_is_left_alone(void **state)
+{
+	struct host *h = *state;
+	uint32_t gone = 0;
+
+	h->heads[5].claim = 2;
+	h->tallies.contested = 1;
+	vnx_slots_reclaim(&h->slots, tid_is, &gone);
+	h->heads[6].claim = 2;
+	h->tallies.contested = 2;
+	vnx_slots_reclaim(&h->slots, tid_is, &gone);
+	assert_int_equal(h->heads[5].claim, 0);
+	assert_int_equal(h->heads[6].claim, 2);
+	h->heads[6].key = 1;
+	vnx_slots_reclaim(&h->slots, tid_is, &gone);
+	assert_int_equal(h->heads[6].claim, 2);
+}
+
 static void the_idle_are_no_thread(void **state)
 {
 	struct host *h = *state;
@@ -540,6 +583,7 @@ int main(void)
 		ON_HOST(lost_ticks_bend_only_the_bin_they_were_lost_in),
 		ON_HOST(an_early_edge_opens_the_same_bin_again),
 		ON_HOST(a_stall_between_two_bins_reads_is_seen),
+		ON_HOST(a_look_before_the_edge_tells_nothing_of_it),
 		ON_HOST(silence_bends_nothing),
 		ON_HOST(a_late_read_loses_nothing),
 		ON_HOST(a_full_log_leaves_the_sum),
@@ -548,6 +592,7 @@ int main(void)
 		ON_HOST(an_opening_on_its_way_is_waited_for),
 		ON_HOST(heads_of_gone_threads_are_freed),
 		ON_HOST(contested_places_are_freed),
+		ON_HOST(a_place_just_claimed_is_left_alone),
 		ON_HOST(the_idle_are_no_thread),
 		cmocka_unit_test(every_hz_is_found),
 		cmocka_unit_test(what_fits_no_hz_is_refused),
