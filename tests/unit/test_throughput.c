@@ -286,6 +286,8 @@ static void test_json_rules(void **state)
 	check_kept(DOC("{\"streams\":[{\"start\":0,\"end\":1,\"seconds\":1,\"bytes\":3},"
 		       "{\"start\":0,\"end\":1,\"seconds\":1,\"bytes\":4}]}"),
 		   1, 0);
+	/* more than any host moves */
+	check_kept(DOC(SUM("0", "0.5", "0.5", "1e300", "")), 0, 1);
 	check_kept("{\"intervals\":[]}", 0, 0);
 	check_kept("{\"start\":{}}", 0, 0);
 }
@@ -296,6 +298,10 @@ static void test_json_surroundings(void **state)
 
 	check_kept("Warning: whatever {\n" DOC(GOOD) "\nand then {\"some\": text}\n", 1, 0);
 	check_kept("{ not json\n{\n{]\n" DOC(GOOD) " trailing words\n", 1, 0);
+	/* inside of documents that have keys of iperf3's own */
+	check_kept("{\"event\":\"end\",\"of\":" DOC(GOOD) "}", 1, 0);
+	check_kept("{\"event\":\"done\",\"data\":" DOC(GOOD) "}", 1, 0);
+	check_kept("{\"start\":{},\"intervals\":[1],\"client\":" DOC(GOOD) "}", 1, 0);
 	/* cut short: what is whole is kept, and it is said */
 	tp = parse(
 		"{\"start\":{},\"intervals\":[" GOOD
@@ -746,7 +752,9 @@ static void test_hostile_sizes(void **state)
 					    "1,10^6bits/s,",
 					    "NETPERF_INTERIM_RESULT[0]=1\n",
 					    "Interim result: 1 ",
-					    "{\"start\":{},\"error\":\"x\"}\n" };
+					    "{\"start\":{},\"error\":\"x\"}\n",
+					    "{\"start\":{}}",
+					    "20261130121504. " };
 	char *buf = malloc(n + 32);
 
 	for (size_t u = 0; u < VNX_ARRAY_SIZE(unit); u++) {
