@@ -136,5 +136,5 @@ enum csv_clock csv_time_of(const struct csv_field *f, double *out)
 	if (*s)
 		return CSV_NO_TIME;
 	*out = day_s + clock_s - (zoned ? east_s : 0);
-	return zoned ? CSV_WALL : CSV_LOCAL;
+	return zoned ? CSV_WALL : dated ? CSV_LOCAL : CSV_OF_DAY;
 }
