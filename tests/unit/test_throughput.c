@@ -525,10 +525,33 @@ static void test_two_tests_timestamped(void **state)
 	assert_int_equal(tp->intervals.n, 1);
 	assert_int_equal(tp->peers.n, 1);
 	vnx_throughput_free(tp);
+	/* in whatever order they stand */
+	tp = parse(TEST_AT("1000000010", GOOD) TEST_AT("1000000000", GOOD), NULL, 0);
+	assert_true(tp->intervals.n == 2 && tp->intervals.v[1].start_s == 10);
+	vnx_throughput_free(tp);
+	tp = parse(TEST_AT("1000000000", GOOD) TEST_AT("1000000020", GOOD)
+			   TEST_AT("1000000010", GOOD),
+		   NULL, 0);
+	assert_true(tp->intervals.n == 2 && tp->peers.n == 1 && !tp->dropped);
+	assert_true(tp->peers.v[0]->intervals.v[0].start_s == 10);
+	vnx_throughput_free(tp);
 	/* the third began before the first: its clock is not to be trusted */
 	assert_null(parse(TEST_AT("1000000000", GOOD) TEST_AT("1000000010", GOOD)
 				  TEST_AT("5", GOOD),
 			  NULL, 0));
+}
+
+/* A list of both sides' views of two tests: each test counts once. */
+static void test_views_in_turns(void **state)
+{
+#define TEST_OF(cookie)                                        \
+	"{\"start\":{\"cookie\":\"" cookie "\",\"timestamp\":" \
+	"{\"timesecs\":1000000000}},\"intervals\":[" GOOD "]}\n"
+	struct vnx_throughput *tp =
+		parse(TEST_OF("a") TEST_OF("b") TEST_OF("a") TEST_OF("b"), NULL, 0);
+
+	assert_true(tp->intervals.n == 1 && tp->peers.n == 1);
+	vnx_throughput_free(tp);
 }
 
 /* The events of two tests that ran at once, in one log: nothing tells whose each interval is. */
@@ -785,6 +808,7 @@ int main(void)
 		cmocka_unit_test(test_clocks_disagree),
 		cmocka_unit_test(test_told_twice),
 		cmocka_unit_test(test_two_tests_timestamped),
+		cmocka_unit_test(test_views_in_turns),
 		cmocka_unit_test(test_streams_of_events_mixed),
 		cmocka_unit_test(test_two_tests_stamped),
 		cmocka_unit_test(test_server_output_clock),
