@@ -166,6 +166,9 @@ static void test_decimal_commas(void **state)
 	check_rates("start,MiB/s\n0,\"0,5\"\n1,\"0,5\"\n", NAN, 2, 4.194304);
 	check_complaint("start,mbps\n0,0,12,5\n0,5,12,5\n",
 			"line 2: it has 4 fields and the first row names 2: decimal commas");
+	/* thousands or decimals? */
+	check_complaint("start,mbps\n0,\"1,234\"\n1,\"1,234\"\n", "\"1,234\" is no number");
+	check_rates("start;mbps\n0;1,234\n1;1,234\n", NAN, 2, 1.234);
 	check_complaint("start;mbps\n0;1.234,5\n1;1.234,5\n", "line 2: \"1.234,5\" is no number");
 }
 
@@ -210,9 +213,10 @@ static void test_bad_rows(void **state)
 /* Rows of several flows in one table: a part of what was moved is not told as all of it. */
 static void test_several_flows(void **state)
 {
-	check_complaint("time,host,bps\n0,a,8\n0,b,8\n1,a,8\n1,b,8\n2,a,8\n2,b,8\n",
-			"3 rows go back in time, beside 3 that do not: this is more than one flow");
-	check_complaint("time,bps\n0,8\n1,8\n2,8\n0,8\n1,8\n2,8\n", "3 rows go back in time");
+	check_complaint(
+		"time,host,bps\n0,a,8\n0,b,8\n1,a,8\n1,b,8\n2,a,8\n2,b,8\n",
+		"3 rows do not go forward in time, beside 3 that do: this is more than one flow");
+	check_complaint("time,bps\n0,8\n1,8\n2,8\n0,8\n1,8\n2,8\n", "3 rows do not go forward");
 	check_complaint("time,bps\n3,8\n2,8\n1,8\n", "or out of order");
 }
 

@@ -28,7 +28,8 @@
 #define COUNTER_GROWS 0.8 /* of the rows are more than the one before */
 #define BEGAN 0.5         /* of its last value: a counter that begins below began with the table */
 #define DAY_S 86400.0
-#define MOST_BACK 0.1 /* of the rows kept: more that go back in time are no clock's correction */
+#define MOST_BACK 0.1 /* of the rows kept: more that do not go forward are no clock's correction \
+		       */
 
 struct row {
 	double start_s, end_s; /* what is not told is NaN */
@@ -45,7 +46,7 @@ struct rows {
 	bool local_time; /* ... of a zone that is not told */
 	double days_s;   /* midnights that times of day passed */
 	size_t good;     /* have a value */
-	size_t back;     /* left out since they go back in time */
+	size_t back;     /* left out since they do not go forward in time */
 };
 
 /* What is wrong with the first line that cannot be used. */
@@ -276,7 +277,7 @@ static int take_rows(struct vnx_throughput *tp, const struct vnx_load_lines *lin
 		back = out->n && time_of(&r) <= time_of(&out->v[out->n - 1]);
 		out->back += ok && back;
 		if (ok && back)
-			ok = say(&own, "it goes back in time");
+			ok = say(&own, "it does not go forward in time");
 		if (!ok)
 			add_fault(fault, &own, i + 1);
 		if (back || isnan(time_of(&r))) {
@@ -477,10 +478,11 @@ static int tell_fault(struct vnx_throughput *tp, const struct fault *fault, cons
 	if ((double)rows->back > 1 + MOST_BACK * (double)rows->n) {
 		vnx_err_hint(err, "Sort the rows by time; give each flow as a file of its own: "
 				  "--throughput A --throughput B; what ran at once is summed.");
-		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "mixed-tests",
-				   "%zu rows go back in time, beside %zu that do not: this is more "
-				   "than one flow, or out of order",
-				   rows->back, rows->n);
+		return vnx_err_set(
+			err, -EINVAL, VNX_EXIT_FAILED, "mixed-tests",
+			"%zu rows do not go forward in time, beside %zu that do: this is "
+			"more than one flow, or out of order",
+			rows->back, rows->n);
 	}
 	if (rows->good)
 		return vnx_throughput_warn(tp, "line %zu: %s (%zu such lines left out)",

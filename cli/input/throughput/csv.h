@@ -12,6 +12,7 @@
 struct csv_field {
 	const char *text; /* in the line, without quotes and blanks */
 	size_t n;
+	bool commas; /* part the columns, so that one in quotes may part thousands */
 };
 
 enum csv_time { CSV_TIME, CSV_START, CSV_END, CSV_TIMES };
