@@ -24,6 +24,7 @@ struct vnx_unpack {
 static const struct vnx_packing packings[] = {
 	{ "gzip", "\x1f\x8b\x08", "gzip -d", true },
 	{ "zstd", "\x28\xb5\x2f\xfd", "zstd -d", true },
+	{ "zstd", "\x50\x2a\x4d\x18", "zstd -d", true }, /* a skippable frame first: pzstd */
 	{ "xz", "\xfd\x37\x7a\x58\x5a", "unxz", false },
 	{ "bzip2", "BZh", "bunzip2", false },
 	{ "lz4", "\x04\x22\x4d\x18", "lz4 -d", false },

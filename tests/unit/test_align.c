@@ -149,6 +149,33 @@ static void test_search_refuses_chance(void **state)
 		fail_msg("%d of 100 independent loads were placed", placed);
 }
 
+/* Why there was no place to look at. */
+static void test_search_tells_why_not(void **state)
+{
+	static const struct {
+		size_t n, m; /* bins of the trace, of the load */
+		const char *why;
+	} t[] = { { N, 120, "is the same at all times" },
+		  { N, 12, "the load is shorter than 20 bins" },
+		  { 30, 120, "the trace does not cover half of the load" } };
+
+	for (size_t k = 0; k < VNX_ARRAY_SIZE(t); k++) {
+		double x[N], y[120];
+		struct vnx_throughput *tp;
+
+		for (size_t i = 0; i < N; i++)
+			x[i] = 1000;
+		for (size_t i = 0; i < 120; i++)
+			y[i] = 5e8 + 1e6 * (double)(i % 7);
+		tp = make_flow("iperf3-sender", 0, t[k].m, y);
+		search(tp, x, t[k].n);
+		assert_int_equal(tp->method, VNX_ALIGN_NONE);
+		if (!strstr(tp->note, t[k].why))
+			fail_msg("%s: %s", t[k].why, tp->note);
+		vnx_throughput_free(tp);
+	}
+}
+
 /* Where clocks tell something, nothing outside of that is looked at. */
 static void test_search_within(void **state)
 {
@@ -205,7 +232,7 @@ static void test_search_too_long(void **state)
 	tp = make_flow("csv", 0, 5, NULL);
 	search(tp, x, N);
 	assert_int_equal(tp->method, VNX_ALIGN_NONE);
-	assert_non_null(strstr(tp->note, "does not cover"));
+	assert_non_null(strstr(tp->note, "shorter than 20 bins"));
 	vnx_throughput_free(tp);
 }
 
@@ -420,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_offset),
 		cmocka_unit_test(test_search_finds),
 		cmocka_unit_test(test_search_refuses_chance),
+		cmocka_unit_test(test_search_tells_why_not),
 		cmocka_unit_test(test_search_within),
 		cmocka_unit_test(test_search_too_long),
 		cmocka_unit_test(test_correction),

@@ -166,6 +166,9 @@ static void test_decimal_commas(void **state)
 	check_rates("start,MiB/s\n0,\"0,5\"\n1,\"0,5\"\n", NAN, 2, 4.194304);
 	check_complaint("start,mbps\n0,0,12,5\n0,5,12,5\n",
 			"line 2: it has 4 fields and the first row names 2: decimal commas");
+	/* thousands or decimals? */
+	check_complaint("start,mbps\n0,\"1,234\"\n1,\"1,234\"\n", "\"1,234\" is no number");
+	check_rates("start;mbps\n0;1,234\n1;1,234\n", NAN, 2, 1.234);
 	check_complaint("start;mbps\n0;1.234,5\n1;1.234,5\n", "line 2: \"1.234,5\" is no number");
 }
 
@@ -187,17 +190,45 @@ static void test_counters(void **state)
 	check_rates("time,bytes\n1,1000000\n2,1000000\n3,1000000\n4,1000000\n5,1000000\n"
 		    "6,1000000\n7,1000000\n8,1000000\n9,1000000\n10,1000000\n",
 		    NAN, 10, 8);
+	/* a counter since the host began, or a rate that rises */
+	check_complaint("time,bytes\n1,100\n2,101\n3,102\n4,103\n5,104\n6,105\n7,106\n8,107\n"
+			"9,108\n10,109\n",
+			"its amounts only grow, from 100 to 109");
 }
 
+/* What is known beside a row without a value does not reach into it. */
 static void test_bad_rows(void **state)
 {
-	struct vnx_throughput *tp =
-		parse_load("t,bps\n0,8\n1,x\n2\n3,nan\n4,-8\n5,8 8\n0.5,8\n1,8\n1,8\n0.2,8\n2,8\n");
+	struct vnx_throughput *tp = parse_load("t,bps\n0,8\n1,x\n2\n3,nan\n4,-8\n5,8 8\n6,8\n7,8\n"
+					       "7,8\n8,8\n");
 
 	assert_int_equal(tp->intervals.n, 4);
-	assert_int_equal(tp->dropped, 7);
-	assert_non_null(strstr(tp->warning, "line 3: \"x\" is no number (7 such"));
+	assert_true(tp->intervals.v[0].end_s == 1 && tp->intervals.v[1].start_s == 6);
+	assert_int_equal(tp->dropped, 6);
+	assert_non_null(strstr(tp->warning, "line 3: \"x\" is no number (6 such"));
 	vnx_throughput_free(tp);
+	check_complaint("t,bps\n0,x\n1,x\n2,x\n", "line 2: \"x\" is no number");
+}
+
+/* Rows of several flows in one table: a part of what was moved is not told as all of it. */
+static void test_several_flows(void **state)
+{
+	check_complaint(
+		"time,host,bps\n0,a,8\n0,b,8\n1,a,8\n1,b,8\n2,a,8\n2,b,8\n",
+		"3 rows do not go forward in time, beside 3 that do: this is more than one flow");
+	check_complaint("time,bps\n0,8\n1,8\n2,8\n0,8\n1,8\n2,8\n", "3 rows do not go forward");
+	check_complaint("time,bps\n3,8\n2,8\n1,8\n", "or out of order");
+}
+
+static void test_midnight(void **state)
+{
+	check_rates("start,mbps\n23:59:58,8\n23:59:59,8\n00:00:00,8\n00:00:01,8\n", NAN, 4, 8);
+}
+
+/* More than any host moves: a number gone wrong, of which no mean is made. */
+static void test_absurd_rates(void **state)
+{
+	check_rates("start,mbps\n0,8\n1,1e18\n2,8\n3,1e300\n4,8\n", NAN, 3, 8);
 }
 
 static void test_complaints(void **state)
@@ -240,6 +271,9 @@ int main(void)
 		cmocka_unit_test(test_decimal_commas),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_bad_rows),
+		cmocka_unit_test(test_several_flows),
+		cmocka_unit_test(test_midnight),
+		cmocka_unit_test(test_absurd_rates),
 		cmocka_unit_test(test_complaints),
 		cmocka_unit_test(test_one_row),
 	};

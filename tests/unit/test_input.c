@@ -123,6 +123,19 @@ static void test_packed(void **state)
 	}
 }
 
+/* pzstd puts a frame that is to be skipped before each of its own. */
+static void test_skippable(void **state)
+{
+	static const char skip[] = "\x50\x2a\x4d\x18\x04\0\0\0abcd";
+	struct bytes t, packed;
+
+	make_text(&t);
+	pack_zstd(t.v, t.n, &packed);
+	memmove(packed.v + sizeof(skip) - 1, packed.v, packed.n);
+	memcpy(packed.v, skip, sizeof(skip) - 1);
+	gives(packed.v, packed.n + sizeof(skip) - 1, t.v, t.n);
+}
+
 /* A cut anywhere is said, with its place; never less in silence. */
 static void test_cut_anywhere(void **state)
 {
@@ -314,7 +327,7 @@ int main(void)
 		cmocka_unit_test(test_cut_anywhere), cmocka_unit_test(test_flips),
 		cmocka_unit_test(test_utf16),        cmocka_unit_test(test_utf16_unmarked),
 		cmocka_unit_test(test_marks),        cmocka_unit_test(test_spool),
-		cmocka_unit_test(test_bomb),
+		cmocka_unit_test(test_bomb),         cmocka_unit_test(test_skippable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

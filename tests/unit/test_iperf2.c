@@ -121,6 +121,47 @@ static void test_streams(void **state)
 			"no sum");
 }
 
+/* More than can be told apart are refused, for the sum of some of them is none. */
+static void test_many_streams(void **state)
+{
+	static const struct {
+		int streams;
+		bool csv;
+		const char *why; /* NULL: read */
+	} t[] = { { 2000, false, NULL },
+		  { 4096, true, NULL },
+		  { 4097, true, "more than 4096 streams" } };
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(t); i++) {
+		char *text = NULL;
+		size_t size;
+		FILE *f = open_memstream(&text, &size);
+
+		for (int k = 0; k < 2 * t[i].streams; k++) {
+			int from = k / t[i].streams, id = k % t[i].streams;
+
+			if (t[i].csv)
+				fprintf(f,
+					"2026113012150%d,a,%d,b,5001,1,%d.0-%d.0,125000,1000000\n",
+					from + 1, id, from, from + 1);
+			else
+				fprintf(f, "[%d] %d.00-%d.00 sec 0.12 MBytes 1.00 Mbits/sec\n",
+					id + 3, from, from + 1);
+		}
+		fclose(f);
+		if (t[i].why) {
+			check_complaint(text, t[i].why);
+		} else {
+			struct vnx_throughput *tp = parse_load(text);
+
+			assert_int_equal(tp->intervals.n, 2);
+			assert_near(mean_mbit(tp), t[i].streams, 1e-6);
+			vnx_throughput_free(tp);
+		}
+		free(text);
+	}
+}
+
 /* Two clients of one server, one begun later: their times count from different zeros. */
 static void test_clients_mixed(void **state)
 {
@@ -179,6 +220,7 @@ int main(void)
 		cmocka_unit_test(test_enhanced),
 		cmocka_unit_test(test_old_columns),
 		cmocka_unit_test(test_streams),
+		cmocka_unit_test(test_many_streams),
 		cmocka_unit_test(test_clients_mixed),
 		cmocka_unit_test(test_stamped_clients_are_flows),
 	};

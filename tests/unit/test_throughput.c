@@ -286,6 +286,8 @@ static void test_json_rules(void **state)
 	check_kept(DOC("{\"streams\":[{\"start\":0,\"end\":1,\"seconds\":1,\"bytes\":3},"
 		       "{\"start\":0,\"end\":1,\"seconds\":1,\"bytes\":4}]}"),
 		   1, 0);
+	/* more than any host moves */
+	check_kept(DOC(SUM("0", "0.5", "0.5", "1e300", "")), 0, 1);
 	check_kept("{\"intervals\":[]}", 0, 0);
 	check_kept("{\"start\":{}}", 0, 0);
 }
@@ -296,6 +298,10 @@ static void test_json_surroundings(void **state)
 
 	check_kept("Warning: whatever {\n" DOC(GOOD) "\nand then {\"some\": text}\n", 1, 0);
 	check_kept("{ not json\n{\n{]\n" DOC(GOOD) " trailing words\n", 1, 0);
+	/* inside of documents that have keys of iperf3's own */
+	check_kept("{\"event\":\"end\",\"of\":" DOC(GOOD) "}", 1, 0);
+	check_kept("{\"event\":\"done\",\"data\":" DOC(GOOD) "}", 1, 0);
+	check_kept("{\"start\":{},\"intervals\":[1],\"client\":" DOC(GOOD) "}", 1, 0);
 	/* cut short: what is whole is kept, and it is said */
 	tp = parse(
 		"{\"start\":{},\"intervals\":[" GOOD
@@ -519,10 +525,33 @@ static void test_two_tests_timestamped(void **state)
 	assert_int_equal(tp->intervals.n, 1);
 	assert_int_equal(tp->peers.n, 1);
 	vnx_throughput_free(tp);
+	/* in whatever order they stand */
+	tp = parse(TEST_AT("1000000010", GOOD) TEST_AT("1000000000", GOOD), NULL, 0);
+	assert_true(tp->intervals.n == 2 && tp->intervals.v[1].start_s == 10);
+	vnx_throughput_free(tp);
+	tp = parse(TEST_AT("1000000000", GOOD) TEST_AT("1000000020", GOOD)
+			   TEST_AT("1000000010", GOOD),
+		   NULL, 0);
+	assert_true(tp->intervals.n == 2 && tp->peers.n == 1 && !tp->dropped);
+	assert_true(tp->peers.v[0]->intervals.v[0].start_s == 10);
+	vnx_throughput_free(tp);
 	/* the third began before the first: its clock is not to be trusted */
 	assert_null(parse(TEST_AT("1000000000", GOOD) TEST_AT("1000000010", GOOD)
 				  TEST_AT("5", GOOD),
 			  NULL, 0));
+}
+
+/* A list of both sides' views of two tests: each test counts once. */
+static void test_views_in_turns(void **state)
+{
+#define TEST_OF(cookie)                                        \
+	"{\"start\":{\"cookie\":\"" cookie "\",\"timestamp\":" \
+	"{\"timesecs\":1000000000}},\"intervals\":[" GOOD "]}\n"
+	struct vnx_throughput *tp =
+		parse(TEST_OF("a") TEST_OF("b") TEST_OF("a") TEST_OF("b"), NULL, 0);
+
+	assert_true(tp->intervals.n == 1 && tp->peers.n == 1);
+	vnx_throughput_free(tp);
 }
 
 /* The events of two tests that ran at once, in one log: nothing tells whose each interval is. */
@@ -746,7 +775,9 @@ static void test_hostile_sizes(void **state)
 					    "1,10^6bits/s,",
 					    "NETPERF_INTERIM_RESULT[0]=1\n",
 					    "Interim result: 1 ",
-					    "{\"start\":{},\"error\":\"x\"}\n" };
+					    "{\"start\":{},\"error\":\"x\"}\n",
+					    "{\"start\":{}}",
+					    "20261130121504. " };
 	char *buf = malloc(n + 32);
 
 	for (size_t u = 0; u < VNX_ARRAY_SIZE(unit); u++) {
@@ -777,6 +808,7 @@ int main(void)
 		cmocka_unit_test(test_clocks_disagree),
 		cmocka_unit_test(test_told_twice),
 		cmocka_unit_test(test_two_tests_timestamped),
+		cmocka_unit_test(test_views_in_turns),
 		cmocka_unit_test(test_streams_of_events_mixed),
 		cmocka_unit_test(test_two_tests_stamped),
 		cmocka_unit_test(test_server_output_clock),

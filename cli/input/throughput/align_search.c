@@ -146,6 +146,22 @@ static void take_place(struct vnx_throughput *tp, const struct search *s)
 		tp->peers.v[i]->zero_ns += tp->zero_ns - was_ns;
 }
 
+/* Why no place was tried. */
+static int tell_none(struct vnx_throughput *tp, const struct search *s, bool known)
+{
+	size_t common = s->m < s->grid->n ? s->m : s->grid->n;
+
+	if (s->m < MIN_PAIRS)
+		return vnx_throughput_note(
+			tp, "no place to search: the load is shorter than %d bins", MIN_PAIRS);
+	if (!known && common >= min_pairs(s))
+		return vnx_throughput_note(tp, "no place to search: the load, or all that was "
+					       "counted, is the same at all times");
+	return vnx_throughput_note(
+		tp, "no place to search: the trace does not cover half of the load%s",
+		known ? " where the clocks put it" : "");
+}
+
 static int tell(struct vnx_throughput *tp, const struct search *s, const char *name)
 {
 	const struct vnx_corr *c = &s->best.c;
@@ -154,10 +170,7 @@ static int tell(struct vnx_throughput *tp, const struct search *s, const char *n
 	char base[64] = "";
 
 	if (!s->tries)
-		return vnx_throughput_note(tp,
-					   "no place to search: the trace does not cover half "
-					   "of the load%s",
-					   known ? " where the clocks put it" : "");
+		return tell_none(tp, s, known);
 	if (known && !isnan(s->r_base))
 		snprintf(base, sizeof(base), "; r = %.3f where the clocks alone put it", s->r_base);
 	if (taken)

@@ -26,6 +26,10 @@
 	"(bit/s), bytes_per_second, bytes or bits (of the interval), bytes_total (a counter)"
 #define COUNTER_ROWS 10   /* fewer that only grow may do so by chance */
 #define COUNTER_GROWS 0.8 /* of the rows are more than the one before */
+#define BEGAN 0.5         /* of its last value: a counter that begins below began with the table */
+#define DAY_S 86400.0
+#define MOST_BACK 0.1 /* of the rows kept: more that do not go forward are no clock's correction \
+		       */
 
 struct row {
 	double start_s, end_s; /* what is not told is NaN */
@@ -40,6 +44,9 @@ struct rows {
 	bool whole_seconds;
 	bool dates;      /* or times of day, not seconds */
 	bool local_time; /* ... of a zone that is not told */
+	double days_s;   /* midnights that times of day passed */
+	size_t good;     /* have a value */
+	size_t back;     /* left out since they do not go forward in time */
 };
 
 /* What is wrong with the first line that cannot be used. */
@@ -163,6 +170,21 @@ static bool say(struct fault *fault, const char *fmt, ...)
 	return false;
 }
 
+static double time_of(const struct row *r)
+{
+	return isnan(r->start_s) ? r->end_s : r->start_s;
+}
+
+/* A time of the day that falls by more than half of one is the next day's. */
+static void pass_midnight(struct rows *rows, double *t_s)
+{
+	double last_s = rows->n ? time_of(&rows->v[rows->n - 1]) : -INFINITY;
+
+	if (*t_s + rows->days_s < last_s - DAY_S / 2)
+		rows->days_s += DAY_S;
+	*t_s += rows->days_s;
+}
+
 /* A plain number in the column's unit, or ISO 8601. */
 static bool take_time(const struct csv_field *f, double unit_s, struct rows *rows, double *out,
 		      struct fault *fault)
@@ -179,20 +201,26 @@ static bool take_time(const struct csv_field *f, double unit_s, struct rows *row
 				   "2024-05-01T10:00:00Z",
 				   (int)(f->n < 40 ? f->n : 40), f->text);
 		rows->dates = true;
-		rows->local_time |= clock == CSV_LOCAL;
+		rows->local_time |= clock != CSV_WALL;
+		if (clock == CSV_OF_DAY)
+			pass_midnight(rows, out);
 	}
 	return (*out >= 0 && *out < EPOCH_TO_S) || say(fault, "its time is %g s", *out);
 }
 
-/* The times and the value of one line; false: *fault says why not. */
+/*
+ * The times and the value of one line; false: *fault says why not, and the time is NaN unless the
+ * value alone is why.
+ */
 static bool take_row(const char *text, const struct csv_columns *c, struct rows *rows,
 		     struct row *r, struct fault *fault)
 {
 	struct csv_field f[CSV_FIELDS];
 	int n = csv_split(text, c->separator, f);
 	bool plain = c->time[CSV_START] < 0 && c->time[CSV_END] < 0;
-	double t[CSV_TIMES] = { NAN, NAN, NAN };
+	double t[CSV_TIMES] = { NAN, NAN, NAN }, value;
 
+	r->start_s = r->end_s = r->value = NAN;
 	if (n > c->n && c->separator == ',')
 		return say(fault,
 			   "it has %d fields and the first row names %d: decimal commas want ; or "
@@ -213,15 +241,24 @@ static bool take_row(const char *text, const struct csv_columns *c, struct rows 
 	r->end_s = plain ? t[CSV_TIME] : t[CSV_END];
 	if (c->rate >= n)
 		return say(fault, "it has no rate");
-	if (!csv_number(&f[c->rate], &r->value))
+	if (!csv_number(&f[c->rate], &value))
 		return say(fault, "\"%.*s\" is no number",
 			   (int)(f[c->rate].n < 40 ? f[c->rate].n : 40), f[c->rate].text);
-	return r->value >= 0 || say(fault, "its rate is less than nothing");
+	if (value < 0)
+		return say(fault, "its rate is less than nothing");
+	r->value = value;
+	return true;
 }
 
-static double time_of(const struct row *r)
+/* Counts what is wrong with line @line, and keeps the first. */
+static void add_fault(struct fault *fault, struct fault *own, size_t line)
 {
-	return isnan(r->start_s) ? r->end_s : r->start_s;
+	own->line = line;
+	own->n = fault->n + 1;
+	if (fault->n)
+		fault->n++;
+	else
+		*fault = *own;
 }
 
 static int take_rows(struct vnx_throughput *tp, const struct vnx_load_lines *lines, size_t from,
@@ -232,26 +269,26 @@ static int take_rows(struct vnx_throughput *tp, const struct vnx_load_lines *lin
 	     i = vnx_lines_next(lines, i + 1)) {
 		struct row r = { .arrival_ns = lines->v[i].arrival_ns };
 		struct fault own;
-		bool ok;
+		bool ok, back;
 
 		if (lines->v[i].text[0] == '#')
 			continue;
 		ok = take_row(lines->v[i].text, c, out, &r, &own);
-		if (ok && out->n && time_of(&r) <= time_of(&out->v[out->n - 1]))
-			ok = say(&own, "it goes back in time");
-		if (ok) {
-			out->whole_seconds &= time_of(&r) == floor(time_of(&r));
-			if (vnx_vec_push(out, r))
-				return -ENOMEM;
+		back = out->n && time_of(&r) <= time_of(&out->v[out->n - 1]);
+		out->back += ok && back;
+		if (ok && back)
+			ok = say(&own, "it does not go forward in time");
+		if (!ok)
+			add_fault(fault, &own, i + 1);
+		if (back || isnan(time_of(&r))) {
+			tp->dropped++;
 			continue;
 		}
-		tp->dropped++;
-		own.line = i + 1;
-		own.n = fault->n + 1;
-		if (fault->n)
-			fault->n++;
-		else
-			*fault = own;
+		/* Without a value it is a hole: what is known beside it does not reach into it. */
+		out->good += ok;
+		out->whole_seconds &= time_of(&r) == floor(time_of(&r));
+		if (vnx_vec_push(out, r))
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -363,7 +400,7 @@ static int add_intervals(struct vnx_throughput *tp, const struct rows *rows,
 			iv.bytes = r.value * c->bits / 8 * (c->is_amount ? 1 : r.end_s - r.start_s);
 		}
 		/* Rounded times of neighbours may overlap a little. */
-		if (!(iv.end_s > iv.start_s) || !isfinite(iv.bytes) || !(iv.end_s < LONGEST_S) ||
+		if (!vnx_interval_sane(&iv) || !(iv.end_s < LONGEST_S) ||
 		    iv.start_s < prev_end - 0.011) {
 			tp->dropped++;
 			continue;
@@ -375,16 +412,31 @@ static int add_intervals(struct vnx_throughput *tp, const struct rows *rows,
 	return 0;
 }
 
-/* Makes amounts of a counter, where it is one. */
-static int settle_counter(struct vnx_throughput *tp, struct rows *rows, const struct csv_columns *c)
+/*
+ * Makes amounts of a counter, where it is one. What is not named as one but only grows is one if it
+ * began near 0; else it may as well be amounts that rise, and nobody knows.
+ */
+static int settle_counter(struct vnx_throughput *tp, struct rows *rows, const struct csv_columns *c,
+			  struct vnx_err *err)
 {
+	double begin = rows->v[0].value, end = rows->v[rows->n - 1].value;
+
 	if (!c->is_amount || (!c->is_counter && !only_grows(rows)))
 		return 0;
+	if (!c->is_counter && begin > BEGAN * end) {
+		vnx_err_hint(err, "Name that column bytes_total if it is a counter; if not, give "
+				  "what each row's bytes are a second, as bytes_per_second.");
+		return vnx_err_set(err, -EINVAL, VNX_EXIT_FAILED, "csv-header",
+				   "its amounts only grow, from %.15g to %.15g: those of a counter "
+				   "or of each interval",
+				   begin, end);
+	}
 	take_differences(rows);
 	return vnx_throughput_note(tp, "its amounts are read as a counter's: what each row adds");
 }
 
-static int fill(struct vnx_throughput *tp, struct rows *rows, const struct csv_columns *c)
+static int fill(struct vnx_throughput *tp, struct rows *rows, const struct csv_columns *c,
+		struct vnx_err *err)
 {
 	bool plain = c->time[CSV_START] < 0 && c->time[CSV_END] < 0;
 	struct row first;
@@ -394,7 +446,7 @@ static int fill(struct vnx_throughput *tp, struct rows *rows, const struct csv_c
 		return ret;
 	if (rows->n < 2)
 		return vnx_throughput_warn(tp, "one row alone tells no interval");
-	ret = settle_counter(tp, rows, c);
+	ret = settle_counter(tp, rows, c, err);
 	if (ret)
 		return ret;
 	if (plain && !tp->note)
@@ -418,12 +470,21 @@ static int fill(struct vnx_throughput *tp, struct rows *rows, const struct csv_c
 }
 
 /* Rows that cannot be used are told; where that leaves none, they are why. */
-static int tell_fault(struct vnx_throughput *tp, const struct fault *fault, size_t rows,
+static int tell_fault(struct vnx_throughput *tp, const struct fault *fault, const struct rows *rows,
 		      struct vnx_err *err)
 {
 	if (!fault->n)
 		return 0;
-	if (rows)
+	if ((double)rows->back > 1 + MOST_BACK * (double)rows->n) {
+		vnx_err_hint(err, "Sort the rows by time; give each flow as a file of its own: "
+				  "--throughput A --throughput B; what ran at once is summed.");
+		return vnx_err_set(
+			err, -EINVAL, VNX_EXIT_FAILED, "mixed-tests",
+			"%zu rows do not go forward in time, beside %zu that do: this is "
+			"more than one flow, or out of order",
+			rows->back, rows->n);
+	}
+	if (rows->good)
 		return vnx_throughput_warn(tp, "line %zu: %s (%zu such lines left out)",
 					   fault->line, fault->what, fault->n);
 	vnx_err_hint(err, "A row holds what the first one names: " WANTED ".");
@@ -451,9 +512,9 @@ static int csv_parse(const struct vnx_load_lines *lines, struct vnx_throughput *
 	tp = vnx_throughput_new("csv");
 	ret = tp ? take_rows(tp, lines, at + 1, &c, &rows, &fault) : -ENOMEM;
 	if (!ret)
-		ret = tell_fault(tp, &fault, rows.n, err);
+		ret = tell_fault(tp, &fault, &rows, err);
 	if (!ret)
-		ret = fill(tp, &rows, &c);
+		ret = fill(tp, &rows, &c, err);
 	if (tp)
 		tp->stamps.first_ns = lines->v[0].arrival_ns;
 	free(rows.v);

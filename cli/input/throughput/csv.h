@@ -12,6 +12,7 @@
 struct csv_field {
 	const char *text; /* in the line, without quotes and blanks */
 	size_t n;
+	bool commas; /* part the columns, so that one in quotes may part thousands */
 };
 
 enum csv_time { CSV_TIME, CSV_START, CSV_END, CSV_TIMES };
@@ -36,8 +37,8 @@ bool csv_columns_read(const char *text, struct csv_columns *out);
 /* The whole field is a number; its decimals may stand behind a comma. */
 bool csv_number(const struct csv_field *f, double *out);
 
-/* Whose time it is: of the day or a zone that nobody names, or the wall clock's since 1970. */
-enum csv_clock { CSV_NO_TIME, CSV_LOCAL, CSV_WALL };
+/* Whose time it is: of the day, of a zone that nobody names, or the wall clock's since 1970. */
+enum csv_clock { CSV_NO_TIME, CSV_OF_DAY, CSV_LOCAL, CSV_WALL };
 /* The whole field is a time of ISO 8601, or a time of the day; in seconds. */
 enum csv_clock csv_time_of(const struct csv_field *f, double *out);
 

@@ -26,12 +26,18 @@ int csv_split(const char *text, char separator, struct csv_field *fields)
 		}
 		while (fields[n].n && isspace((unsigned char)fields[n].text[fields[n].n - 1]))
 			fields[n].n--;
-		n++;
+		fields[n++].commas = separator == ',';
 		if (!end)
 			break;
 		p = end + 1;
 	}
 	return n;
+}
+
+/* "1,234" where commas part the columns: 1234 or 1.234, which nobody knows. */
+static bool may_be_thousands(const struct csv_field *f, const char *comma)
+{
+	return f->commas && comma && f->text + f->n - comma == 4 && *f->text != '0';
 }
 
 /* "12,5": one comma, which stands for the point. */
@@ -40,7 +46,8 @@ bool csv_number(const struct csv_field *f, double *out)
 	const char *comma = memchr(f->text, ',', f->n), *end;
 	char copy[41];
 
-	if (!f->n || f->n >= sizeof(copy) || (comma && memchr(f->text, '.', f->n)))
+	if (!f->n || f->n >= sizeof(copy) || (comma && memchr(f->text, '.', f->n)) ||
+	    may_be_thousands(f, comma))
 		return false;
 	memcpy(copy, f->text, f->n);
 	copy[f->n] = 0;
@@ -136,5 +143,5 @@ enum csv_clock csv_time_of(const struct csv_field *f, double *out)
 	if (*s)
 		return CSV_NO_TIME;
 	*out = day_s + clock_s - (zoned ? east_s : 0);
-	return zoned ? CSV_WALL : CSV_LOCAL;
+	return zoned ? CSV_WALL : dated ? CSV_LOCAL : CSV_OF_DAY;
 }

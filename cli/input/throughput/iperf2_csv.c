@@ -15,7 +15,8 @@
 
 #define FIELDS 9
 #define MAX_STREAMS 4096
-#define ONE_TEST_S 1.5 /* whole seconds of streams that began together differ by one at most */
+#define LONGEST_FIELD 64 /* an address with its zone is the longest */
+#define ONE_TEST_S 1.5   /* whole seconds of streams that began together differ by one at most */
 
 struct csv_line {
 	const char *key; /* addresses, ports and number of the stream, in the text */
@@ -36,7 +37,8 @@ struct stream {
 struct streams {
 	struct stream *v;
 	size_t n, cap;
-	bool only_sums;
+	size_t next; /* of the one found last: streams take turns */
+	bool only_sums, full;
 };
 
 /* "20261130121504", or with a fraction; false: no time. */
@@ -63,7 +65,7 @@ static int split(const char *text, const char **field)
 
 	for (const char *s = text; s && n < FIELDS; n++) {
 		field[n] = s;
-		s = strchr(s, ',');
+		s = memchr(s, ',', strnlen(s, LONGEST_FIELD));
 		s = s ? s + 1 : NULL;
 	}
 	return n;
@@ -100,11 +102,17 @@ static bool find_line(const char *text, struct csv_line *l)
 	return false;
 }
 
-static struct stream *find_stream(const struct streams *list, const struct csv_line *l)
+static struct stream *find_stream(struct streams *list, const struct csv_line *l)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (list->v[i].key_len == l->key_len && !memcmp(list->v[i].key, l->key, l->key_len))
-			return &list->v[i];
+	for (size_t i = 0; i < list->n; i++) {
+		size_t at = (list->next + i) % list->n;
+		struct stream *s = &list->v[at];
+
+		if (s->key_len != l->key_len || memcmp(s->key, l->key, l->key_len) != 0)
+			continue;
+		list->next = at + 1;
+		return s;
+	}
 	return NULL;
 }
 
@@ -113,7 +121,7 @@ static int list_streams(const struct vnx_load_lines *lines, struct streams *list
 	struct csv_line l;
 
 	list->only_sums = true;
-	for (size_t i = 0; i < lines->n; i++) {
+	for (size_t i = 0; i < lines->n && !list->full; i++) {
 		struct stream *known, fresh;
 
 		if (!find_line(lines->v[i].text, &l))
@@ -123,7 +131,9 @@ static int list_streams(const struct vnx_load_lines *lines, struct streams *list
 		list->only_sums &= l.sum;
 		if (known)
 			known->zero_s = fmin(known->zero_s, fresh.zero_s);
-		else if (list->n < MAX_STREAMS && vnx_vec_push(list, fresh))
+		else if (list->n == MAX_STREAMS)
+			list->full = true;
+		else if (vnx_vec_push(list, fresh))
 			return -ENOMEM;
 	}
 	return 0;
@@ -168,7 +178,7 @@ static int make_runs(struct streams *list, struct iperf_runs *out)
 	return 0;
 }
 
-static int take_rows(const struct vnx_load_lines *lines, const struct streams *list,
+static int take_rows(const struct vnx_load_lines *lines, struct streams *list,
 		     struct iperf_runs *out)
 {
 	struct csv_line l;
@@ -201,6 +211,8 @@ int iperf_csv_parse(const struct vnx_load_lines *lines, struct iperf_runs *out)
 		ret = make_runs(&list, out);
 	if (!ret)
 		ret = take_rows(lines, &list, out);
+	if (list.full && out->n)
+		out->v[0].trouble = "it holds more than 4096 streams";
 	for (size_t i = 0; i < out->n; i++)
 		iperf_rows_sum(&out->v[i], &out->v[i].rows);
 	free(list.v);

@@ -112,26 +112,21 @@ static int apply(const struct iperf_run *run, double shift_s, struct vnx_through
 	return ret;
 }
 
-/* Do the rows of @run, moved by @shift_s, touch what @tp has? */
-static bool overlaps(const struct vnx_throughput *tp, const struct iperf_run *run, double shift_s)
+/* Do the rows of @run, moved by @shift_s, begin before what @tp has is over? */
+static bool begins_within(const struct vnx_throughput *tp, const struct iperf_run *run,
+			  double shift_s)
 {
 	const struct iperf_rows *rows = &better_view(run)->rows;
-	double from = INFINITY, to = -INFINITY;
+	const struct vnx_interval *last;
+	double from = INFINITY;
 
-	for (size_t i = 0; i < rows->n; i++) {
-		if (rows->v[i].omitted || !(rows->v[i].end_s > rows->v[i].start_s))
-			continue;
-		from = fmin(from, rows->v[i].start_s + shift_s);
-		to = fmax(to, rows->v[i].end_s + shift_s);
-	}
-	for (size_t i = 0; i < tp->intervals.n; i++) {
-		const struct vnx_interval *iv = &tp->intervals.v[i];
-
-		if (fmin(to, iv->end_s) - fmax(from, iv->start_s) >=
-		    fmin(TOUCH_S, iv->end_s - iv->start_s))
-			return true;
-	}
-	return false;
+	if (!tp->intervals.n)
+		return false;
+	last = &tp->intervals.v[tp->intervals.n - 1];
+	for (size_t i = 0; i < rows->n; i++)
+		if (!rows->v[i].omitted && rows->v[i].end_s > rows->v[i].start_s)
+			from = fmin(from, rows->v[i].start_s + shift_s);
+	return last->end_s - from >= fmin(TOUCH_S, last->end_s - last->start_s);
 }
 
 /* ... which is then a flow of its own, on the same clock. */
@@ -151,8 +146,8 @@ static int add_peer(struct vnx_throughput *tp, const struct iperf_run *run, doub
 
 static int add_on_clock(struct vnx_throughput *tp, const struct iperf_run *run, double shift_s)
 {
-	return tp->peers.n || overlaps(tp, run, shift_s) ? add_peer(tp, run, shift_s)
-							 : apply(run, shift_s, tp);
+	return tp->peers.n || begins_within(tp, run, shift_s) ? add_peer(tp, run, shift_s)
+							      : apply(run, shift_s, tp);
 }
 
 /* A further test of the same output, on the clock of the first one; *done: it could be. */
@@ -179,23 +174,39 @@ static int add_further(struct vnx_throughput *tp, const struct iperf_run *first,
 			    ((double)own.stamps.zero_ns - (double)tp->stamps.zero_ns) / 1e9);
 }
 
-/* The test that the others are put behind: the first where there is a clock for all. */
+/*
+ * The test that the others are put behind: of those that are stamped the first, else the one that
+ * began first, wherever it stands.
+ */
 static const struct iperf_run *choose_first(const struct vnx_throughput *tp,
 					    const struct iperf_runs *runs,
 					    const struct iperf_run *main)
 {
-	for (const struct iperf_run *run = runs->v; run != main; run++)
-		if (size_of(run) && run->is_reverse == main->is_reverse &&
-		    (tp->stamps.n || run->timestamp_s <= main->timestamp_s))
-			return run;
-	return main;
+	const struct iperf_run *best = main;
+
+	for (size_t i = 0; i < runs->n; i++) {
+		const struct iperf_run *run = &runs->v[i];
+
+		if (!size_of(run) || run->is_reverse != main->is_reverse)
+			continue;
+		if (tp->stamps.n
+			    ? run < best
+			    : run->timestamp_s + run->omit_s < best->timestamp_s + best->omit_s)
+			best = run;
+	}
+	return best;
 }
 
-/* --json-stream-full-output tells the whole test once more at its end. */
-static bool is_repeated(const struct iperf_run *run, const struct iperf_run *first)
+/* --json-stream-full-output tells the whole test once more at its end; a list may, of each. */
+static bool is_repeated(const struct iperf_runs *runs, const struct iperf_run *run,
+			const struct iperf_run *first)
 {
-	return run->cookie[0] && run > first &&
-	       (!strcmp(run->cookie, first->cookie) || !strcmp(run->cookie, run[-1].cookie));
+	if (!run->cookie[0])
+		return false;
+	for (const struct iperf_run *other = runs->v; other < run; other++)
+		if (size_of(other) && !strcmp(run->cookie, other->cookie))
+			return true;
+	return !strcmp(run->cookie, first->cookie);
 }
 
 /* "line 7: ", "" where it is not known; returns @buf. */
@@ -254,7 +265,7 @@ static int add_others(struct vnx_throughput *tp, const struct iperf_runs *runs,
 		const struct iperf_run *run = &runs->v[i];
 		bool done = false;
 
-		if (run == first || !size_of(run) || is_repeated(run, first))
+		if (run == first || !size_of(run) || is_repeated(runs, run, first))
 			continue;
 		if (run->is_reverse != first->is_reverse) {
 			++*left_out;

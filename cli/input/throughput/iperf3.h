@@ -67,7 +67,10 @@ struct iperf_runs {
 };
 
 void iperf_runs_fini(struct iperf_runs *runs);
-/* Appends an empty run and returns it, valid until the next call; NULL: -ENOMEM. */
+/*
+ * Appends an empty run and returns it, valid until the next call; NULL: -ENOMEM. After MAX_RUNS it
+ * is the last one again, and that is in trouble.
+ */
 struct iperf_run *iperf_runs_add(struct iperf_runs *runs);
 /* Sets run->error unless it has one. -ENOMEM. */
 int iperf_run_error(struct iperf_run *run, const char *text) VNX_MUST_CHECK;

@@ -269,19 +269,35 @@ static int take_event(struct iperf_runs *out, const char *event, const json_t *d
 	return 0;
 }
 
-/* A document of iperf3's; *taken: it is one. */
+/* A line of --json-stream. */
+static bool is_event(const json_t *doc, const char *event)
+{
+	static const char *const events[] = { "start", "interval",           "end",
+					      "error", "server_output_json", "server_output_text" };
+
+	for (size_t i = 0; event && i < VNX_ARRAY_SIZE(events); i++)
+		if (!strcmp(event, events[i]) && json_object_get(doc, "data"))
+			return true;
+	return false;
+}
+
+/*
+ * A document of iperf3's; *taken: it is one. What has its keys but tells nothing of a test may be
+ * some wrapper's, with iperf3's own inside.
+ */
 static int take_document(struct iperf_runs *out, const json_t *doc, uint64_t arrival_ns, bool whole,
 			 bool *taken)
 {
 	const char *event = json_string_value(json_object_get(doc, "event"));
+	bool is_line = is_event(doc, event);
 	struct iperf_run *run;
 	int ret;
 
-	*taken = event || json_is_object(json_object_get(doc, "start")) ||
+	*taken = is_line || json_is_object(json_object_get(doc, "start")) ||
 		 json_is_array(json_object_get(doc, "intervals"));
-	if (!*taken || (event && !whole))
+	if (!*taken || (is_line && !whole))
 		return 0;
-	if (event)
+	if (is_line)
 		return take_event(out, event, json_object_get(doc, "data"), arrival_ns);
 	run = iperf_runs_add(out);
 	if (!run)
@@ -289,9 +305,11 @@ static int take_document(struct iperf_runs *out, const json_t *doc, uint64_t arr
 	run->resolution_s = 1e-6;
 	run->interrupted = !whole;
 	ret = take_body(run, doc, arrival_ns);
-	return ret ? ret
-		   : take_server(run, json_object_get(doc, "server_output_json"),
-				 json_object_get(doc, "server_output_text"));
+	if (!ret)
+		ret = take_server(run, json_object_get(doc, "server_output_json"),
+				  json_object_get(doc, "server_output_text"));
+	*taken = run->rows.n || run->reverse.n || run->error || run->server;
+	return ret;
 }
 
 /* iperf3's documents, however deep in @v; also where some program kept its output as a string. */

@@ -6,6 +6,7 @@
 
 #define BOUNDARY_S 0.001 /* end - start against seconds */
 #define LONGEST_S 1e7
+#define MAX_RUNS 10000
 
 static void run_fini(struct iperf_run *run)
 {
@@ -29,6 +30,10 @@ struct iperf_run *iperf_runs_add(struct iperf_runs *runs)
 {
 	struct iperf_run run = { .timestamp_s = NAN, .mss = NAN };
 
+	if (runs->n == MAX_RUNS) {
+		runs->v[runs->n - 1].trouble = "it holds more than 10000 tests";
+		return &runs->v[runs->n - 1];
+	}
 	return vnx_vec_push(runs, run) ? NULL : &runs->v[runs->n - 1];
 }
 
@@ -42,9 +47,10 @@ int iperf_run_error(struct iperf_run *run, const char *text)
 
 static bool is_sound(const struct iperf_row *r)
 {
+	const struct vnx_interval iv = { r->start_s, r->end_s, r->bytes, 0 };
+
 	/* Written so that NaN fails. */
-	return r->start_s >= 0 && r->end_s > r->start_s && r->end_s < LONGEST_S && r->bytes >= 0 &&
-	       isfinite(r->bytes);
+	return r->start_s >= 0 && r->end_s < LONGEST_S && vnx_interval_sane(&iv);
 }
 
 static int compare_doubles(const void *a, const void *b)

@@ -10,6 +10,7 @@
 #include "cli/input/throughput/iperf3.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <math.h>
 #include <time.h>
 
@@ -25,15 +26,15 @@ struct text_line {
 	struct iperf_row row;
 };
 
-#define MAX_STREAMS 1024 /* of iperf2 that are told apart */
+#define MAX_STREAMS 65536 /* of iperf2 that are told apart */
 
 /* What is known of the test that is being read. */
 struct text_state {
 	struct iperf_runs *runs;
-	size_t run_of[MAX_STREAMS]; /* of stream number, from 1: its last test; 0: none */
-	size_t line;                /* from 1 */
-	bool is_server;             /* it said that it listens */
-	struct iperf_run *run;      /* NULL: none yet */
+	uint32_t run_of[MAX_STREAMS]; /* of stream number, from 1: its last test; 0: none */
+	size_t line;                  /* from 1 */
+	bool is_server;               /* it said that it listens */
+	struct iperf_run *run;        /* NULL: none yet */
 	bool in_server_output; /* between "Server output:" and its end: run->server is filled */
 	bool separator;        /* the last line was "- - -" */
 	bool summary;          /* what follows are totals */
@@ -140,7 +141,7 @@ static bool take_head(const char **s, struct text_line *l)
 		p += l->star;
 		if (!isdigit((unsigned char)*p))
 			return false;
-		l->row.stream = (int)(strtoul(p, NULL, 10) % MAX_STREAMS) + 1;
+		l->row.stream = (int)(strtoul(p, NULL, 10) % INT_MAX) + 1;
 		p += strspn(p, "0123456789");
 	}
 	if (*p++ != ']')
@@ -431,7 +432,7 @@ static int take_connection(struct text_state *st, const char *text)
 	st->run->from_server = st->is_server;
 	st->run->is_reverse |= strstr(text, "(reverse)") != NULL;
 	take_connect_time(st->run, text);
-	st->run_of[l.row.stream % MAX_STREAMS] = st->runs->n;
+	st->run_of[l.row.stream % MAX_STREAMS] = (uint32_t)st->runs->n;
 	mss = mss ? strchr(mss + 15, '/') : NULL;
 	if (mss && (mss++, take_number(&mss, &number, &unit)) && number > 0)
 		st->run->mss = number;

@@ -270,7 +270,7 @@ static int add_intervals(struct vnx_throughput *tp, const struct results *list)
 		iv.start_s = start - tp->timestamp_s;
 		iv.end_s = r->end_s - tp->timestamp_s;
 		iv.bytes = r->rate * unit_bytes(r->unit) * (iv.end_s - iv.start_s);
-		if (!(iv.end_s > iv.start_s) || !isfinite(iv.bytes)) {
+		if (!vnx_interval_sane(&iv)) {
 			tp->dropped++;
 			continue;
 		}

@@ -18,6 +18,7 @@
 /* one line alone: single lines were up to 1.8 s late */
 #define ONE_STAMP_S 1.8
 #define MAX_DECIMAL 40
+#define MOST_BPS 1e15 /* a thousand times what any host moves: a number gone wrong */
 
 /* One row a format; of two that are equally sure the first is tried first. */
 const struct vnx_load_format *const vnx_load_formats[] = {
@@ -154,6 +155,13 @@ size_t vnx_lines_next(const struct vnx_load_lines *lines, size_t n)
 	while (n < lines->n && !lines->v[n].text[strspn(lines->v[n].text, " \t\r")])
 		n++;
 	return n;
+}
+
+bool vnx_interval_sane(const struct vnx_interval *iv)
+{
+	/* Written so that NaN fails. */
+	return iv->end_s > iv->start_s && iv->bytes >= 0 &&
+	       iv->bytes * 8 <= MOST_BPS * (iv->end_s - iv->start_s);
 }
 
 const char *vnx_decimal_parse(const char *s, double *out)

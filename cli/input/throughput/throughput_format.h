@@ -44,6 +44,9 @@ void vnx_throughput_stamps(struct vnx_throughput *tp, int64_t *lag, size_t n, do
 /* ... from tp->intervals. -ENOMEM. */
 int vnx_throughput_stamps_of_intervals(struct vnx_throughput *tp) VNX_MUST_CHECK;
 
+/* It has a length, and its bytes are a number that some host can move in it. */
+bool vnx_interval_sane(const struct vnx_interval *iv);
+
 /* A plain decimal ("12.5", "-3e4"), at most 40 characters; returns what follows, NULL: none. */
 const char *vnx_decimal_parse(const char *s, double *out);
 
