@@ -92,13 +92,28 @@ static void add_calls(struct vnx_verify *v, enum vnx_metric m, const struct vnx_
 			v->of[m].hook[k] += s->count;
 }
 
+/* The part of a count read at both ends of @s that falls before @until_ns (0: all of it). */
+static uint64_t part_before(const struct vnx_sample *s, uint64_t until_ns)
+{
+	uint64_t end_ns = s->t_ns + s->dur_ns;
+
+	if (!until_ns || end_ns <= until_ns)
+		return s->count;
+	if (s->t_ns >= until_ns)
+		return 0;
+	return (uint64_t)((double)s->count * (double)(until_ns - s->t_ns) / (double)s->dur_ns);
+}
+
 /*
  * Only while it matters are the account's events looked at one by one: a hook that counts needs
  * the sum alone. The accounts of a bin stand before its calls.
  */
-static void add_samples(struct vnx_verify *v, enum vnx_metric m, const struct vnx_samples *samples,
-			const struct vnx_vms *vms, bool listed_only)
+static void add_samples(struct vnx_verify *v, const struct vnx_hook *hook,
+			const struct vnx_samples *samples, const struct vnx_vms *vms,
+			bool listed_only)
 {
+	enum vnx_metric m = hook->metric;
+
 	for (size_t i = 0; i < samples->n; i++) {
 		const struct vnx_sample *s = &samples->v[i];
 		int k = account_at(m, s->metric);
@@ -114,7 +129,7 @@ static void add_samples(struct vnx_verify *v, enum vnx_metric m, const struct vn
 			v->of[m].halted_ns += s->count;
 		else if (k >= 0 && s->count &&
 			 (v->of[m].calls || is_seen(s, samples, vms, listed_only)))
-			v->of[m].account[k] += s->count;
+			v->of[m].account[k] += part_before(s, hook->until_ns);
 	}
 }
 
@@ -177,7 +192,11 @@ void vnx_verify_add(struct vnx_verify *v, const struct vnx_samples *samples,
 		memcpy(v->of[hook->metric].ripe, v->of[hook->metric].account,
 		       sizeof(v->of[0].ripe));
 		if (hook->hook[0])
-			add_samples(v, hook->metric, samples, vms, listed_only);
+			add_samples(v, hook, samples, vms, listed_only);
+		/* Detached: no more of its calls are to come. */
+		if (hook->until_ns)
+			memcpy(v->of[hook->metric].ripe, v->of[hook->metric].account,
+			       sizeof(v->of[0].ripe));
 		set_verified(v, states, hook);
 	}
 }

@@ -22,7 +22,7 @@ struct vnx_verify {
 		/* From an account's first reading on, as that may come later than the hook. */
 		uint64_t from_ns[VNX_VERIFY_ACCOUNTS];
 		uint64_t hook[VNX_VERIFY_ACCOUNTS], account[VNX_VERIFY_ACCOUNTS];
-		/* What the account had at the last look: the hook's bin may be read later. */
+		/* What the account had at the look before: the hook's bin may be read later. */
 		uint64_t ripe[VNX_VERIFY_ACCOUNTS];
 		uint64_t halted_ns; /* halts: the kernel polled or slept for halted vCPUs */
 	} of[VNX_VERIFY_HOOKS];
