@@ -28,9 +28,7 @@
 #define COUNTER_GROWS 0.8 /* of the rows are more than the one before */
 #define BEGAN 0.5         /* of its last value: a counter that begins below began with the table */
 #define DAY_S 86400.0
-#define MOST_BACK                                                                      \
-	0.1 /* of the rows kept: more that do not go forward are no clock's correction \
-	     */
+#define MOST_BACK 0.1 /* of the rows kept: more of them are no clock's correction */
 
 struct row {
 	double start_s, end_s; /* what is not told is NaN */
