@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bpf/count.h"
@@ -32,6 +33,9 @@ _Static_assert(VNX_HANDLE_TX == 0 && VNX_VCPU_HALT + 1 == VNX_COUNTED, "see coun
 #define CALIBRATE_TRIES 4
 #define CALIBRATE_MAX_NS (500 * VNX_NSEC_PER_MSEC)
 #define COST_EVENTS 64 /* enough to tell the cost of one */
+#define COST_WINDOWS 2
+#define COST_STEP_NS (5 * VNX_NSEC_PER_MSEC)
+#define COST_STEPS 8 /* of which a window has no more */
 
 /* A program at its hook. Each has an object of its own: one refused refuses no other. */
 struct attached {
@@ -61,9 +65,7 @@ struct vnx_capture {
 	struct vnx_sample hole[VNX_COUNTED]; /* calls may be missing there; dur_ns 0: nowhere */
 	char no_fentry[VNX_WHY_LEN];         /* why functions cannot be hooked, "" if they can */
 	bool fentry_tried;
-	int cost_fd;                       /* run-time statistics are on while it is open; -1 */
-	uint64_t cost_ns[3], cost_runs[3]; /* at the start and at the first two reads */
-	unsigned cost_reads;
+	unsigned cost_windows; /* in which the kernel's run-time statistics were on, so far */
 	double ns_per_event;
 };
 
@@ -517,33 +519,30 @@ static bool read_cost(const struct vnx_capture *cap, uint64_t *ns, uint64_t *run
 }
 
 /*
- * Measuring makes each event of every program on the host dearer, so it ends with the second
- * read, whatever was counted by then. The first bin is not asked if the second tells: it is
- * when all is cold. The figures start at 0 with each program, and go with it.
+ * Measuring makes each event of every program on the host dearer, so it lasts some milliseconds
+ * behind each of the first two reads, when the programs are warm, whatever was counted by then.
  */
-static void end_cost(struct vnx_capture *cap)
+static void measure_cost(struct vnx_capture *cap)
 {
-	const uint64_t *ns = cap->cost_ns, *runs = cap->cost_runs;
-	unsigned from = runs[2] >= runs[1] + COST_EVENTS ? 1 : 0;
+	const struct timespec step = { .tv_nsec = COST_STEP_NS };
+	uint64_t ns = 0, runs = 0;
+	bool told = true;
+	int fd;
 
-	if (cap->cost_fd < 0)
+	if (cap->cost_windows == COST_WINDOWS || !isnan(cap->ns_per_event))
 		return;
-	if (cap->cost_reads == 2 && runs[2] >= runs[from] + COST_EVENTS)
-		cap->ns_per_event = (double)(ns[2] - ns[from]) / (double)(runs[2] - runs[from]);
-	close(cap->cost_fd);
-	cap->cost_fd = -1;
-}
-
-static void step_cost(struct vnx_capture *cap)
-{
-	unsigned at = cap->cost_reads + 1;
-
-	if (cap->cost_fd < 0)
+	cap->cost_windows++;
+	fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (fd < 0)
 		return;
-	if (read_cost(cap, &cap->cost_ns[at], &cap->cost_runs[at]))
-		cap->cost_reads = at;
-	if (cap->cost_reads != at || at == 2)
-		end_cost(cap);
+	/* The figures start at 0 with each program and stand still outside of the windows. */
+	for (int i = 0; i < COST_STEPS && told && runs < COST_EVENTS; i++) {
+		nanosleep(&step, NULL);
+		told = read_cost(cap, &ns, &runs);
+	}
+	close(fd);
+	if (told && runs >= COST_EVENTS)
+		cap->ns_per_event = (double)ns / (double)runs;
 }
 
 /* What the kernel kept from the program, and from its kprobe, as both were running already. */
@@ -564,7 +563,6 @@ static void see_missed(struct attached *at)
 
 static int bpf_detach(struct vnx_capture *cap, struct vnx_err *err)
 {
-	end_cost(cap);
 	for (int i = 0; i < VNX_COUNTED; i++) {
 		/* Counting ends as the unlinking begins; what takes time is the waiting after. */
 		vnx_hooks_end(&cap->hooks, (enum vnx_metric)i);
@@ -580,7 +578,6 @@ static void bpf_close(struct vnx_capture *cap)
 {
 	if (!cap)
 		return;
-	end_cost(cap);
 	for (int i = 0; i < VNX_COUNTED; i++)
 		drop_attached(&cap->at[i]);
 	unmap_base(cap);
@@ -610,7 +607,6 @@ static int set_up(struct vnx_capture *cap, struct vnx_err *err)
 	if (ret)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-counters",
 				   "the BPF counters cannot be set up: %s", strerror(-ret));
-	cap->cost_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	ret = choose(cap, err);
 	if (ret || cap->waiting || cap->conf.keep_empty)
 		return ret;
@@ -627,7 +623,6 @@ static int bpf_open(struct vnx_capture **out, const struct vnx_capture_conf *con
 	if (!cap)
 		return vnx_err_set(err, -ENOMEM, VNX_EXIT_FAILED, "no-memory", "out of memory");
 	libbpf_set_print(keep_warning);
-	cap->cost_fd = -1;
 	cap->ns_per_event = NAN;
 	ret = vnx_capture_conf_copy(&cap->conf, conf);
 	if (ret)
@@ -745,12 +740,13 @@ static int bpf_read(struct vnx_capture *cap, struct vnx_samples *out, bool final
 		now.jiffies = cap->counters.slots.now.jiffies;
 		now.mono_ns = now.after_ns = vnx_clock_mono();
 	}
-	step_cost(cap);
 	ret = vnx_counters_read(&cap->counters, &now, final, out);
 	if (!ret)
 		ret = read_refused(cap, out);
 	if (ret)
 		return vnx_err_set(err, ret, VNX_EXIT_FAILED, "no-memory", "out of memory");
+	if (!final)
+		measure_cost(cap);
 	return 0;
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Decoding on all CPUs, and the line that says how far it is. */
 #include <pthread.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include "bpf/clock.h"
+#include "cli/base/cpus.h"
 #include "cli/input/trace/trace_internal.h"
 
 #define WORKERS_MAX 16
@@ -28,9 +28,10 @@ struct worker {
 
 unsigned vnx_trace_workers(size_t n)
 {
-	cpu_set_t set;
-	unsigned cpus = sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned)CPU_COUNT(&set);
+	struct vnx_cpus usable = { 0 };
+	unsigned cpus = vnx_cpus_read(&usable, 0) ? 1 : vnx_cpus_count(&usable);
 
+	vnx_cpus_fini(&usable);
 	if (cpus > WORKERS_MAX)
 		cpus = WORKERS_MAX;
 	return n < cpus ? (n ? (unsigned)n : 1) : cpus;
