@@ -24,8 +24,8 @@ sys.dont_write_bytecode = True
 import faults                                                             # noqa: E402
 from labkit.common import CACHE, KERNELS, ROOT, LabCrash, LabError, say   # noqa: E402
 from labkit.cpushare import CpuShare                                        # noqa: E402
-from labkit.machine import take_lock                                      # noqa: E402
-from labkit.scenario import GUEST_DEFAULTS, Runner, Watch, guest_start    # noqa: E402
+from labkit.scenario import (                                             # noqa: E402
+    DEFAULTS, GUEST_DEFAULTS, Case, Runner, Together, Watch, guest_start)
 
 MAX_GUESTS = 4
 HALVES = {"tune": (0,), "report": (1,), "both": (0, 1)}
@@ -113,24 +113,20 @@ def shares(text):
 class Suite(Runner):
     """The lab host, its guests, and the runs."""
 
-    def __init__(self, kernel, out, nice):
-        super().__init__(out)
-        self.kernel, self.nice = kernel, nice
+    def __init__(self, kernel, out):
+        super().__init__(out, "run", Together())
+        self.kernel = kernel
         self.baselines = {}     # load -> folder, of this boot
         self.port = 0
 
     # -- the host
 
     def ready_host(self):
-        host = (self.kernel, 2, "", 3072, False)
+        host = Case("causes", DEFAULTS, self.kernel, {}, None).host()
         if self.booted == host and self.qemu and self.qemu.poll() is None:
             return
-        if self.lock is None:   # before the image is built: another tree's lab may build its own meanwhile
-            self.lock = take_lock()
         self.boot(host)
         self.baselines = {}
-        if self.nice:   # QEMU leads a session; where sessions are scheduled as groups, nice alone does nothing
-            Path(f"/proc/{self.qemu.pid}/autogroup").write_text(str(self.nice))
         self.machine.put(ROOT / "build" / "vnetdx")
         self.machine.put(Path(faults.__file__).with_name("lib.sh"))
         self.must("rm -rf /share/out; mkdir -p /tmp/at /sys/fs/cgroup/load; for p in 5221 5222 5223 5224; do "
@@ -285,7 +281,6 @@ def parse(argv):
     top.add_argument("--out", type=Path, default=ROOT / "build" / "lab" / "causes")
     top.add_argument("--again", action="store_true", help="also those recorded already")
     top.add_argument("--probe", default="", help="shell on the lab host while the fault lasts, its output into 'probe'")
-    top.add_argument("--nice", type=int, default=0, help="of the lab among this machine's sessions, e.g. -8")
     top.add_argument("--list", action="store_true", help="only say what would be run")
     return top.parse_args(argv)
 
@@ -293,7 +288,7 @@ def parse(argv):
 def main(argv=None):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args = parse(argv)
-    suite = Suite(args.kernel, args.out.resolve(), args.nice)
+    suite = Suite(args.kernel, args.out.resolve())
     todo = [r for r in planned(args)
             if args.again or not (suite.out / args.kernel / r.name() / "truth.json").exists()]
     if args.list:

@@ -118,13 +118,28 @@ def cases_of(path, kernels, core=False):
 # ------------------------------------------------------------------ one case in a running lab
 
 
-class Runner:
-    """Holds the lab host, the guests that run in it, and the tally."""
+class Together:
+    """What the lanes of a run share: the one lock, taken with the first boot, and the end."""
 
-    def __init__(self, out):
+    def __init__(self):
+        self.guard = threading.Lock()
+        self.stopping = threading.Event()
+        self._lock = None
+
+    def lock(self):
+        with self.guard:
+            if self._lock is None:
+                self._lock = take_lock()
+            return self._lock
+
+
+class Runner:
+    """Holds a lab host and the guests that run in it."""
+
+    def __init__(self, out, name, together):
         self.out = Path(out)
-        self.machine = Machine("run")
-        self.lock = None
+        self.together = together
+        self.machine = Machine(name)
         self.qemu = None
         self.booted = None
         self.guests = {}
@@ -136,15 +151,15 @@ class Runner:
 
     def boot(self, host):
         self.stop()
+        if self.together.stopping.is_set():
+            raise LabError("stopped")
         kernel, smp, append, mem, meter, software = host
         failed = self.unbootable.setdefault(host, [])
         if len(failed) == RUNS_PER_CASE:
             raise LabError(f"its host was tried {RUNS_PER_CASE} times before: {failed[-1]}")
         try:
             image.build([kernel], software)
-            if self.lock is None:
-                self.lock = take_lock()
-            self.qemu = self.machine.start(kernel, self.lock, smp, append, mem, attached=True, meter=meter,
+            self.qemu = self.machine.start(kernel, self.together.lock(), smp, append, mem, attached=True, meter=meter,
                                             software=software)
         except Unavailable:
             raise
@@ -501,7 +516,55 @@ def series(cases, times):
             yield dataclasses.replace(case, nr=nr, hog=nr > 0 and nr % 2 == 0, failures=[])
 
 
-def run_files(files, kernels, out, only, core=False, times=1):
+class Tally:
+    """Verdicts of cases, from all lanes."""
+
+    def __init__(self, together):
+        self.of = {"passed": 0, "failed": 0, "skipped": 0}
+        self.together = together
+
+    def add(self, verdict, case, began):
+        with self.together.guard:
+            if not self.together.stopping.is_set():
+                self.of[verdict] += 1
+                tell(verdict, case, began)
+
+
+def lane(runner, hosts, tally):
+    """Takes the cases of one host after the other, until none is left."""
+    stopping = tally.together.stopping
+    try:
+        while not stopping.is_set():
+            try:
+                cases = hosts.pop(0)
+            except IndexError:
+                break
+            for case in cases:
+                began = time.monotonic()
+                with company(case):
+                    verdict = run_case(runner, case)
+                tally.add(verdict, case, began)
+                if stopping.is_set():
+                    break
+    finally:
+        runner.stop()
+
+
+def run_lanes(runners, hosts, tally):
+    lanes = [threading.Thread(target=lane, args=(r, hosts, tally), daemon=True) for r in runners]
+    for thread in lanes:
+        thread.start()
+    try:
+        while any(thread.is_alive() for thread in lanes):
+            time.sleep(0.2)
+    finally:
+        with tally.together.guard:
+            tally.together.stopping.set()
+        for runner in runners:
+            runner.stop()
+
+
+def run_files(files, kernels, out, only, core=False, times=1, lanes=1):
     out = Path(out or CACHE / "out").resolve()
     cases = [c for path in files for c in cases_of(path, kernels, core) if not only or c.name in only]
     cases = list(series(cases, times))
@@ -509,21 +572,19 @@ def run_files(files, kernels, out, only, core=False, times=1):
         case.out = out / case.title().replace("/", "-").replace(" ", "-")
     # Those that agree on the host share its boot; guests are few at first, and stay for the next.
     cases.sort(key=lambda c: (c.host(), c.spec["fresh"], len(c.spec["guest"])))
-    tally = {"passed": 0, "failed": 0, "skipped": 0}
-    runner = Runner(out)
+    hosts = [list(group) for _, group in itertools.groupby(cases, key=Case.host)]
+    hosts.sort(key=len, reverse=True)
+    together = Together()
+    tally = Tally(together)
+    runners = [Runner(out, f"run{i}", together) for i in range(min(lanes, len(hosts)))]
     try:
-        for case in cases:
-            began = time.monotonic()
-            with company(case):
-                verdict = run_case(runner, case)
-            tally[verdict] += 1
-            tell(verdict, case, began)
+        run_lanes(runners, hosts, tally)
     finally:
-        runner.stop()
-        left = len(cases) - sum(tally.values())
+        left = len(cases) - sum(tally.of.values())
+        reruns = [text for r in runners for text in r.reruns]
         if left:
             print(f"stopped: {left} of {len(cases)} were not run to their end")
-        print(f"lab reboots: {runner.reboots}")
-        print(f"lab reruns: {len(runner.reruns)}" + (f" ({'; '.join(runner.reruns)})" if runner.reruns else ""))
-        print(", ".join(f"{n} {what}" for what, n in tally.items()), flush=True)
-    return 1 if tally["failed"] else 0
+        print(f"lab reboots: {sum(r.reboots for r in runners)}")
+        print(f"lab reruns: {len(reruns)}" + (f" ({'; '.join(reruns)})" if reruns else ""))
+        print(", ".join(f"{n} {what}" for what, n in tally.of.items()), flush=True)
+    return 1 if tally.of["failed"] or left else 0
