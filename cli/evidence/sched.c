@@ -14,7 +14,9 @@
 
 /*
  * The account of a wait is made when it ends. A thread whose account stands still either sleeps
- * or waits: only later is known which, so its stretch grows until then, up to this.
+ * or waits: only later is known which, so its stretch grows until then, up to this. What of a
+ * wait is longer than its stretch began in the stretch before, where the thread had run first,
+ * and is told of that, as far as there is room beside what was told.
  */
 #define UNDECIDED_MAX_NS (3 * VNX_NSEC_PER_SEC)
 
@@ -25,6 +27,8 @@ struct account {
 	uint64_t at_ns;     /* when the numbers below were read, 0: not yet */
 	uint64_t run, wait; /* ns */
 	uint64_t turns;
+	uint64_t before_ns; /* where the stretch before at_ns began, and what of it was neither */
+	uint64_t room_ns;   /* run nor waited; the first stretch has none: its bin is not whole */
 	uint64_t places_ns; /* when its CPUs were looked at, 0: not yet */
 };
 
@@ -67,32 +71,44 @@ static void close_account(struct account *a)
 	a->opened = false;
 }
 
-/* What is over or under the stretch is the lateness of the scheduler's own account. */
-static int emit_share(const struct vnx_readings *out, enum vnx_metric metric, uint32_t tid,
-		      uint64_t from_ns, uint64_t now_ns, uint64_t was, uint64_t is)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-	uint64_t ns = is > was ? is - was : 0, most = now_ns - from_ns;
-
-	return vnx_evidence_emit(out, metric, tid, from_ns, now_ns, ns < most ? ns : most);
+	return a < b ? a : b;
 }
 
-/* From one reading to the next. */
-static int emit_account(const struct vnx_readings *out, const struct vnx_thread *t,
-			const struct account *was, const struct account *is)
+static uint64_t grown(uint64_t was, uint64_t is)
 {
-	uint64_t from_ns = was->at_ns, now_ns = is->at_ns;
+	return is > was ? is - was : 0;
+}
 
-	if (emit_share(out, t->worker ? VNX_VHOST_RUN : VNX_VCPU_RUN, t->tid, from_ns, now_ns,
-		       was->run, is->run) ||
-	    emit_share(out, t->worker ? VNX_VHOST_RUNQ_WAIT : VNX_VCPU_RUNQ_WAIT, t->tid, from_ns,
-		       now_ns, was->wait, is->wait))
+/*
+ * From one reading, @was, to the next, @is. What is over the stretch, and no wait from before, is
+ * the lateness of the scheduler's own account.
+ */
+static int emit_account(const struct vnx_readings *out, const struct vnx_thread *t,
+			const struct account *was, struct account *is)
+{
+	enum vnx_metric waits = t->worker ? VNX_VHOST_RUNQ_WAIT : VNX_VCPU_RUNQ_WAIT;
+	uint64_t from_ns = was->at_ns, now_ns = is->at_ns, length_ns = now_ns - from_ns;
+	uint64_t run_ns = least(grown(was->run, is->run), length_ns);
+	uint64_t waited_ns = grown(was->wait, is->wait);
+	uint64_t here_ns = least(waited_ns, length_ns - run_ns);
+	uint64_t before_ns = least(waited_ns - here_ns, was->room_ns);
+
+	if (vnx_evidence_emit(out, t->worker ? VNX_VHOST_RUN : VNX_VCPU_RUN, t->tid, from_ns,
+			      now_ns, run_ns) ||
+	    vnx_evidence_emit(out, waits, t->tid, from_ns, now_ns, here_ns) ||
+	    (before_ns &&
+	     vnx_evidence_emit(out, waits, t->tid, was->before_ns, from_ns, before_ns)))
 		return -ENOMEM;
+	is->before_ns = from_ns;
+	is->room_ns = was->before_ns ? length_ns - run_ns - here_ns : 0;
 	/* The mean way of a kick through the worker: wait for the CPU, then work until all is done.
 	 */
 	if (!t->worker || is->turns <= was->turns)
 		return 0;
 	return vnx_evidence_emit(out, VNX_VHOST_TURN, t->tid, from_ns, now_ns,
-				 (is->run - was->run + is->wait - was->wait) / 1000 /
+				 (grown(was->run, is->run) + waited_ns) / 1000 /
 					 (is->turns - was->turns));
 }
 
@@ -111,11 +127,11 @@ static int read_thread(const struct vnx_thread *t, struct account *a, uint64_t n
 	if (was.at_ns && is.run == was.run && is.wait == was.wait &&
 	    now_ns - was.at_ns < UNDECIDED_MAX_NS)
 		return 0;
-	a->at_ns = is.at_ns;
-	a->run = is.run;
-	a->wait = is.wait;
-	a->turns = is.turns;
-	return was.at_ns ? emit_account(out, t, &was, &is) : 0;
+	is.fd = was.fd;
+	is.opened = true;
+	is.places_ns = was.places_ns;
+	*a = is;
+	return was.at_ns ? emit_account(out, t, &was, a) : 0;
 }
 
 /* Which CPUs may the worker use, and is that the one its own vCPU is bound to? */

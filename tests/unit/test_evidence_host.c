@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cli/base/cpus.h"
@@ -265,13 +266,67 @@ static void bound_to_a_late_cpu(void **state)
 	vnx_source_sched.close(r->src);
 }
 
+/* What every schedstat says, in the place of the kernel's; NULL: the kernel's own word. */
+static const char *account;
+
+ssize_t pread(int fd, void *buf, size_t n, off_t at)
+{
+	size_t len = account ? strlen(account) : 0;
+
+	if (!account)
+		return syscall(SYS_pread64, fd, buf, n, at);
+	memcpy(buf, account, len < n ? len : n);
+	return (ssize_t)(len < n ? len : n);
+}
+
+static uint64_t waited(const struct rig *r, uint64_t from_ns, uint64_t dur_ns)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < r->samples.n; i++)
+		if (r->samples.v[i].metric == VNX_VHOST_RUNQ_WAIT &&
+		    r->samples.v[i].t_ns == from_ns && r->samples.v[i].dur_ns == dur_ns)
+			sum += r->samples.v[i].count;
+	return sum;
+}
+
+/* A wait of 2.9 s that ends in the last three seconds, 0.5 s of which the thread ran. */
+static void long_wait(void **state)
+{
+	static const char *const says[] = { "0 0 1",         "500000000 0 2",
+					    "700000000 0 3", "700000000 0 3",
+					    "700000000 0 3", "1200000000 2900000000 4" };
+	struct rig *r = *state;
+	uint32_t me = (uint32_t)getpid();
+	struct vnx_vm vm = { .workers = { &me, 1, 1 }, .last_ns = UINT64_MAX };
+	struct vnx_vms vms = { &vm, 1, 1 };
+	struct vnx_scene scene = { .now_ns = SEC, .threads = &r->threads };
+
+	if (access("/proc/self/schedstat", R_OK)) {
+		print_message("skipped: no schedstat\n");
+		skip();
+	}
+	allowed[0] = allowed[1] = 0;
+	assert_int_equal(vnx_threads_sync(&r->threads, &vms), 0);
+	assert_int_equal(vnx_source_sched.open(&r->src, &r->err), 0);
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(says); i++, scene.now_ns += SEC) {
+		account = says[i];
+		assert_int_equal(vnx_source_sched.read(r->src, &scene, &r->out, &r->err), 0);
+	}
+	account = NULL;
+	vnx_source_sched.close(r->src);
+	assert_int_equal(waited(r, SEC, SEC), 0);
+	assert_int_equal(waited(r, 2 * SEC, SEC), 4 * SEC / 10);
+	assert_int_equal(waited(r, 3 * SEC, 3 * SEC), 25 * SEC / 10);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(whole_files),         TEST(no_stat), TEST(long_list), TEST(many_cpus),
-		TEST(bound_to_a_late_cpu),
+		TEST(whole_files),         TEST(no_stat),   TEST(long_list), TEST(many_cpus),
+		TEST(bound_to_a_late_cpu), TEST(long_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

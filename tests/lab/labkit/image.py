@@ -174,7 +174,8 @@ def _host_parts():
         if os.path.basename(path) in ("xterm", "xterm-256color", "linux", "screen", "screen-256color", "vt100"):
             parts.file("usr" + path, path)
     parts.file("init", SOURCE / "image" / "host-init", 0o755)
-    parts.file("usr/bin/guest", SOURCE / "image" / "guest", 0o755)
+    for program in ("guest", "carries"):
+        parts.file(f"usr/bin/{program}", SOURCE / "image" / program, 0o755)
     for program in ("agent", "kick"):
         if (CACHE / "bin" / program).exists():
             parts.file(f"usr/bin/{program}", CACHE / "bin" / program, 0o755)
