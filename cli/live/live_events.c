@@ -130,6 +130,7 @@ static int compare_hooks(struct vnx_live_model *m, const struct vnx_seen *seen)
 		if (!fresh && same_hook(&now->v[i], &m->hooks.v[i]))
 			continue;
 		same = false;
+		vnx_live_forget_calls(m, now->v[i].metric, now->v[i].since_ns);
 		ret = tell_hook(m, &now->v[i], fresh);
 	}
 	if (ret || same)

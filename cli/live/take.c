@@ -32,6 +32,18 @@ static void ring_clear(float *ring, size_t from, size_t to)
 		ring[b % VNX_LIVE_BINS] = NAN;
 }
 
+void vnx_live_forget_calls(struct vnx_live_model *m, enum vnx_metric metric, uint64_t until_ns)
+{
+	size_t to =
+		until_ns > m->facts.start_ns ? (until_ns - m->facts.start_ns) / m->facts.bin_ns : 0;
+
+	if (to > m->bins)
+		to = m->bins;
+	for (size_t i = 0; i < m->vms.n; i++)
+		ring_clear(m->vms.v[i]->ring[metric],
+			   m->bins > VNX_LIVE_BINS ? m->bins - VNX_LIVE_BINS : 0, to);
+}
+
 /* New bins take the place of the oldest. */
 static void advance(struct vnx_live_model *m, size_t to)
 {

@@ -95,6 +95,24 @@ static void test_hook_that_went_is_told(void **state)
 	assert_true(is_drawn(b, "handle_rx by fentry:made_up"));
 }
 
+/* It never ran; what another one counts in its place says nothing of the time before. */
+static void test_bins_of_a_replaced_hook_are_missing(void **state)
+{
+	struct bed *b = *state;
+	const float *calls;
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 6, 0, 0);
+	calls = b->m->vms.v[0]->ring[VNX_HANDLE_RX];
+	assert_float_equal(calls[1], 0, 0);
+	b->f.hooks.v[1].since_ns = b->f.facts.end_ns;
+	snprintf(b->f.hooks.v[1].hook, sizeof(b->f.hooks.v[1].hook), "kprobe:made_up");
+	run_bins(b, 6, 0, 0);
+	for (size_t i = 0; i < 6; i++)
+		assert_true(isnan(calls[i]));
+	assert_float_equal(calls[8], 0, 0);
+}
+
 /* ---- recording ---- */
 
 /* Stopped before the bin that begins it: what was recorded before is not told again. */
@@ -262,6 +280,7 @@ int main(void)
 		LIVE_TEST(test_detail_of_one_that_went),
 		LIVE_TEST(test_peak_of_nothing_is_missing),
 		LIVE_TEST(test_hook_that_went_is_told),
+		LIVE_TEST(test_bins_of_a_replaced_hook_are_missing),
 		LIVE_TEST(test_reader_that_went),
 		LIVE_TEST(test_reader_that_does_not_read),
 		LIVE_TEST(test_recording_that_never_began),
