@@ -408,6 +408,7 @@ def judge(case, status, times):
     if wanted != "any" and status not in (wanted if isinstance(wanted, list) else [wanted]):
         tail = (case.out / "stderr").read_text(errors="replace").strip().splitlines()[-3:]
         case.failures.append(f"exit status {status}, not {wanted}: {' | '.join(tail)}")
+        return      # what it had yet to write is no failure of its own
     for event in times.values():
         if event.get("ok") is False:
             case.failures.append(f"could not do on {event['on']} at {event['t']:g} s: {event['said']}")
