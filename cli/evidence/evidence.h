@@ -19,6 +19,8 @@ struct vnx_scene {
 	const struct vnx_vms *vms;         /* those that are gone have a last_ns */
 	uint32_t load_pid;                 /* leader of the load's process group; 0: none */
 	const struct vnx_threads *threads; /* of @vms, in step with it: vnx_evidence_read()'s own */
+	bool last; /* of the run: what is read seldom is read now, so that nothing since is missing
+		    */
 };
 
 /* What was read. Both are appended to. */

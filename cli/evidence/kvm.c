@@ -491,7 +491,7 @@ static int kvm_read(void *src, const struct vnx_scene *scene, const struct vnx_r
 	uint64_t cpu_ns = vnx_clock_thread_cpu();
 	int ret;
 
-	if (!vnx_pace_due(&k->pace, scene->now_ns))
+	if (!vnx_pace_due(&k->pace, scene))
 		return 0;
 	ret = vnx_kvm_read_now(src, scene, out, err);
 	vnx_pace_spent(&k->pace, scene->now_ns, vnx_clock_thread_cpu() - cpu_ns);

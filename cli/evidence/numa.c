@@ -118,7 +118,7 @@ static int numa_read(void *src, const struct vnx_scene *scene, const struct vnx_
 	struct numa *nu = src;
 	uint64_t cpu_ns = vnx_clock_thread_cpu();
 
-	if (!vnx_pace_due(&nu->pace, scene->now_ns))
+	if (!vnx_pace_due(&nu->pace, scene))
 		return 0;
 	nu->ran_on.n = 0;
 	for (size_t i = 0; i < scene->threads->n; i++)

@@ -146,6 +146,8 @@ int vnx_thread_last_cpu(uint32_t tid)
 
 void vnx_pace_spent(struct vnx_pace *pace, uint64_t now_ns, uint64_t cpu_ns)
 {
-	pace->next_ns =
-		now_ns + (cpu_ns < PACE_MAX_NS / PACE_SHARE ? cpu_ns * PACE_SHARE : PACE_MAX_NS);
+	if (!pace->next_ns)
+		cpu_ns = 0;
+	pace->next_ns = now_ns + 1 +
+			(cpu_ns < PACE_MAX_NS / PACE_SHARE ? cpu_ns * PACE_SHARE : PACE_MAX_NS);
 }

@@ -213,11 +213,12 @@ static int write_vms(struct session *s, struct vnx_err *err)
 	return ret;
 }
 
-static int read_evidence(struct session *s, struct vnx_err *err)
+static int read_evidence(struct session *s, bool last, struct vnx_err *err)
 {
 	struct vnx_scene scene = { .now_ns = vnx_clock_mono(),
 				   .vms = vnx_host_vms(s->host),
-				   .load_pid = s->load ? vnx_load_pid(s->load) : 0 };
+				   .load_pid = s->load ? vnx_load_pid(s->load) : 0,
+				   .last = last };
 	struct vnx_readings out = { &s->samples, &s->holds };
 
 	return vnx_evidence_read(s->evidence, &scene, &out, err);
@@ -395,7 +396,7 @@ static int start(struct session *s, struct vnx_err *err)
 	/* The first reading opens files and finds sockets: it takes longest and yields nothing yet.
 	 */
 	if (!ret)
-		ret = read_evidence(s, err);
+		ret = read_evidence(s, false, err);
 	if (ret)
 		return ret;
 	vnx_memory_give_back();
@@ -508,7 +509,7 @@ static int write_out(struct session *s, bool final, struct vnx_err *err)
 	if (!ret && final)
 		ret = vnx_tapstats_read(s->taps, vnx_host_vms(s->host), &s->samples, err);
 	if (!ret && final)
-		ret = read_evidence(s, err);
+		ret = read_evidence(s, true, err);
 	if (!ret)
 		ret = learn_threads(s);
 	if (!ret)
@@ -575,7 +576,7 @@ static int tick(struct session *s, struct vnx_err *err)
 		s->taps_read = true;
 		ret = vnx_tapstats_read(s->taps, vnx_host_vms(s->host), &s->samples, err);
 		if (!ret)
-			ret = read_evidence(s, err);
+			ret = read_evidence(s, false, err);
 	}
 	if (ret || now_ns < s->edge_ns + READ_DELAY_NS)
 		return ret;

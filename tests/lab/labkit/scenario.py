@@ -15,7 +15,7 @@ import time
 import tomllib
 from pathlib import Path
 
-from . import image
+from . import cpushare, image
 from .common import CACHE, KERNELS, ROOT, LabCrash, LabError, Unavailable, say
 from .cpushare import CpuShare
 from .machine import EXIT_NO_AGENT, Machine, die_with_parent, take_lock
@@ -169,10 +169,9 @@ class Runner:
         self.booted, self.guests = host, {}
 
     def stop(self):
-        if self.qemu:
-            self.qemu.kill()
-            self.qemu.wait()
-        self.qemu = self.booted = None
+        qemu, self.qemu, self.booted = self.qemu, None, None
+        if qemu:
+            cpushare.end(qemu)
 
     def host_exec(self, command, timeout=PATIENCE_S):
         done = self.machine.exec(command, timeout, capture=True)
