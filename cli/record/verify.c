@@ -44,36 +44,37 @@ static bool worker_ran(const struct vnx_vm *vm, const struct vnx_samples *sample
 	return false;
 }
 
-static const struct vnx_vm *owner_of(const struct vnx_vms *vms, const struct vnx_sample *s)
+static bool has_vcpus(const struct vnx_vms *vms, uint32_t pid)
 {
-	bool tap = s->metric == VNX_TX_PACKETS || s->metric == VNX_RX_PACKETS;
+	for (size_t i = 0; i < vms->n; i++)
+		if (vms->v[i].pid == pid)
+			return vms->v[i].vcpus.n;
+	return false;
+}
 
+/* Did vhost move the packets of tap @ifindex? A VM may have a card without it beside. */
+static bool by_vhost(const struct vnx_vms *vms, uint32_t ifindex, const struct vnx_samples *samples)
+{
 	for (size_t i = 0; i < vms->n; i++) {
 		const struct vnx_vm *vm = &vms->v[i];
 
-		if (!tap && vm->pid == s->entity)
-			return vm;
-		for (size_t j = 0; tap && j < vm->ifaces.n; j++)
-			if (vm->ifaces.v[j].ifindex == s->entity)
-				return vm;
+		for (size_t j = 0; j < vm->ifaces.n; j++)
+			if (vm->ifaces.v[j].ifindex == ifindex)
+				return vm->ifaces.v[j].backend == VNX_BACKEND_VHOST_NET &&
+				       worker_ran(vm, samples);
 	}
-	return NULL;
+	return false;
 }
 
 /* Would the hook have seen what @s tells of? */
 static bool is_seen(const struct vnx_sample *s, const struct vnx_samples *samples,
 		    const struct vnx_vms *vms, bool listed_only)
 {
-	const struct vnx_vm *vm;
-
 	if (s->metric == VNX_TX_KICK || s->metric == VNX_RX_KICK)
 		return true;
-	if (s->metric == VNX_EXIT_TOTAL || s->metric == VNX_EXIT_HALT) {
-		vm = listed_only ? owner_of(vms, s) : NULL;
-		return !listed_only || (vm && vm->vcpus.n);
-	}
-	vm = owner_of(vms, s);
-	return vm && vm->backend == VNX_BACKEND_VHOST_NET && worker_ran(vm, samples);
+	if (s->metric == VNX_EXIT_TOTAL || s->metric == VNX_EXIT_HALT)
+		return !listed_only || has_vcpus(vms, s->entity);
+	return by_vhost(vms, s->entity, samples);
 }
 
 static int account_at(enum vnx_metric hook, uint32_t metric)
@@ -84,52 +85,68 @@ static int account_at(enum vnx_metric hook, uint32_t metric)
 	return -1;
 }
 
-static void add_calls(struct vnx_verify *v, enum vnx_metric m, const struct vnx_sample *s)
+/* The part of the count of @s that falls into [from_ns, until_ns). */
+static uint64_t part_within(const struct vnx_sample *s, uint64_t from_ns, uint64_t until_ns)
 {
-	v->of[m].calls += s->count;
-	for (int k = 0; k < VNX_VERIFY_ACCOUNTS; k++)
-		if (v->of[m].from_ns[k] && s->t_ns >= v->of[m].from_ns[k])
-			v->of[m].hook[k] += s->count;
+	uint64_t t_ns = s->t_ns > from_ns ? s->t_ns : from_ns, end_ns = s->t_ns + s->dur_ns;
+
+	end_ns = end_ns < until_ns ? end_ns : until_ns;
+	if (t_ns == s->t_ns && end_ns == s->t_ns + s->dur_ns)
+		return s->count;
+	return end_ns > t_ns
+		       ? (uint64_t)((double)s->count * (double)(end_ns - t_ns) / (double)s->dur_ns)
+		       : 0;
 }
 
-/* The part of a count read at both ends of @s that falls before @until_ns (0: all of it). */
-static uint64_t part_before(const struct vnx_sample *s, uint64_t until_ns)
+/* A sample of calls bears its whole bin: all of them are the hook's, also in its first one. */
+static void add_calls(struct vnx_verify *v, enum vnx_metric m, const struct vnx_sample *s)
 {
-	uint64_t end_ns = s->t_ns + s->dur_ns;
+	if (s->t_ns + s->dur_ns <= v->of[m].since_ns)
+		return;
+	v->of[m].calls += s->count;
+	for (int k = 0; k < VNX_VERIFY_ACCOUNTS; k++)
+		if (v->of[m].from_ns[k])
+			v->of[m].hook[k] += part_within(s, v->of[m].from_ns[k], UINT64_MAX);
+}
 
-	if (!until_ns || end_ns <= until_ns)
-		return s->count;
-	if (s->t_ns >= until_ns)
-		return 0;
-	return (uint64_t)((double)s->count * (double)(until_ns - s->t_ns) / (double)s->dur_ns);
+/* Where each account begins. */
+static void find_begins(struct vnx_verify *v, enum vnx_metric m, const struct vnx_samples *samples)
+{
+	for (size_t i = 0; i < samples->n; i++) {
+		const struct vnx_sample *s = &samples->v[i];
+		int k = account_at(m, s->metric);
+
+		if (k >= 0 && s->t_ns >= v->of[m].since_ns && !v->of[m].from_ns[k])
+			v->of[m].from_ns[k] = s->t_ns;
+	}
 }
 
 /*
  * Only while it matters are the account's events looked at one by one: a hook that counts needs
- * the sum alone. The accounts of a bin stand before its calls.
+ * the sum alone.
  */
 static void add_samples(struct vnx_verify *v, const struct vnx_hook *hook,
 			const struct vnx_samples *samples, const struct vnx_vms *vms,
 			bool listed_only)
 {
 	enum vnx_metric m = hook->metric;
+	uint64_t until_ns = hook->until_ns ? hook->until_ns : UINT64_MAX;
 
+	find_begins(v, m, samples);
 	for (size_t i = 0; i < samples->n; i++) {
 		const struct vnx_sample *s = &samples->v[i];
 		int k = account_at(m, s->metric);
 
-		if (s->t_ns < v->of[m].since_ns)
-			continue;
-		if (k >= 0 && !v->of[m].from_ns[k])
-			v->of[m].from_ns[k] = s->t_ns;
 		if (s->metric == m)
 			add_calls(v, m, s);
+		else if (s->t_ns < v->of[m].since_ns)
+			continue;
 		else if (m == VNX_VCPU_HALT &&
 			 (s->metric == VNX_HALT_SLEEP || s->metric == VNX_HALT_POLL))
 			v->of[m].halted_ns += s->count;
 		else if (k >= 0 && s->count &&
 			 (v->of[m].calls || is_seen(s, samples, vms, listed_only)))
-			v->of[m].account[k] += part_before(s, hook->until_ns);
+			v->of[m].account[k] += part_within(s, 0, until_ns);
 	}
 }
 

@@ -33,7 +33,8 @@ struct bed {
 
 static void make_bed(struct bed *b, enum vnx_metric metric)
 {
-	*b = (struct bed){ .worker = 148, .vcpu = 150, .t_ns = SINCE, .iface.ifindex = 5 };
+	*b = (struct bed){ .worker = 148, .vcpu = 150, .t_ns = SINCE };
+	b->iface = (struct vnx_iface){ .ifindex = 5, .backend = VNX_BACKEND_VHOST_NET };
 	b->hook = (struct vnx_hook){ .metric = metric, .hook = "fentry:x", .since_ns = SINCE };
 	b->hooks = (struct vnx_hooks){ .v = &b->hook, .n = 1 };
 	b->vm = (struct vnx_vm){ .pid = 144,
@@ -166,6 +167,26 @@ static void same_time_is_compared(void **state)
 	assert_false(look(&b, why));
 }
 
+/*
+ * A run that ends within the bin in which it attached: calls bear the whole bin, and the accounts
+ * are read once, behind them.
+ */
+static void first_bin_denies_nothing(void **state)
+{
+	char why[VNX_WHY_LEN];
+	struct bed b;
+
+	make_bed(&b, VNX_VCPU_ENTER);
+	b.t_ns = SINCE - BIN / 2;
+	b.hook.until_ns = SINCE + BIN;
+	saw(&b, VNX_VCPU_ENTER, 150, 300);
+	b.t_ns = SINCE;
+	saw(&b, VNX_EXIT_TOTAL, 144, 150);
+	assert_false(look(&b, why));
+	assert_int_equal(b.hook.verified.hook, 150);
+	assert_int_equal(b.hook.verified.account, 150);
+}
+
 static void what_was_before_the_hook_is_not_its(void **state)
 {
 	char why[VNX_WHY_LEN];
@@ -211,13 +232,13 @@ static void packets_of_qemu_deny_nothing(void **state)
 		saw(&b, VNX_VHOST_RUN, 148, 0);
 		assert_false(look(&b, why));
 	}
-	b.vm.backend = VNX_BACKEND_QEMU;
+	b.iface.backend = VNX_BACKEND_QEMU; /* the VM has a card with vhost beside */
 	for (int i = 0; i < 3; i++) {
 		saw(&b, VNX_TX_PACKETS, 5, 100000);
 		saw(&b, VNX_VHOST_RUN, 148, 1000);
 		assert_false(look(&b, why));
 	}
-	b.vm.backend = VNX_BACKEND_VHOST_NET;
+	b.iface.backend = VNX_BACKEND_VHOST_NET;
 	saw(&b, VNX_TX_PACKETS, 5, 256 * 14);
 	saw(&b, VNX_VHOST_RUN, 148, 1000);
 	assert_false(look(&b, why));
@@ -265,6 +286,7 @@ int main(void)
 		cmocka_unit_test(halts_of_the_vmm_deny_nothing),
 		cmocka_unit_test(late_bin_denies_nothing),
 		cmocka_unit_test(same_time_is_compared),
+		cmocka_unit_test(first_bin_denies_nothing),
 		cmocka_unit_test(what_was_before_the_hook_is_not_its),
 		cmocka_unit_test(unknown_vcpus_deny_nothing),
 		cmocka_unit_test(packets_of_qemu_deny_nothing),

@@ -30,7 +30,8 @@ def end(qemu):
     """Ends a lab; what it took is not taken for what ours did meanwhile."""
     global _ended_labs_s
     with contextlib.suppress(OSError):
-        _ended_labs_s += _lab_s(qemu.pid)
+        took_s = _lab_s(qemu.pid)
+        _ended_labs_s += took_s
     qemu.kill()
     qemu.wait()
 

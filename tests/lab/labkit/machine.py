@@ -14,7 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import image
+from . import cpushare, image
 from .common import CACHE, LabCrash, LabError, need, say
 
 PORTS = 24
@@ -126,8 +126,7 @@ class Machine:
         try:
             self._wait_for_agent(qemu, began)
         except BaseException:
-            qemu.kill()
-            qemu.wait()
+            cpushare.end(qemu)
             raise
         say(f"lab host {self.name}: kernel {kernel}, {smp} CPU, up in {time.monotonic() - began:.1f} s")
         return qemu

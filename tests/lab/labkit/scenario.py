@@ -10,6 +10,7 @@ import shlex
 import shutil
 import string
 import subprocess
+import sys
 import threading
 import time
 import tomllib
@@ -55,6 +56,7 @@ class Case:
     out: Path = None
     failures: list = dataclasses.field(default_factory=list)
     cpu: CpuShare = None
+    starved: int = 0        # runs that others starved
     nr: int = 0             # of a series, else 0
     hog: bool = False       # beside a process that burns one of this machine's CPUs
 
@@ -119,15 +121,17 @@ def cases_of(path, kernels, core=False):
 
 
 class Together:
-    """What the lanes of a run share: the one lock, taken with the first boot, and the end."""
+    """What the lanes of a run share: what is printed, the end, and the one lock, taken with the first boot."""
 
-    def __init__(self):
-        self.guard = threading.Lock()
+    def __init__(self, lanes=1):
+        self.lanes = lanes
+        self.guard = threading.Lock()       # of what is printed; never held while one waits
         self.stopping = threading.Event()
+        self._locking = threading.Lock()
         self._lock = None
 
     def lock(self):
-        with self.guard:
+        with self._locking:
             if self._lock is None:
                 self._lock = take_lock()
             return self._lock
@@ -166,6 +170,7 @@ class Runner:
         except LabError as error:
             failed.append(error)
             raise
+        failed.clear()
         self.booted, self.guests = host, {}
 
     def stop(self):
@@ -433,17 +438,23 @@ def judge(case, status, times):
 
 
 def run_case(runner, case):
-    """passed, failed or skipped; a death of the lab's kernel, and a failure of a starved lab, are answered by another run."""
-    for old in case.out.parent.glob(f"{case.out.name}.starved-*"):
-        shutil.rmtree(old)
+    """passed, failed or skipped; a death of the lab's kernel, and a failure of a starved lab, are answered by another run.
+
+    again: beside another lane, whose company explains the failure; to be run alone.
+    """
+    if not case.starved:
+        for old in case.out.parent.glob(f"{case.out.name}.starved-*"):
+            shutil.rmtree(old)
     shutil.rmtree(case.out, ignore_errors=True)
-    deaths = reruns = 0
+    deaths = 0
     while True:
         case.out.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         try:
             verdict = attempt(runner, case)
         except LabCrash as crash:
+            if runner.together.stopping.is_set():
+                return "failed"     # it was ended, and that is told
             runner.stop()
             deaths += 1
             keep_console(runner, case, deaths)
@@ -454,12 +465,15 @@ def run_case(runner, case):
             say(f"lab reboot {runner.reboots}, not a failed test: {crash}")
             continue
         starved = verdict == "failed" and case.cpu and case.cpu.starved(case.spec["smp"])
-        if not starved or reruns == RUNS_PER_CASE - 1:
+        if not starved or case.starved == RUNS_PER_CASE - 1:
             return verdict
-        reruns += 1
+        case.starved += 1
         runner.reruns.append(f"{case.title()}: {case.cpu}")
-        tell("again", case, began)
-        case.out.rename(case.out.with_name(f"{case.out.name}.starved-{reruns}"))
+        with runner.together.guard:
+            tell("again", case, began)
+        case.out.rename(case.out.with_name(f"{case.out.name}.starved-{case.starved}"))
+        if runner.together.lanes > 1:
+            return "again"
 
 
 def attempt(runner, case):
@@ -472,8 +486,9 @@ def attempt(runner, case):
         runner.run(case)
         case.cpu.end()
     except (Skip, Unavailable) as reason:
-        case.failures = [str(reason)]
-        return "skipped"
+        if not case.failures:
+            case.failures = [str(reason)]
+            return "skipped"
     except LabCrash:
         raise
     except LabError as error:
@@ -490,10 +505,12 @@ def keep_console(runner, case, death):
 
 
 def tell(verdict, case, began):
-    print(f"{verdict:8}{case.title()}  {time.monotonic() - began:.1f} s", flush=True)
-    reasons = case.failures + ([str(case.cpu)] if case.cpu and verdict in ("failed", "again") else [])
-    for reason in reasons:
-        print(f"        {reason}", flush=True)
+    """In one piece, reasons indented: tests/run reads it."""
+    lines = [f"{verdict:8}{case.title()}  {time.monotonic() - began:.1f} s"]
+    for reason in case.failures + ([str(case.cpu)] if case.cpu and verdict in ("failed", "again") else []):
+        lines += [" " * 8 + line for line in reason.splitlines()]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
 
 
 @contextlib.contextmanager
@@ -517,17 +534,29 @@ def series(cases, times):
 
 
 class Tally:
-    """Verdicts of cases, from all lanes."""
+    """Verdicts of cases, from all lanes, and those that are to be run again alone."""
 
     def __init__(self, together):
         self.of = {"passed": 0, "failed": 0, "skipped": 0}
+        self.again = []
         self.together = together
 
     def add(self, verdict, case, began):
         with self.together.guard:
-            if not self.together.stopping.is_set():
-                self.of[verdict] += 1
-                tell(verdict, case, began)
+            if self.together.stopping.is_set():
+                return
+            if verdict == "again":
+                self.again.append(case)
+                return
+            self.of[verdict] += 1
+            tell(verdict, case, began)
+
+
+def by_host(cases):
+    """Those that agree on the host share its boot; guests are few at first, and stay for the next."""
+    cases.sort(key=lambda c: (c.host(), c.spec["fresh"], len(c.spec["guest"])))
+    hosts = [list(group) for _, group in itertools.groupby(cases, key=Case.host)]
+    return sorted(hosts, key=len, reverse=True)
 
 
 def lane(runner, hosts, tally):
@@ -551,17 +580,19 @@ def lane(runner, hosts, tally):
 
 
 def run_lanes(runners, hosts, tally):
+    """Returns when all lanes have ended; what breaks off here ends them."""
     lanes = [threading.Thread(target=lane, args=(r, hosts, tally), daemon=True) for r in runners]
     for thread in lanes:
         thread.start()
     try:
         while any(thread.is_alive() for thread in lanes):
             time.sleep(0.2)
-    finally:
+    except BaseException:
         with tally.together.guard:
             tally.together.stopping.set()
         for runner in runners:
             runner.stop()
+        raise
 
 
 def run_files(files, kernels, out, only, core=False, times=1, lanes=1):
@@ -570,15 +601,14 @@ def run_files(files, kernels, out, only, core=False, times=1, lanes=1):
     cases = list(series(cases, times))
     for case in cases:
         case.out = out / case.title().replace("/", "-").replace(" ", "-")
-    # Those that agree on the host share its boot; guests are few at first, and stay for the next.
-    cases.sort(key=lambda c: (c.host(), c.spec["fresh"], len(c.spec["guest"])))
-    hosts = [list(group) for _, group in itertools.groupby(cases, key=Case.host)]
-    hosts.sort(key=len, reverse=True)
-    together = Together()
+    hosts = by_host(cases)
+    together = Together(min(lanes, len(hosts)))
     tally = Tally(together)
-    runners = [Runner(out, f"run{i}", together) for i in range(min(lanes, len(hosts)))]
+    runners = [Runner(out, f"run{i}", together) for i in range(together.lanes)]
     try:
         run_lanes(runners, hosts, tally)
+        together.lanes = 1
+        run_lanes(runners[:1], by_host(tally.again), tally)
     finally:
         left = len(cases) - sum(tally.of.values())
         reruns = [text for r in runners for text in r.reruns]
