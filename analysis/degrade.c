@@ -348,7 +348,10 @@ static void step_place(const struct vnx_case *c, struct fall *f, struct place *p
 	step = vnx_obs_split(&c->obs, first, f->at, level_end(c, f->last));
 	p->at_s = step.bin * c->bin_s;
 	p->at = p->down = (size_t)step.bin;
-	p->uncertainty = step.uncertainty;
+	/* one that may have been a ramp stays as unsure as that made it */
+	p->uncertainty = f->uncertainty > c->changes.v[f->first].uncertainty
+				 ? fmax(step.uncertainty, p->uncertainty)
+				 : step.uncertainty;
 	f->before = step.before;
 	f->after = step.after;
 }

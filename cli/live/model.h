@@ -154,7 +154,7 @@ char *vnx_live_clock(const struct vnx_live_model *m, uint64_t ns, char buf[32]);
 
 /* take.c: samples into rings. */
 int vnx_live_take(struct vnx_live_model *m, const struct vnx_seen *seen) VNX_MUST_CHECK;
-/* The hook that counted @metric until then was none: its zeros are missing. */
+/* The hook that counted @metric until then (0: until now) was none: its zeros are missing. */
 void vnx_live_forget_calls(struct vnx_live_model *m, enum vnx_metric metric, uint64_t until_ns);
 
 /* suspect.c: who fell and why. */

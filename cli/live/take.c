@@ -37,7 +37,7 @@ void vnx_live_forget_calls(struct vnx_live_model *m, enum vnx_metric metric, uin
 	size_t to =
 		until_ns > m->facts.start_ns ? (until_ns - m->facts.start_ns) / m->facts.bin_ns : 0;
 
-	if (to > m->bins)
+	if (to > m->bins || !until_ns)
 		to = m->bins;
 	for (size_t i = 0; i < m->vms.n; i++)
 		ring_clear(m->vms.v[i]->ring[metric],

@@ -257,6 +257,7 @@ static int distrust(struct session *s, struct vnx_hook *hook, const char *why, b
 
 	if (!s->conf->quiet)
 		fprintf(stderr, "vnetdx: %s of %s %s\n", hook->hook, vnx_metric_name(metric), why);
+	s->next_scan_ns = 0; /* a back end that counts by thread learns of them then */
 	if (!final)
 		return s->ops->distrust(s->cap, metric, why, err);
 	return vnx_hooks_distrust(s->ops->hooks(s->cap), metric, why);

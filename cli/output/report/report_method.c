@@ -279,8 +279,9 @@ static void put_cost(struct vnx_doc *d, const struct vnx_finding *f)
 	if (!isnan(facts->cpu_share))
 		say(d, &list,
 		    vnx_layout_format(
-			    &d->l, "vnetdx itself took %s of one CPU.",
-			    vnx_layout_glue(&d->l, vnx_percent_format(facts->cpu_share, share))));
+			    &d->l, "vnetdx itself took %s of one CPU%s.",
+			    vnx_layout_glue(&d->l, vnx_percent_format(facts->cpu_share, share)),
+			    isnan(facts->stats.ns_per_event) ? ", its hooks not measured" : ""));
 	put_words(d, &list);
 }
 

@@ -276,8 +276,9 @@ static void put_cost(struct vnx_layout *l, const struct vnx_run_facts *facts)
 		each = vnx_layout_format(l, " of %s",
 					 vnx_cost_format(facts->stats.ns_per_event, ns));
 	if (!isnan(facts->cpu_share))
-		cpu = vnx_layout_format(l, "; vnetdx took %s of one CPU",
-					vnx_percent_format(facts->cpu_share, share));
+		cpu = vnx_layout_format(l, "; vnetdx took %s of one CPU%s",
+					vnx_percent_format(facts->cpu_share, share),
+					*each ? "" : ", its hooks not measured");
 	put_foot(l, "cost",
 		 vnx_layout_format(l, "%s events%s%s",
 				   vnx_count_format((double)facts->stats.events, events), each,
