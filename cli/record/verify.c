@@ -85,40 +85,72 @@ static int account_at(enum vnx_metric hook, uint32_t metric)
 	return -1;
 }
 
-/* The part of the count of @s that falls into [from_ns, until_ns). */
-static uint64_t part_within(const struct vnx_sample *s, uint64_t from_ns, uint64_t until_ns)
+/* The part of a count read at both ends of @s that falls before @until_ns (0: all of it). */
+static uint64_t part_before(const struct vnx_sample *s, uint64_t until_ns)
 {
-	uint64_t t_ns = s->t_ns > from_ns ? s->t_ns : from_ns, end_ns = s->t_ns + s->dur_ns;
+	uint64_t end_ns = s->t_ns + s->dur_ns;
 
-	end_ns = end_ns < until_ns ? end_ns : until_ns;
-	if (t_ns == s->t_ns && end_ns == s->t_ns + s->dur_ns)
+	if (!until_ns || end_ns <= until_ns)
 		return s->count;
-	return end_ns > t_ns
-		       ? (uint64_t)((double)s->count * (double)(end_ns - t_ns) / (double)s->dur_ns)
-		       : 0;
+	if (s->t_ns >= until_ns)
+		return 0;
+	return (uint64_t)((double)s->count * (double)(until_ns - s->t_ns) / (double)s->dur_ns);
+}
+
+static void remember(struct vnx_verify *v, enum vnx_metric m, uint64_t t_ns)
+{
+	struct vnx_verify_past *past = v->of[m].past;
+	size_t *n = &v->of[m].n_past;
+
+	if (*n == VNX_VERIFY_PAST) {
+		for (size_t i = 1; i < VNX_VERIFY_PAST / 2; i++)
+			past[i] = past[2 * i];
+		*n = VNX_VERIFY_PAST / 2;
+	}
+	past[(*n)++] = (struct vnx_verify_past){ t_ns, v->of[m].calls };
 }
 
 /* A sample of calls bears its whole bin: all of them are the hook's, also in its first one. */
-static void add_calls(struct vnx_verify *v, enum vnx_metric m, const struct vnx_sample *s)
+static void add_calls(struct vnx_verify *v, enum vnx_metric m, const struct vnx_samples *samples)
 {
-	if (s->t_ns + s->dur_ns <= v->of[m].since_ns)
-		return;
-	v->of[m].calls += s->count;
-	for (int k = 0; k < VNX_VERIFY_ACCOUNTS; k++)
-		if (v->of[m].from_ns[k])
-			v->of[m].hook[k] += part_within(s, v->of[m].from_ns[k], UINT64_MAX);
-}
+	uint64_t end_ns = 0;
 
-/* Where each account begins. */
-static void find_begins(struct vnx_verify *v, enum vnx_metric m, const struct vnx_samples *samples)
-{
 	for (size_t i = 0; i < samples->n; i++) {
 		const struct vnx_sample *s = &samples->v[i];
-		int k = account_at(m, s->metric);
+		uint64_t s_end_ns = s->t_ns + s->dur_ns;
 
-		if (k >= 0 && s->t_ns >= v->of[m].since_ns && !v->of[m].from_ns[k])
-			v->of[m].from_ns[k] = s->t_ns;
+		if (s->metric != m || s_end_ns <= v->of[m].since_ns)
+			continue;
+		if (!v->of[m].n_past)
+			remember(v, m, s->t_ns);
+		v->of[m].calls += s->count;
+		end_ns = s_end_ns > end_ns ? s_end_ns : end_ns;
 	}
+	if (end_ns)
+		remember(v, m, end_ns);
+}
+
+/* In between they came evenly. */
+static uint64_t calls_before(const struct vnx_verify *v, enum vnx_metric m, uint64_t t_ns)
+{
+	const struct vnx_verify_past *past = v->of[m].past;
+	size_t n = v->of[m].n_past, i = 0;
+
+	while (i < n && past[i].t_ns <= t_ns)
+		i++;
+	if (!i || i == n)
+		return i ? past[n - 1].calls : 0;
+	return past[i - 1].calls + (uint64_t)((double)(past[i].calls - past[i - 1].calls) *
+					      (double)(t_ns - past[i - 1].t_ns) /
+					      (double)(past[i].t_ns - past[i - 1].t_ns));
+}
+
+static void begin_account(struct vnx_verify *v, enum vnx_metric m, int k, uint64_t t_ns)
+{
+	if (v->of[m].begun[k])
+		return;
+	v->of[m].begun[k] = true;
+	v->of[m].before[k] = calls_before(v, m, t_ns);
 }
 
 /*
@@ -130,23 +162,22 @@ static void add_samples(struct vnx_verify *v, const struct vnx_hook *hook,
 			bool listed_only)
 {
 	enum vnx_metric m = hook->metric;
-	uint64_t until_ns = hook->until_ns ? hook->until_ns : UINT64_MAX;
 
-	find_begins(v, m, samples);
+	add_calls(v, m, samples);
 	for (size_t i = 0; i < samples->n; i++) {
 		const struct vnx_sample *s = &samples->v[i];
 		int k = account_at(m, s->metric);
 
-		if (s->metric == m)
-			add_calls(v, m, s);
-		else if (s->t_ns < v->of[m].since_ns)
+		if (s->t_ns < v->of[m].since_ns)
 			continue;
-		else if (m == VNX_VCPU_HALT &&
-			 (s->metric == VNX_HALT_SLEEP || s->metric == VNX_HALT_POLL))
+		if (k >= 0)
+			begin_account(v, m, k, s->t_ns);
+		if (m == VNX_VCPU_HALT &&
+		    (s->metric == VNX_HALT_SLEEP || s->metric == VNX_HALT_POLL))
 			v->of[m].halted_ns += s->count;
 		else if (k >= 0 && s->count &&
 			 (v->of[m].calls || is_seen(s, samples, vms, listed_only)))
-			v->of[m].account[k] += part_within(s, 0, until_ns);
+			v->of[m].account[k] += part_before(s, hook->until_ns);
 	}
 }
 
@@ -188,7 +219,7 @@ static void set_verified(const struct vnx_verify *v, const struct vnx_source_sta
 	}
 	snprintf(hook->verified.against, sizeof(hook->verified.against), "%s",
 		 accounts[hook->metric][k].name);
-	hook->verified.hook = v->of[hook->metric].hook[k];
+	hook->verified.hook = v->of[hook->metric].calls - v->of[hook->metric].before[k];
 	hook->verified.account = v->of[hook->metric].account[k];
 	hook->verified.why[0] = '\0';
 }

@@ -13,15 +13,21 @@
 
 #define VNX_VERIFY_HOOKS 4
 #define VNX_VERIFY_ACCOUNTS 2
+#define VNX_VERIFY_PAST 64 /* moments; the longer the past, the farther apart */
 
 /* Of one hook, since it was attached. Embedded, zeroed before use. */
 struct vnx_verify {
 	struct {
 		uint64_t since_ns; /* of the hook that is looked at */
 		uint64_t calls;    /* since then */
-		/* From an account's first reading on, as that may come later than the hook. */
-		uint64_t from_ns[VNX_VERIFY_ACCOUNTS];
-		uint64_t hook[VNX_VERIFY_ACCOUNTS], account[VNX_VERIFY_ACCOUNTS];
+		/* How many there were by then, for accounts that are read late and seldom. */
+		struct vnx_verify_past {
+			uint64_t t_ns, calls;
+		} past[VNX_VERIFY_PAST];
+		size_t n_past;
+		/* An account begins with its first reading; calls before that are not in it. */
+		bool begun[VNX_VERIFY_ACCOUNTS];
+		uint64_t before[VNX_VERIFY_ACCOUNTS], account[VNX_VERIFY_ACCOUNTS];
 		/* What the account had at the look before: the hook's bin may be read later. */
 		uint64_t ripe[VNX_VERIFY_ACCOUNTS];
 		uint64_t halted_ns; /* halts: the kernel polled or slept for halted vCPUs */
