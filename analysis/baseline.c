@@ -113,5 +113,5 @@ int vnx_case_compare(struct vnx_case *c)
 	first->bins_after = n - from;
 	if (levels_fill(c, first, from, n))
 		return -ENOMEM;
-	return vnx_case_explain(c, first, from, from, n);
+	return vnx_case_explain(c, first, &(struct vnx_span){ from, from, from, from, n });
 }

@@ -126,10 +126,68 @@ static int alternatives_list(const struct vnx_judge *j, struct vnx_degradation *
 	return 0;
 }
 
-static void judge_init(struct vnx_judge *j, const struct vnx_case *c,
-		       const struct vnx_degradation *d, size_t from, size_t at, size_t next)
+static struct vnx_parts parts_none(void)
 {
-	*j = (struct vnx_judge){ .c = c, .from = from, .at = at, .next = next };
+	struct vnx_parts p = { 0 };
+
+	for (int k = 0; k < VNX_SPENT_MAX; k++)
+		p.before[k] = p.after[k] = p.part[k] = p.error[k] = NAN;
+	p.left = NAN;
+	return p;
+}
+
+/* Mean shares of an earlier run, which are of all the VM's threads of that kind. */
+static void baseline_shares(const double *level, bool worker, double *out)
+{
+	struct vnx_thread_input t = { 0 };
+
+	for (enum vnx_time k = 0; k < VNX_TIMES; k++) {
+		enum vnx_metric m = vnx_time_metric(worker, k);
+
+		t.x[k] = m == VNX_LOST || isnan(level[m]) ? NULL : &level[m];
+	}
+	for (enum vnx_spent k = 0; k < VNX_SPENT_MAX; k++)
+		out[k] = vnx_thread_share(&t, k, 0);
+}
+
+/* How much of the fall the thread's own time explains; of a vCPU its running is no reason. */
+static double explains(const struct vnx_parts *p)
+{
+	double sum = p->part[VNX_SPENT_WAIT] + p->part[VNX_SPENT_QUOTA];
+
+	if (p->thread->worker)
+		sum += p->part[VNX_SPENT_RUN] + p->part[VNX_SPENT_IRQ];
+	return isnan(sum) ? -INFINITY : sum;
+}
+
+/* Of the workers or the vCPUs the one that explains most: one ill queue of eight is no mean. */
+static struct vnx_parts worst_parts(const struct vnx_judge *j, bool worker)
+{
+	const struct vnx_case *c = j->c;
+	const struct vnx_baseline *base = j->span.from == j->span.until ? c->baseline : NULL;
+	/* another run's are known as means only */
+	const struct vnx_thread_input *t = base ? c->stand : c->threads;
+	size_t n = base ? VNX_ARRAY_SIZE(c->stand) : c->n_threads;
+	struct vnx_parts worst = parts_none(), p;
+	double shares[VNX_SPENT_MAX];
+
+	if (base)
+		baseline_shares(base->level, worker, shares);
+	for (size_t i = 0; i < n; i++) {
+		if (t[i].worker != worker || !t[i].x[VNX_TIME_RUN])
+			continue;
+		vnx_parts_of(&t[i], c->f->series[VNX_THROUGHPUT], &j->span, base ? shares : NULL,
+			     base ? base->mean_bps : NAN, &p);
+		if (!worst.thread || explains(&p) > explains(&worst))
+			worst = p;
+	}
+	return worst;
+}
+
+static void judge_init(struct vnx_judge *j, const struct vnx_case *c,
+		       const struct vnx_degradation *d, const struct vnx_span *span)
+{
+	*j = (struct vnx_judge){ .c = c, .span = *span };
 	for (int m = 0; m < VNX_METRIC_MAX; m++)
 		j->b[m] = j->a[m] = NAN;
 	j->b[VNX_THROUGHPUT] = d->before_bps;
@@ -138,6 +196,8 @@ static void judge_init(struct vnx_judge *j, const struct vnx_case *c,
 		j->b[d->levels.v[i].metric] = d->levels.v[i].before;
 		j->a[d->levels.v[i].metric] = d->levels.v[i].after;
 	}
+	j->worker = worst_parts(j, true);
+	j->vcpu = worst_parts(j, false);
 	vnx_judge_blame(j);
 }
 
@@ -191,9 +251,16 @@ static int name_cause(const struct vnx_judge *j, const struct vnx_cause_rule *ru
 	if (!d->finding || !d->advice || put_metrics(j, rule->tells, false, d) ||
 	    put_metrics(j, rule->against, true, d))
 		return -ENOMEM;
+	if (rule->thread) {
+		const struct vnx_thread_input *t = rule->thread(j)->thread;
+
+		d->where = t ? vnx_thread_words(&j->c->f->vm, t) : NULL;
+		if (t && !d->where)
+			return -ENOMEM;
+	}
 	/* whom a quota stops waits for nobody */
 	if (d->cause == VNX_CAUSE_VCPU_STARVED &&
-	    j->a[VNX_VCPU_THROTTLED] - j->b[VNX_VCPU_THROTTLED] > VNX_QUOTA_HOLDS)
+	    j->vcpu.part[VNX_SPENT_QUOTA] > fmax(0, j->vcpu.part[VNX_SPENT_WAIT]))
 		return 0;
 	if (d->cause == VNX_CAUSE_CPU_CONTENTION || d->cause == VNX_CAUSE_VCPU_STARVED)
 		return vnx_judge_offenders(j, d->cause == VNX_CAUSE_CPU_CONTENTION, d);
@@ -216,8 +283,8 @@ static int name_unknown(const struct vnx_judge *j, struct vnx_degradation *d)
 	return d->finding && d->advice ? 0 : -ENOMEM;
 }
 
-int vnx_case_explain(const struct vnx_case *c, struct vnx_degradation *d, size_t from, size_t at,
-		     size_t next)
+int vnx_case_explain(const struct vnx_case *c, struct vnx_degradation *d,
+		     const struct vnx_span *span)
 {
 	const struct vnx_cause_rule *rule;
 	struct vnx_judge j;
@@ -228,8 +295,11 @@ int vnx_case_explain(const struct vnx_case *c, struct vnx_degradation *d, size_t
 	d->levels.cap = d->evidence.cap;
 	d->evidence.v = NULL;
 	d->evidence.n = d->evidence.cap = 0;
-	judge_init(&j, c, d, from, at, next);
+	judge_init(&j, c, d, span);
 	rule = choose(&j);
+	d->worker_parts = j.worker;
+	d->vcpu_parts = j.vcpu;
+	d->worker_parts.thread = d->vcpu_parts.thread = NULL;
 	err = rule ? name_cause(&j, rule, d) : name_unknown(&j, d);
 	if (!err)
 		err = alternatives_list(&j, d);

@@ -124,6 +124,75 @@ static int changes_find(const struct vnx_case *c, const struct witnesses *w, siz
 	return err ? err : witnessed_add(c, w, from, to, out);
 }
 
+/* Where in a long run the level before, or after, observation @at begins or ends at the latest. */
+static size_t reach_back(size_t at, size_t from)
+{
+	return at - from > VNX_WINDOW / 2 ? at - VNX_WINDOW / 2 : from;
+}
+
+static size_t reach_on(size_t at, size_t to)
+{
+	return to - at > VNX_WINDOW / 2 ? at + VNX_WINDOW / 2 : to;
+}
+
+/* Levels anew between the changes of @out, and none of them that is no change any more. */
+static void level_again(const struct vnx_case *c, struct vnx_changes *out)
+{
+	const double *y = c->obs.y;
+
+	for (size_t i = 0; i < out->n;) {
+		struct vnx_change *ch = &out->v[i];
+		size_t from = reach_back(ch->at, i ? out->v[i - 1].at : 0);
+		size_t to = reach_on(ch->at, i + 1 < out->n ? ch[1].at : c->obs.n);
+		bool fell = ch->after < ch->before;
+
+		ch->before = vnx_mean(y + from, ch->at - from);
+		ch->after = vnx_mean(y + ch->at, to - ch->at);
+		if (fell == (ch->after < ch->before) &&
+		    fabs(ch->after - ch->before) >= c->conf->min_effect * ch->before) {
+			i++;
+			continue;
+		}
+		memmove(ch, ch + 1, (--out->n - i) * sizeof(*ch));
+		i -= i > 0; /* the one before it has another level after it now */
+	}
+}
+
+/*
+ * A long run is looked at in windows, so that the same drop is found in a run of any length and
+ * what wanders over hours is none. Of each window, which overlaps half of either neighbour, the
+ * middle half counts; at the ends of the run all does.
+ */
+static int windows_find(const struct vnx_case *c, const struct witnesses *w,
+			struct vnx_changes *out)
+{
+	size_t n = c->obs.n, lo = 0, least = level_least(c);
+	int err = 0;
+
+	if (n <= VNX_WINDOW)
+		return changes_find(c, w, 0, n, out);
+	for (size_t start = 0; !err && lo < n; start += VNX_WINDOW / 2) {
+		bool last = start + VNX_WINDOW >= n;
+		size_t from = last ? n - VNX_WINDOW : start,
+		       hi = last ? n : start + VNX_WINDOW / 4 * 3;
+		struct vnx_changes seen = { 0 };
+
+		err = changes_find(c, w, from, from + VNX_WINDOW, &seen);
+		for (size_t i = 0; !err && i < seen.n; i++) {
+			const struct vnx_change *ch = &seen.v[i];
+			bool again = out->n && ch->at < out->v[out->n - 1].at + least;
+
+			if (ch->at >= lo && ch->at < hi + least && !again)
+				err = vnx_vec_push(out, *ch);
+		}
+		free(seen.v);
+		lo = hi;
+	}
+	if (!err)
+		level_again(c, out);
+	return err;
+}
+
 /* Low alarms of the online detector over the whole series. */
 static int alarms_find(const struct vnx_case *c, struct alarms *out)
 {
@@ -326,7 +395,8 @@ struct place {
 
 static struct place place_of(const struct vnx_case *c, const struct fall *f)
 {
-	size_t first = f->first ? c->changes.v[f->first - 1].at : 0, end = level_end(c, f->last);
+	size_t first = reach_back(f->at, f->first ? c->changes.v[f->first - 1].at : 0);
+	size_t end = reach_on(f->down, level_end(c, f->last));
 	const size_t *bin = c->obs.start;
 
 	return (struct place){ .at_s = time_of(c, f->at),
@@ -388,7 +458,7 @@ static int fall_explain(const struct vnx_case *c, struct vnx_degradation *d, str
 	if (evidence_collect(c, d, p.from, until, since, p.to))
 		return -ENOMEM;
 	per_call_fill(d);
-	return vnx_case_explain(c, d, p.from, p.at, p.to);
+	return vnx_case_explain(c, d, &(struct vnx_span){ p.from, until, p.at, since, p.to });
 }
 
 static int fall_add(struct vnx_case *c, struct fall *f, const struct alarms *alarms,
@@ -571,7 +641,7 @@ int vnx_case_degrade(struct vnx_case *c)
 	int err = witnesses_call(c, &w);
 
 	if (!err)
-		err = changes_find(c, &w, 0, c->obs.n, &c->changes);
+		err = windows_find(c, &w, &c->changes);
 	if (!err)
 		err = vnx_ramps_find(c->obs.y, c->obs.n, &c->changes, level_least(c), &ramps);
 	if (!err)

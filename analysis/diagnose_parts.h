@@ -10,7 +10,9 @@
 #include "analysis/observe.h"
 
 #define VNX_JUDGE_BINS 20   /* fewer valid bins of throughput carry no verdict */
+#define VNX_WINDOW 1200     /* observations: a longer run is looked at in windows of so many */
 #define VNX_JUDGE_OBS 5     /* intervals: two before a fall, the one it falls into, two after */
+#define VNX_MSS 1448.0      /* of Ethernet's usual MTU: a packet in here may be of 64 kB (GSO) */
 #define VNX_IDLE_SHARE 0.02 /* of the level before: the traffic stopped, nothing degraded */
 #define VNX_IDLE_BPS 100e3  /* a tap with less carries no load whose loss could be judged */
 /* In the lab the injected falls that were found gave 2e-4 or less, one healthy run's wander 1.8e-3.
@@ -30,6 +32,9 @@ struct vnx_case {
 	struct vnx_changes changes; /* of the throughput, rises too; places are observations */
 	double bin_s;
 	bool tap; /* throughput is what the tap moved: demand is not known */
+	const struct vnx_thread_input *threads; /* n_threads; stand holds what they are made of */
+	size_t n_threads;
+	struct vnx_thread_input stand[2];
 };
 
 /* What the back end lets move. Unknown back ends are taken at their counters' word. */
@@ -57,43 +62,49 @@ int vnx_case_stage_table(struct vnx_case *c) VNX_MUST_CHECK;
 int vnx_case_relate(struct vnx_case *c) VNX_MUST_CHECK;
 /*
  * Names the cause of @d, whose evidence has all that was measured: that moves to levels, and
- * evidence is what decided. @from: bins [from, at) are before, [at, next) after; with a
- * baseline from == at.
+ * evidence is what decided. With a baseline the span's first part is empty.
  */
-int vnx_case_explain(const struct vnx_case *c, struct vnx_degradation *d, size_t from, size_t at,
-		     size_t next) VNX_MUST_CHECK;
+int vnx_case_explain(const struct vnx_case *c, struct vnx_degradation *d,
+		     const struct vnx_span *span) VNX_MUST_CHECK;
+/* Fills f->limits: what holds the VM back at the last level of its throughput. -ENOMEM. */
+int vnx_case_limits(struct vnx_case *c) VNX_MUST_CHECK;
+
+/* A thread in words, "worker 148 (queue 0)", "vCPU 3 (thread 153)"; NULL is -ENOMEM. */
+char *vnx_thread_words(const struct vnx_vm *vm, const struct vnx_thread_input *t);
 
 /* A cause under trial: what was measured before and after the fall. */
 struct vnx_judge {
 	const struct vnx_case *c;
-	size_t from, at, next;
+	struct vnx_span span;
 	double b[VNX_METRIC_MAX], a[VNX_METRIC_MAX]; /* levels before, after; NaN: not measured */
+	struct vnx_parts worker, vcpu; /* of the worker and the vCPU that explain most */
 	struct vnx_blame {
 		double other, own, idle; /* share of the bins waited while others, the VM's own
 					    threads, or nobody had the CPU, more than before */
 		bool known;
-	} worker, vcpu;
+	} worker_blame, vcpu_blame;
 	double score[VNX_CAUSE_MAX]; /* of the causes tried so far */
 };
 
-/* Fills j->worker, j->vcpu from the case's holds. */
+/* Fills j->worker_blame, j->vcpu_blame from the case's holds. */
 void vnx_judge_blame(struct vnx_judge *j);
 /* Appends those that had the CPU of the workers (@worker) or the vCPUs, worst first. -ENOMEM. */
 int vnx_judge_offenders(const struct vnx_judge *j, bool worker,
 			struct vnx_degradation *d) VNX_MUST_CHECK;
 
-#define VNX_TELLS_MAX 8
-#define VNX_QUOTA_HOLDS 0.02 /* share of the time, more than before */
+#define VNX_TELLS_MAX 9
 
 /* A cause as data: analysis/cause_rules.c has the table. */
 struct vnx_cause_rule {
 	enum vnx_cause cause;
 	/* 0..1 from what must hold; what was not measured holds nothing up */
 	double (*score)(const struct vnx_judge *j);
-	enum vnx_metric tells[VNX_TELLS_MAX];   /* what decides it, in order of weight; ends */
-	enum vnx_metric against[VNX_TELLS_MAX]; /* high: speaks against; both end with VNX_LOST */
 	char *(*finding)(const struct vnx_judge *j); /* new text; NULL is -ENOMEM */
 	char *(*advice)(const struct vnx_judge *j);
+	/* the thread it is about, for causes that are a thread's; else NULL */
+	const struct vnx_parts *(*thread)(const struct vnx_judge *j);
+	enum vnx_metric tells[VNX_TELLS_MAX];   /* what decides it, in order of weight; ends */
+	enum vnx_metric against[VNX_TELLS_MAX]; /* high: speaks against; both end with VNX_LOST */
 };
 
 extern const struct vnx_cause_rule vnx_cause_rules[]; /* in order of trial */

@@ -9,7 +9,8 @@
 #define MATHLIB_STANDALONE
 #include <Rmath.h>
 
-#define LEAST_FALL_MAX 1.0 /* a run that could hide even a stop is not called healthy */
+#define HIDDEN_MAX 0.5 /* a run that could hide such a drop is not called healthy */
+#define POWER 2 /* a drop of twice the least that is significant is found in nine of ten runs */
 
 static const struct vnx_diagnose_conf defaults = {
 	.sma_bins = 20, .min_effect = 0.05, .min_bins = 3, .false_alarms_per_day = 1
@@ -91,6 +92,33 @@ static int summary_fill(struct vnx_vm_finding *f, const char *source, size_t n)
 	return 0;
 }
 
+/*
+ * Of a tap nobody knows what was wanted: that it moves less is a degradation only where the host's
+ * own evidence explains it. The largest drop that was left out is remembered in f->less.
+ */
+static void drop_unexplained(const struct vnx_case *c)
+{
+	struct vnx_vm_finding *f = c->f;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < f->degradations.n; i++) {
+		struct vnx_degradation *d = &f->degradations.v[i];
+
+		if (!c->tap || d->cause != VNX_CAUSE_UNKNOWN) {
+			f->degradations.v[kept++] = *d;
+			continue;
+		}
+		if (isnan(f->less.at_s) ||
+		    d->before_bps - d->after_bps > f->less.before_bps - f->less.after_bps) {
+			f->less.at_s = d->from_baseline ? -1 : d->start_s;
+			f->less.before_bps = d->before_bps;
+			f->less.after_bps = d->after_bps;
+		}
+		vnx_degradation_fini(d);
+	}
+	f->degradations.n = kept;
+}
+
 static bool all_artefacts(const struct vnx_vm_finding *f)
 {
 	for (size_t i = 0; i < f->degradations.n; i++)
@@ -113,20 +141,19 @@ static const char *backend_note(const struct vnx_vm *vm)
 }
 
 /*
- * The smallest fall, as a share of the mean, that would stand out from how throughput wanders
- * around the levels found: between halves of the run, at the p that a verdict takes. NaN where
- * that cannot be told, -ENOMEM in *err.
+ * The smallest drop, as a share of the mean, that would be found in most runs given how throughput
+ * wanders around the levels found: between halves of the run, at the p that a verdict takes. NaN
+ * where that cannot be told. -ENOMEM.
  */
-static double least_fall(const struct vnx_case *c, int *err)
+static int hidden_drop(const struct vnx_case *c, double *out)
 {
 	const struct vnx_obs *o = &c->obs;
 	VNX_CLEANUP_FREE double *rest = malloc((o->n + 1) * sizeof(*rest));
-	double sd, phi, n_eff, t;
-	size_t from = 0;
+	VNX_CLEANUP_FREE double *each = malloc((o->n / VNX_WINDOW + 1) * sizeof(*each));
+	size_t from = 0, n = 0;
 
-	*err = rest ? 0 : -ENOMEM;
-	if (!rest)
-		return NAN;
+	if (!rest || !each)
+		return -ENOMEM;
 	for (size_t i = 0; i <= c->changes.n; i++) {
 		size_t to = i < c->changes.n ? c->changes.v[i].at : o->n;
 		double mean = vnx_mean(o->y + from, to - from);
@@ -134,80 +161,168 @@ static double least_fall(const struct vnx_case *c, int *err)
 		for (; from < to; from++)
 			rest[from] = o->y[from] - mean;
 	}
-	sd = vnx_sd(rest, o->n);
-	phi = vnx_autocorr(rest, o->n, 1);
-	n_eff = vnx_mean_neff(o->valid, phi > 0 ? phi : 0);
-	t = qt(VNX_P_MAX / 2, fmax(n_eff - 2, 1), 0, 0);
-	return t * sd * 2 / sqrt(n_eff) / c->f->throughput.mean_bps;
+	/* of windows, as it is looked for */
+	for (from = 0; !from || from + VNX_WINDOW <= o->n; from += VNX_WINDOW) {
+		size_t width = o->n - from < 2 * VNX_WINDOW ? o->n - from : VNX_WINDOW, valid = 0;
+		double sd = vnx_sd(rest + from, width), phi = vnx_autocorr(rest + from, width, 1);
+		double n_eff, t;
+
+		for (size_t i = from; i < from + width; i++)
+			valid += isfinite(rest[i]);
+		n_eff = vnx_mean_neff(valid, phi > 0 ? phi : 0);
+		t = qt(VNX_P_MAX / 2, fmax(n_eff - 2, 1), 0, 0);
+		/* it wanders less where it is lower: what counts is the logarithm */
+		each[n++] =
+			1 - exp(-POWER * t * sd * 2 / sqrt(n_eff) / vnx_mean(o->y + from, width));
+	}
+	*out = fmax(vnx_median(each, n), c->conf->min_effect);
+	return 0;
 }
 
-/* Why there is no verdict on a VM without falls; NULL: there can be one. Caller frees. */
-static int doubt_find(const struct vnx_case *c, char **out)
+/* Enough of a tap was seen, and there is next to nothing; a load that moves nothing is not idle. */
+static bool is_idle(const struct vnx_case *c)
 {
 	const struct vnx_throughput_summary *t = &c->f->throughput;
-	const char *note = backend_note(&c->f->vm);
-	double least;
-	int err;
 
-	*out = NULL;
-	if (!c->f->series[VNX_THROUGHPUT])
-		*out = vnx_asprintf("throughput was not measured: no tap counters and %s%s",
-				    c->throughput_why ? c->throughput_why : "no load generator",
-				    note);
-	else if (t->n < VNX_JUDGE_BINS)
-		*out = vnx_asprintf("throughput is known in %zu of %zu bins only, a verdict takes "
-				    "%d%s",
-				    t->n, c->grid->n, VNX_JUDGE_BINS, note);
-	else if (!(t->mean_bps > 0))
-		*out = vnx_asprintf("no traffic in %zu bins: nothing to judge%s", t->n, note);
-	else if (c->tap && t->mean_bps < VNX_IDLE_BPS)
-		*out = vnx_asprintf("almost no traffic (%.1f kbit/s): nothing to judge%s",
-				    t->mean_bps / 1e3, note);
-	else if (c->obs.valid < VNX_JUDGE_OBS)
-		*out = c->obs.valid == 1
-			       ? vnx_asprintf("one interval tells no drop in throughput%s", note)
-			       : vnx_asprintf("%zu intervals of the load tell no drop in "
-					      "throughput, a verdict takes %d%s",
-					      c->obs.valid, VNX_JUDGE_OBS, note);
-	if (*out)
-		return 1;
-	least = least_fall(c, &err);
-	if (err || !(least > LEAST_FALL_MAX))
-		return err;
-	*out = vnx_asprintf("throughput wanders so much that not even a fall to nothing could be "
-			    "told from that: measure longer, or with a steady load%s",
-			    note);
-	return *out ? 1 : -ENOMEM;
+	return t->n >= VNX_JUDGE_BINS && c->tap && t->mean_bps < VNX_IDLE_BPS;
 }
 
+/* Why there is no verdict on a VM without falls; NULL: there can be one. NULL is no error. */
+static char *doubt_find(const struct vnx_case *c)
+{
+	const struct vnx_vm_finding *f = c->f;
+	const struct vnx_throughput_summary *t = &f->throughput;
+	const char *note = backend_note(&f->vm);
+
+	if (!f->series[VNX_THROUGHPUT])
+		return vnx_asprintf("throughput was not measured: no tap counters and %s%s",
+				    c->throughput_why ? c->throughput_why : "no load generator",
+				    note);
+	if (t->n < VNX_JUDGE_BINS)
+		return vnx_asprintf("throughput is known in %zu of %zu bins only, a verdict takes "
+				    "%d%s",
+				    t->n, c->grid->n, VNX_JUDGE_BINS, note);
+	if (!(t->mean_bps > 0))
+		return vnx_asprintf("the load moved nothing in %zu bins%s", t->n, note);
+	if (c->obs.valid == 1)
+		return vnx_asprintf("one interval tells no drop in throughput%s", note);
+	if (c->obs.valid < VNX_JUDGE_OBS)
+		return vnx_asprintf("%zu intervals of the load tell no drop in throughput, a "
+				    "verdict takes %d%s",
+				    c->obs.valid, VNX_JUDGE_OBS, note);
+	if (f->hidden_drop >= HIDDEN_MAX)
+		return vnx_asprintf("throughput wanders so much that a drop of %.0f %% could hide "
+				    "in it: measure longer, or with a steady load%s",
+				    100 * f->hidden_drop, note);
+	return NULL;
+}
+
+/* What the load wanted and did not get, where nothing that was measured explains it. */
+static char *shortfall_find(const struct vnx_vm_finding *f)
+{
+	if (!(f->got_bps < 0.9 * f->asked_bps))
+		return NULL;
+	return vnx_asprintf("the load asked for %.4g Mbit/s and got %.4g, and nothing that was "
+			    "measured is at its end",
+			    f->asked_bps / 1e6, f->got_bps / 1e6);
+}
+
+/* Were the places looked at that a drop could come from? */
+static bool is_watched(const struct vnx_case *c)
+{
+	for (size_t i = 0; i < c->n_threads; i++)
+		if (c->threads[i].x[VNX_TIME_RUN] && c->threads[i].x[VNX_TIME_WAIT])
+			return true;
+	return false;
+}
+
+static char *less_words(const struct vnx_case *c)
+{
+	const struct vnx_vm_finding *f = c->f;
+
+	return vnx_asprintf(
+		"traffic fell from %.3g to %.3g Mbit/s at %.6g s, and %s: less may have "
+		"been wanted (name the load after --, or its output by --throughput)%s",
+		f->less.before_bps / 1e6, f->less.after_bps / 1e6, f->less.at_s,
+		is_watched(c) ? "nothing that was measured on the host explains it"
+			      : "what the VM's threads did was not measured",
+		backend_note(&f->vm));
+}
+
+static char *healthy_words(const struct vnx_case *c)
+{
+	const struct vnx_vm_finding *f = c->f;
+	const char *note = backend_note(&f->vm);
+
+	if (!isnan(f->less.at_s))
+		return less_words(c);
+	return vnx_asprintf("no drop of %.2g %% or more in %.6g s of throughput%s",
+			    100 * f->hidden_drop, (double)f->throughput.n * c->bin_s, note);
+}
+
+static char *artefact_words(const struct vnx_case *c)
+{
+	return vnx_asprintf("drops in throughput were seen, but %s where they start: measure "
+			    "again%s",
+			    c->conf->clock_stepped && !c->tap
+				    ? "a clock was stepped, so it is not certain"
+				    : "throughput itself is missing",
+			    backend_note(&c->f->vm));
+}
+
+/* In the order of precedence that enum vnx_verdict has. */
 static int verdict_find(struct vnx_case *c)
 {
 	struct vnx_vm_finding *f = c->f;
 	const char *note = backend_note(&f->vm);
-	int doubt;
+	bool artefacts = f->degradations.n && all_artefacts(f);
 
-	if (f->degradations.n && !all_artefacts(f)) {
+	if (f->degradations.n && !artefacts) {
 		f->verdict = VNX_DEGRADED;
 		f->why = strdup(*note ? note + 2 : "");
 		return f->why ? 0 : -ENOMEM;
 	}
-	f->verdict = VNX_UNDETERMINED;
-	doubt = f->degradations.n ? 0 : doubt_find(c, &f->why);
-	if (doubt)
-		return doubt < 0 ? doubt : 0;
-	if (f->degradations.n) {
-		f->why = vnx_asprintf("falls were seen, but %s where they start: measure again%s",
-				      c->conf->clock_stepped && !c->tap
-					      ? "a clock was stepped, so it is not certain"
-					      : "something was lost",
-				      note);
-	} else {
-		f->verdict = VNX_HEALTHY;
-		f->why = vnx_asprintf("no fall of %.3g %% or more in %.6g s of throughput%s",
-				      c->conf->min_effect * 100, (double)f->throughput.n * c->bin_s,
-				      note);
+	if (f->limits.n) {
+		f->verdict = VNX_LIMITED;
+		f->why = strdup(f->limits.v[0].finding);
+		return f->why ? 0 : -ENOMEM;
 	}
+	if (f->verdict == VNX_IDLE) {
+		f->why = vnx_asprintf("no traffic to speak of in %.6g s%s",
+				      (double)f->throughput.n * c->bin_s, note);
+		return f->why ? 0 : -ENOMEM;
+	}
+	f->verdict = VNX_UNDETERMINED;
+	f->why = artefacts ? artefact_words(c) : doubt_find(c);
+	if (!f->why)
+		f->why = shortfall_find(f);
+	if (!f->why && !isnan(f->less.at_s) && !is_watched(c))
+		f->why = less_words(c);
+	if (f->why)
+		return 0;
+	f->verdict = VNX_HEALTHY;
+	f->why = healthy_words(c);
 	return f->why ? 0 : -ENOMEM;
+}
+
+/* The means of all workers and of all vCPUs, as one of each; for a run without threads, these. */
+static void stand_in(struct vnx_case *c)
+{
+	const struct vnx_vm *vm = &c->f->vm;
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(c->stand); i++) {
+		const struct vnx_u32s *tids = i ? &vm->vcpus : &vm->workers;
+		struct vnx_thread_input *t = &c->stand[i];
+
+		*t = (struct vnx_thread_input){ .tid = tids->n ? tids->v[0] : 0, .worker = !i };
+		for (enum vnx_time k = 0; k < VNX_TIMES; k++)
+			if (vnx_time_metric(!i, k) != VNX_LOST)
+				t->x[k] = c->f->series[vnx_time_metric(!i, k)];
+	}
+	if (c->n_threads)
+		return;
+	c->threads = c->stand;
+	c->n_threads = VNX_ARRAY_SIZE(c->stand);
 }
 
 static int vm_diagnose(const struct vnx_case *all, const struct vnx_vm_input *in,
@@ -220,6 +335,10 @@ static int vm_diagnose(const struct vnx_case *all, const struct vnx_vm_input *in
 	c.f = f;
 	c.baseline = in->baseline;
 	c.throughput_why = in->throughput_why;
+	c.threads = in->threads;
+	c.n_threads = in->n_threads;
+	f->asked_bps = in->asked_bps > 0 ? in->asked_bps : NAN;
+	f->got_bps = f->hidden_drop = f->less.at_s = NAN;
 	err = vnx_vm_copy(&f->vm, in->vm);
 	if (!err)
 		err = series_copy(f, in, grid->n);
@@ -228,6 +347,7 @@ static int vm_diagnose(const struct vnx_case *all, const struct vnx_vm_input *in
 	if (err)
 		goto out;
 	c.tap = !strcmp(f->throughput.source, "tap");
+	stand_in(&c);
 	for (int m = 0; m < VNX_METRIC_MAX; m++)
 		f->totals[m] = metric_is_count((enum vnx_metric)m)
 				       ? total_of(f, in, (enum vnx_metric)m, grid->n)
@@ -240,6 +360,13 @@ static int vm_diagnose(const struct vnx_case *all, const struct vnx_vm_input *in
 		err = vnx_case_degrade(&c);
 	if (!err && f->series[VNX_THROUGHPUT] && c.baseline)
 		err = vnx_case_compare(&c);
+	drop_unexplained(&c);
+	if (is_idle(&c))
+		f->verdict = VNX_IDLE;
+	else if (!err && f->throughput.n >= VNX_JUDGE_BINS && c.obs.valid >= VNX_JUDGE_OBS)
+		err = hidden_drop(&c, &f->hidden_drop);
+	if (!err)
+		err = vnx_case_limits(&c);
 	if (!err)
 		err = vnx_case_stages(&c);
 	if (!err)
@@ -254,18 +381,14 @@ out:
 	return err;
 }
 
-/* Degraded if any VM is, healthy if one is and none degraded. */
+/* The first in the order of precedence; idle VMs make no host idle while others work. */
 static enum vnx_verdict verdict_join(const struct vnx_diagnosis *dg)
 {
-	enum vnx_verdict v = VNX_UNDETERMINED;
+	enum vnx_verdict v = VNX_IDLE;
 
-	for (size_t i = 0; i < dg->vms.n; i++) {
-		if (dg->vms.v[i].verdict == VNX_DEGRADED)
-			return VNX_DEGRADED;
-		if (dg->vms.v[i].verdict == VNX_HEALTHY)
-			v = VNX_HEALTHY;
-	}
-	return v;
+	for (size_t i = 0; i < dg->vms.n; i++)
+		v = dg->vms.v[i].verdict < v ? dg->vms.v[i].verdict : v;
+	return dg->vms.n ? v : VNX_UNDETERMINED;
 }
 
 int vnx_diagnose(const struct vnx_grid *grid, const struct vnx_vm_input *vms, size_t n_vms,
@@ -292,7 +415,7 @@ int vnx_diagnose(const struct vnx_grid *grid, const struct vnx_vm_input *vms, si
 	for (size_t i = 0; full.lost && i < grid->n; i++)
 		dg->bins_missing += full.lost[i];
 	for (size_t i = 0; !err && i < n_vms; i++) {
-		struct vnx_vm_finding f = { 0 };
+		struct vnx_vm_finding f = { .verdict = VNX_UNDETERMINED };
 
 		err = vnx_vec_push(&dg->vms, f);
 		if (!err)

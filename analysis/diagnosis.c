@@ -2,9 +2,8 @@
 #include "analysis/diagnosis.h"
 
 static const char *const verdict_names[] = {
-	[VNX_UNDETERMINED] = "undetermined",
-	[VNX_HEALTHY] = "healthy",
-	[VNX_DEGRADED] = "degraded",
+	[VNX_DEGRADED] = "degraded", [VNX_LIMITED] = "limited", [VNX_UNDETERMINED] = "undetermined",
+	[VNX_HEALTHY] = "healthy",   [VNX_IDLE] = "idle",
 };
 
 static const char *const cause_names[VNX_CAUSE_MAX] = {
@@ -19,6 +18,12 @@ static const char *const cause_names[VNX_CAUSE_MAX] = {
 	[VNX_CAUSE_PATH_LOSS] = "path_loss",
 	[VNX_CAUSE_EMULATED_BACKEND] = "emulated_backend",
 	[VNX_CAUSE_MEASUREMENT_ARTEFACT] = "measurement_artefact",
+	[VNX_CAUSE_GUEST_RING_FULL] = "guest_ring_full",
+	[VNX_CAUSE_SOFTIRQ_SATURATED] = "softirq_saturated",
+	[VNX_CAUSE_OFFLOAD_OFF] = "offload_off",
+	[VNX_CAUSE_PATH_DELAY] = "path_delay",
+	[VNX_CAUSE_VM_PAUSED] = "vm_paused",
+	[VNX_CAUSE_HOST_STOLEN] = "host_stolen",
 	[VNX_CAUSE_UNKNOWN] = "unknown",
 };
 
@@ -32,7 +37,7 @@ const char *vnx_cause_name(enum vnx_cause c)
 	return (unsigned)c < VNX_CAUSE_MAX ? cause_names[c] : NULL;
 }
 
-static void degradation_fini(struct vnx_degradation *d)
+void vnx_degradation_fini(struct vnx_degradation *d)
 {
 	for (size_t i = 0; i < d->missing.n; i++) {
 		free(d->missing.v[i].what);
@@ -48,13 +53,25 @@ static void degradation_fini(struct vnx_degradation *d)
 	free(d->against.v);
 	free(d->alternatives.v);
 	free(d->advice);
+	free(d->where);
+}
+
+static void limit_fini(struct vnx_limit *l)
+{
+	free(l->where);
+	free(l->finding);
+	free(l->advice);
+	free(l->evidence.v);
 }
 
 static void finding_fini(struct vnx_vm_finding *f)
 {
 	for (size_t i = 0; i < f->degradations.n; i++)
-		degradation_fini(&f->degradations.v[i]);
+		vnx_degradation_fini(&f->degradations.v[i]);
 	free(f->degradations.v);
+	for (size_t i = 0; i < f->limits.n; i++)
+		limit_fini(&f->limits.v[i]);
+	free(f->limits.v);
 	free(f->correlations.v);
 	for (int m = 0; m < VNX_METRIC_MAX; m++)
 		free(f->series[m]);

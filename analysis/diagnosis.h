@@ -5,12 +5,21 @@
 #ifndef VNX_DIAGNOSIS_H
 #define VNX_DIAGNOSIS_H
 
+#include "analysis/parts.h"
 #include "analysis/sample.h"
 #include "analysis/stats.h"
 #include "analysis/timeline.h"
 #include "analysis/vm.h"
 
-enum vnx_verdict { VNX_UNDETERMINED, VNX_HEALTHY, VNX_DEGRADED };
+/* In order of precedence: a host's is the first that any of its VMs has. */
+enum vnx_verdict {
+	VNX_DEGRADED,     /* throughput fell: within the run, or against a baseline */
+	VNX_LIMITED,      /* nothing fell; something that was measured holds the VM back */
+	VNX_UNDETERMINED, /* why says what was missing */
+	VNX_HEALTHY,      /* nothing fell, no place is near its end */
+	VNX_IDLE,         /* no traffic worth the name */
+	VNX_VERDICT_MAX
+};
 const char *vnx_verdict_name(enum vnx_verdict v);
 
 /* The closed list of vnetdx-causes(7). */
@@ -26,6 +35,12 @@ enum vnx_cause {
 	VNX_CAUSE_PATH_LOSS,
 	VNX_CAUSE_EMULATED_BACKEND,
 	VNX_CAUSE_MEASUREMENT_ARTEFACT,
+	VNX_CAUSE_GUEST_RING_FULL,
+	VNX_CAUSE_SOFTIRQ_SATURATED,
+	VNX_CAUSE_OFFLOAD_OFF,
+	VNX_CAUSE_PATH_DELAY,
+	VNX_CAUSE_VM_PAUSED,
+	VNX_CAUSE_HOST_STOLEN,
 	VNX_CAUSE_UNKNOWN,
 	VNX_CAUSE_MAX
 };
@@ -101,6 +116,25 @@ struct vnx_degradation {
 		size_t n, cap;
 	} alternatives;
 	char *advice;
+	/* Of the worst worker and vCPU: what each bit takes more time for. thread: not kept. */
+	struct vnx_parts worker_parts, vcpu_parts;
+	char *where; /* the thread that decided, "worker 148 (queue 0)"; "" where there is but one
+		      */
+};
+
+/* Something that holds a VM back now, whether or not anything fell. */
+struct vnx_limit {
+	enum vnx_cause cause;
+	char *where;      /* "worker 163 (queue 2)", "tap1" */
+	double level;     /* how much of it there is */
+	const char *unit; /* of @level, static: "share of the time" */
+	double since_s;   /* from the first bin */
+	double score;     /* 0..1 */
+	char *finding, *advice;
+	struct {
+		struct vnx_evidence *v; /* before: NaN */
+		size_t n, cap;
+	} evidence;
 };
 
 struct vnx_throughput_summary {
@@ -122,7 +156,7 @@ struct vnx_stage {
 struct vnx_vm_finding {
 	struct vnx_vm vm;
 	enum vnx_verdict verdict;
-	char *why;                     /* why undetermined or healthy, one sentence */
+	char *why;                     /* what the verdict rests on, one sentence; "" if nothing */
 	double totals[VNX_METRIC_MAX]; /* NaN: not measured or cannot move */
 	double *series[VNX_METRIC_MAX];
 	struct vnx_throughput_summary throughput;
@@ -134,6 +168,20 @@ struct vnx_vm_finding {
 		struct vnx_degradation *v;
 		size_t n, cap;
 	} degradations;
+	struct {
+		struct vnx_limit *v; /* worst first */
+		size_t n, cap;
+	} limits;
+	double asked_bps;   /* what the load asked for; NaN: it did not say, or all it could get */
+	double got_bps;     /* what it got, at the last level; NaN: not measured */
+	double hidden_drop; /* smallest drop that could have hidden, a share; NaN: not known */
+	/*
+	 * The largest drop of a tap's traffic that nothing on the host explains: less may have been
+	 * wanted, so it is no degradation. at_s NaN: there is none; -1: against the baseline.
+	 */
+	struct {
+		double at_s, before_bps, after_bps;
+	} less;
 	/*
 	 * n_bins, stage number of each bin, or NULL. Without conf.stage_s the stages are the
 	 * levels found in the throughput itself: within-stage correlation is then conditional
@@ -158,6 +206,7 @@ struct vnx_diagnosis {
 	} vms;
 };
 
+void vnx_degradation_fini(struct vnx_degradation *d);
 void vnx_diagnosis_free(struct vnx_diagnosis *dg);
 
 /* How a VM fared in an earlier run, where nothing was wrong. */
@@ -182,6 +231,9 @@ struct vnx_vm_input {
 	const double *totals; /* [VNX_METRIC_MAX] counts of the whole run, what fell into bins that
 				 are missing or cut included; NULL: sums of the series */
 	const int *interval;  /* of the load, for each bin, as vnx_obs_init() has it; or NULL */
+	const struct vnx_thread_input *threads; /* n_threads; 0: the series stand for one of each */
+	size_t n_threads;
+	double asked_bps;                    /* of the load; 0: not known, or without a bound */
 	const char *throughput_source;       /* "" where series[VNX_THROUGHPUT] is NULL */
 	const char *throughput_why;          /* what became of a load that was given, or NULL */
 	const struct vnx_baseline *baseline; /* or NULL */
@@ -202,7 +254,7 @@ struct vnx_diagnose_conf {
 	const struct vnx_vms *others;  /* VMs that are not judged but may have held it; or NULL */
 	/* why a metric was not measured, one sentence, or NULL: not known */
 	const char *not_measured[VNX_METRIC_MAX];
-	bool clock_stepped; /* the capture saw a clock step or the alignment failed */
+	bool clock_stepped; /* a clock step may have moved the load's times against ours */
 };
 
 /*

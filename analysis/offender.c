@@ -99,9 +99,9 @@ static int collect(const struct vnx_judge *j, bool worker, struct holders *list)
 {
 	const struct vnx_vm *vm = &j->c->f->vm;
 	const struct vnx_u32s *tids = worker ? &vm->workers : &vm->vcpus;
-	int err = add_waits(list, j, tids, j->at, j->next, 1);
+	int err = add_waits(list, j, tids, j->span.at, j->span.to, 1);
 
-	return err ? err : add_waits(list, j, tids, j->from, j->at, -1);
+	return err ? err : add_waits(list, j, tids, j->span.from, j->span.at, -1);
 }
 
 static void blame_fill(const struct vnx_judge *j, bool worker, struct vnx_blame *blame)
@@ -130,8 +130,8 @@ static void blame_fill(const struct vnx_judge *j, bool worker, struct vnx_blame 
 
 void vnx_judge_blame(struct vnx_judge *j)
 {
-	blame_fill(j, true, &j->worker);
-	blame_fill(j, false, &j->vcpu);
+	blame_fill(j, true, &j->worker_blame);
+	blame_fill(j, false, &j->vcpu_blame);
 }
 
 static int worst_first(const void *a, const void *b)

@@ -14,7 +14,10 @@ enum vnx_corr_on { VNX_ON_RAW, VNX_ON_SMA, VNX_ON_WITHIN_STAGE };
 const char *vnx_corr_method_name(enum vnx_corr_method m); /* "pearson" ... */
 const char *vnx_corr_on_name(enum vnx_corr_on on);        /* "raw", "sma", "within-stage" */
 
-/* r is NaN when undefined, and `undefined` (static string) says why; else it is NULL. */
+/*
+ * r is NaN when undefined, and `undefined` (static string) says why; beside an r it says why there
+ * is no interval and no p; else it is NULL.
+ */
 struct vnx_corr {
 	double r;
 	size_t n;            /* valid pairs */

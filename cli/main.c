@@ -21,7 +21,7 @@ static void print_usage(FILE *out)
 		"\nStart with: sudo vnetdx check\n"
 		"Options of a command: vnetdx COMMAND --help\n"
 		"Exit codes: 0 done, 1 failed, 2 usage, 3 privilege or kernel feature missing,\n"
-		"4 degradation found (only with --check).\n");
+		"4 a VM is degraded or limited (only with --check).\n");
 }
 
 int main(int argc, char **argv)

@@ -39,7 +39,8 @@ struct vnx_opt {
 	}
 #define VNX_JSON_FLAG(T, f) VNX_FLAG(T, f, "json", 0, "one JSON document")
 #define VNX_JSON_ERRORS_FLAG(T, f) VNX_FLAG(T, f, "json", 0, "errors as a JSON document")
-#define VNX_CHECK_FLAG(T, f) VNX_FLAG(T, f, "check", 0, "exit with 4 where a degradation was found")
+#define VNX_CHECK_FLAG(T, f) \
+	VNX_FLAG(T, f, "check", 0, "exit with 4 where a VM is degraded or limited")
 #define VNX_NO_COLOR_FLAG(T, f) VNX_FLAG(T, f, "no-color", 0, "plain text")
 #define VNX_QUIET_FLAG(T, f) VNX_FLAG(T, f, "quiet", 'q', "no progress")
 #define VNX_REFUSED_FLAG(T, f) VNX_FLAG(T, f, "verbose", 'v', "say which back ends were refused")

@@ -189,5 +189,5 @@ int vnx_view_run(const struct vnx_view_opts *view, const struct vnx_pipeline *p,
 		return vnx_fail(&err, false);
 	if (view->report_dir && !view->quiet)
 		fprintf(stderr, "vnetdx: the report is %s/index.html\n", view->report_dir);
-	return view->check && p->dg->verdict == VNX_DEGRADED ? VNX_EXIT_DEGRADED : VNX_EXIT_OK;
+	return view->check && p->dg->verdict <= VNX_LIMITED ? VNX_EXIT_DEGRADED : VNX_EXIT_OK;
 }

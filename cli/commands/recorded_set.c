@@ -105,7 +105,7 @@ int vnx_recorded_set_exit(const struct vnx_recorded_set *set, const struct vnx_v
 	if (set->failed)
 		return VNX_EXIT_FAILED;
 	for (size_t i = 0; i < set->set.n && view->check; i++)
-		if (set->results[i].f.dg->verdict == VNX_DEGRADED)
+		if (set->results[i].f.dg->verdict <= VNX_LIMITED)
 			return VNX_EXIT_DEGRADED;
 	return VNX_EXIT_OK;
 }

@@ -136,7 +136,7 @@ static const char *change_text(struct vnx_layout *l, double now, double before)
 
 static bool decides(const struct vnx_live_row *row, enum vnx_metric metric)
 {
-	const struct vnx_degradation *d = row->fall ? row->fall->ep.first : NULL;
+	const struct vnx_degradation *d = row->fall ? row->fall->ep.worst : NULL;
 
 	for (size_t i = 0; d && i < d->evidence.n; i++)
 		if (d->evidence.v[i].metric == metric)
@@ -217,8 +217,8 @@ void vnx_live_put_detail(struct vnx_live_view *v, struct vnx_layout *l)
 	put_numbers(v, l, row);
 	vnx_layout_line(l, "%s", "");
 	if (row->fall) {
-		put_against(l, row->fall->ep.first);
-		put_missing(l, row->fall->ep.first);
+		put_against(l, row->fall->ep.worst);
+		put_missing(l, row->fall->ep.worst);
 		vnx_layout_line(l, "%s", "");
 	}
 	put_identity(v, l, &row->vm->vm);

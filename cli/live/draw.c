@@ -183,7 +183,7 @@ static void put_summary(struct vnx_live_view *v, struct vnx_layout *l)
 		right = record_text(v, l, false);
 	room = v->columns > vnx_text_columns(right) + 1 ? v->columns - vnx_text_columns(right) - 1
 							: 0;
-	for (int i = VNX_LIVE_UNKNOWN; i < VNX_LIVE_STATES; i++)
+	for (int i = VNX_LIVE_LIMITED; i < VNX_LIVE_STATES; i++)
 		if (n[i] && room > vnx_text_columns(warning))
 			left = add_part(
 				l, left,

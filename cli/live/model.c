@@ -25,6 +25,10 @@ static void vm_free(struct vnx_live_vm *vm)
 	vnx_cusum_free(vm->cusum);
 	for (int k = 0; k < VNX_METRIC_MAX; k++)
 		free(vm->ring[k]);
+	for (size_t i = 0; i < vm->threads.n; i++)
+		for (int k = 0; k < VNX_TIMES; k++)
+			free(vm->threads.v[i].ring[k]);
+	free(vm->threads.v);
 	free(vm->label);
 	free(vm);
 }
@@ -190,6 +194,7 @@ static int add_vm(struct vnx_live_model *m, const struct vnx_vm *from, struct vn
 		return -ENOMEM;
 	vm->id = ++m->next_id;
 	vm->state = VNX_LIVE_WAITING;
+	vm->limit = VNX_CAUSE_MAX;
 	vm->first = vm->cusum_next = m->bins;
 	vm->cusum = vnx_cusum_new(&cc, ALARMS_PER_DAY * vnx_live_bin_s(m) / 86400);
 	ret = vm->cusum ? vnx_vm_copy(&vm->vm, from) : -ENOMEM;

@@ -12,11 +12,13 @@
 
 #define VNX_LIVE_BINS 600 /* remembered: 5 min of 0.5 s */
 #define VNX_LIVE_QUIET_S 60
+#define VNX_LIVE_WHY 320
 #define VNX_LIVE_EVENTS 1000
 #define VNX_LIVE_GONE_NS (60 * VNX_NSEC_PER_SEC) /* a VM that went is shown so long */
 
 enum vnx_live_state {
 	VNX_LIVE_DEGRADED,
+	VNX_LIVE_LIMITED, /* nothing fell, something that was measured holds it back */
 	VNX_LIVE_UNKNOWN, /* it moves bytes, and whether it fell cannot be told */
 	VNX_LIVE_OK,
 	VNX_LIVE_WAITING, /* not enough data yet */
@@ -39,15 +41,30 @@ struct vnx_suspicion {
 	struct vnx_levels quiet; /* of the minute before the fall */
 };
 
+/* A worker or vCPU of a VM: rings of what vnx_series_threads() has. */
+struct vnx_live_thread {
+	uint32_t tid;
+	bool worker;
+	size_t index;
+	float *ring[VNX_TIMES];
+};
+
 struct vnx_live_vm {
 	struct vnx_vm vm;
 	char *label; /* name, "name#pid" where another bears it, "pid N"; as it came */
 	uint32_t id; /* never used twice */
 	enum vnx_live_state state;
-	char why[160];               /* of unknown and waiting, else "" */
-	char undetermined_why[160];  /* by the last analysis */
-	struct vnx_suspicion *fall;  /* VNX_LIVE_DEGRADED, else NULL */
-	float *ring[VNX_METRIC_MAX]; /* VNX_LIVE_BINS values as of vnx_series_get() */
+	char why[VNX_LIVE_WHY];        /* of limited, unknown and waiting, else "" */
+	char judged_why[VNX_LIVE_WHY]; /* by the last analysis */
+	char limit_why[VNX_LIVE_WHY];  /* of the limit, by the analysis that saw it last */
+	struct vnx_suspicion *fall;    /* VNX_LIVE_DEGRADED, else NULL */
+	float *ring[VNX_METRIC_MAX];   /* VNX_LIVE_BINS values as of vnx_series_get() */
+	struct {
+		struct vnx_live_thread *v;
+		size_t n, cap;
+	} threads;
+	enum vnx_cause limit;                 /* that holds it back, as told; VNX_CAUSE_MAX: none */
+	unsigned limit_sighted, limit_missed; /* analyses in a row that saw another, or none */
 	struct vnx_cusum *cusum;
 	size_t first, cusum_next;    /* bins */
 	unsigned looks;              /* analyses still due since the detector flagged it ... */

@@ -31,10 +31,12 @@ static const char *state_text(struct vnx_live_app *a, struct vnx_layout *l,
 {
 	char change[VNX_UNIT_LEN], since[32];
 
+	if (row->state == VNX_LIVE_LIMITED)
+		return vnx_layout_format(l, "LIMITED %s", vnx_cause_name(row->vm->limit));
 	if (!row->fall || row->state != VNX_LIVE_DEGRADED)
 		return vnx_live_state_name(row->state);
 	return vnx_layout_format(l, "DEGRADED %s %s since %s",
-				 vnx_cause_name(row->fall->ep.first->cause),
+				 vnx_cause_name(row->fall->ep.worst->cause),
 				 vnx_percent_format(row->fall->ep.change, change),
 				 vnx_live_clock(a->m, row->fall->start_ns, since));
 }

@@ -50,12 +50,20 @@ static const char *const words[VNX_CAUSE_MAX] = {
 	[VNX_CAUSE_PATH_LOSS] = "path loss",
 	[VNX_CAUSE_EMULATED_BACKEND] = "emulated",
 	[VNX_CAUSE_MEASUREMENT_ARTEFACT] = "artefact",
+	[VNX_CAUSE_GUEST_RING_FULL] = "guest ring",
+	[VNX_CAUSE_SOFTIRQ_SATURATED] = "softirq",
+	[VNX_CAUSE_OFFLOAD_OFF] = "offload",
+	[VNX_CAUSE_PATH_DELAY] = "delay",
+	[VNX_CAUSE_VM_PAUSED] = "paused",
+	[VNX_CAUSE_HOST_STOLEN] = "stolen",
 	[VNX_CAUSE_UNKNOWN] = "unknown",
 };
 
 static const char *const states[VNX_LIVE_STATES] = {
-	[VNX_LIVE_DEGRADED] = "DEGRADED", [VNX_LIVE_UNKNOWN] = "unknown", [VNX_LIVE_OK] = "ok",
-	[VNX_LIVE_WAITING] = "gathering", [VNX_LIVE_IDLE] = "idle",       [VNX_LIVE_GONE] = "gone",
+	[VNX_LIVE_DEGRADED] = "DEGRADED", [VNX_LIVE_LIMITED] = "LIMITED",
+	[VNX_LIVE_UNKNOWN] = "unknown",   [VNX_LIVE_OK] = "ok",
+	[VNX_LIVE_WAITING] = "gathering", [VNX_LIVE_IDLE] = "idle",
+	[VNX_LIVE_GONE] = "gone",
 };
 
 const char *vnx_live_cause_word(enum vnx_cause cause)
@@ -95,24 +103,43 @@ static size_t oldest_bin(const struct vnx_live_model *m)
 
 /* ---- the analysis ---- */
 
+/* Bins [from, from + n) of @ring into *room, which moves on; NULL: none is known. */
+static const double *plain_series(const struct vnx_live_model *m, const float *ring, size_t from,
+				  size_t n, double **room)
+{
+	double *x = *room;
+	bool any = false;
+
+	for (size_t b = 0; ring && b < n; b++) {
+		x[b] = vnx_live_value(m, ring, from + b);
+		any |= !isnan(x[b]);
+	}
+	*room += n;
+	return any ? x : NULL;
+}
+
 /* What vnx_diagnose() reads of one VM: its rings from bin @from on, as plain series. */
 static void fill_input(const struct vnx_live_model *m, const struct vnx_live_vm *vm, size_t from,
-		       double *room, struct vnx_vm_input *in)
+		       double *room, struct vnx_thread_input *threads, struct vnx_vm_input *in)
 {
 	size_t n = m->bins - from;
 
-	*in = (struct vnx_vm_input){ .vm = &vm->vm, .throughput_source = "tap" };
+	*in = (struct vnx_vm_input){ .vm = &vm->vm,
+				     .throughput_source = "tap",
+				     .threads = threads,
+				     .n_threads = vm->threads.n };
 	for (int k = 0; k < VNX_METRIC_MAX; k++) {
 		const float *ring =
 			vnx_metric_info(k)->owner == VNX_OF_HOST ? m->host[k] : vm->ring[k];
-		double *x = room + (size_t)k * n;
-		bool any = false;
 
-		for (size_t b = 0; ring && b < n; b++) {
-			x[b] = vnx_live_value(m, ring, from + b);
-			any |= !isnan(x[b]);
-		}
-		in->series[k] = any ? x : NULL;
+		in->series[k] = plain_series(m, ring, from, n, &room);
+	}
+	for (size_t i = 0; i < vm->threads.n; i++) {
+		const struct vnx_live_thread *t = &vm->threads.v[i];
+
+		threads[i] = (struct vnx_thread_input){ t->tid, t->worker, t->index, { NULL } };
+		for (int k = 0; k < VNX_TIMES; k++)
+			threads[i].x[k] = plain_series(m, t->ring[k], from, n, &room);
 	}
 	if (!in->series[VNX_THROUGHPUT])
 		in->throughput_source = "";
@@ -136,7 +163,10 @@ static int run_diagnosis(struct vnx_live_model *m, struct vnx_live_vm *vm, size_
 			 struct vnx_diagnosis **out)
 {
 	size_t n = m->bins - from;
-	VNX_CLEANUP_FREE double *room = malloc(VNX_METRIC_MAX * n * sizeof(*room));
+	VNX_CLEANUP_FREE double *room =
+		malloc((VNX_METRIC_MAX + vm->threads.n * VNX_TIMES) * n * sizeof(*room));
+	VNX_CLEANUP_FREE struct vnx_thread_input *threads =
+		calloc(vm->threads.n + 1, sizeof(*threads));
 	VNX_CLEANUP_FREE bool *lost = calloc(n + 1, sizeof(*lost));
 	struct vnx_vms others = { 0 };
 	struct vnx_grid grid = { m->facts.start_ns + from * m->facts.bin_ns, m->facts.bin_ns, n };
@@ -145,20 +175,19 @@ static int run_diagnosis(struct vnx_live_model *m, struct vnx_live_vm *vm, size_
 					.min_bins = 3,
 					.false_alarms_per_day = 1,
 					.lost = lost,
-					.clock_stepped = m->facts.clock_stepped,
 					.holds = m->holds.n ? &m->holds : NULL,
 					.others = &others };
 	struct vnx_vm_input in;
 	int ret;
 
 	*out = NULL;
-	if (!room || !lost)
+	if (!room || !threads || !lost)
 		return -ENOMEM;
 	for (size_t b = 0; b < n; b++)
 		lost[b] = m->lost[(from + b) % VNX_LIVE_BINS];
 	for (int k = 0; k < VNX_METRIC_MAX; k++)
 		dc.not_measured[k] = vnx_evidence_why(&m->sources, k);
-	fill_input(m, vm, from, room, &in);
+	fill_input(m, vm, from, room, threads, &in);
 	ret = list_others(m, vm, &others);
 	if (!ret)
 		ret = vnx_diagnose(&grid, &in, 1, &dc, out);
@@ -196,7 +225,7 @@ static int tell_fell(struct vnx_live_model *m, const struct vnx_live_vm *vm,
 	char change[128], cause[256], from[32], to[32];
 
 	change_words(ep, change, sizeof(change));
-	cause_words(ep->first, cause, sizeof(cause));
+	cause_words(ep->worst, cause, sizeof(cause));
 	vnx_live_clock(m, start_ns, from);
 	if (!end_ns)
 		return vnx_live_tell(m, VNX_EVENT_FELL, vm->label, "fell at %s: %s, %s", from,
@@ -210,10 +239,11 @@ static int end_fall(struct vnx_live_model *m, struct vnx_live_vm *vm, uint64_t e
 {
 	char at[32], since[32];
 	const struct vnx_suspicion *s = vm->fall;
-	int ret = vnx_live_tell(m, VNX_EVENT_ENDED, vm->label, "fall of %s (%s) is over at %s: %s",
+	int ret = vnx_live_tell(m, VNX_EVENT_ENDED, vm->label, "drop of %s (%s) %s at %s: %s",
 				vnx_live_clock(m, s->start_ns, since),
-				vnx_cause_name(s->ep.first->cause), vnx_live_clock(m, end_ns, at),
-				how);
+				vnx_cause_name(s->ep.worst->cause),
+				end_ns ? "is over" : "is told no longer",
+				vnx_live_clock(m, end_ns ? end_ns : m->now_ns, at), how);
 
 	vm->told_ns = end_ns > vm->told_ns ? end_ns : vm->told_ns;
 	vnx_suspicion_put(vm->fall);
@@ -265,13 +295,13 @@ static int take_fall(struct vnx_live_model *m, struct vnx_live_vm *vm, struct vn
 	} else {
 		s->quiet = old->quiet;
 		s->told_ns = old->told_ns;
-		if (old->ep.first->cause != ep->first->cause) {
+		if (old->ep.worst->cause != ep->worst->cause) {
 			char cause[256];
 
-			cause_words(ep->first, cause, sizeof(cause));
+			cause_words(ep->worst, cause, sizeof(cause));
 			ret = vnx_live_tell(m, VNX_EVENT_CAUSE, vm->label,
 					    "cause is now %s (was %s)", cause,
-					    vnx_cause_name(old->ep.first->cause));
+					    vnx_cause_name(old->ep.worst->cause));
 		}
 	}
 	vm->fall = s;
@@ -292,11 +322,44 @@ static int take_none(struct vnx_live_model *m, struct vnx_live_vm *vm,
 	if (vm->fall)
 		return ++vm->missed < MISSES
 			       ? 0
-			       : end_fall(m, vm, m->now_ns, "seen longer, it does not stand out");
+			       : end_fall(m, vm, m->now_ns,
+					  "seen longer, nothing on the host explains it");
 	if (!ep || start_ns < vm->told_ns || end_ns <= vm->told_ns)
 		return 0;
 	vm->told_ns = end_ns;
 	return tell_fell(m, vm, ep, start_ns, end_ns);
+}
+
+/* What holds the VM back is told once it was seen twice, and is over once it was missed thrice. */
+static int take_limit(struct vnx_live_model *m, struct vnx_live_vm *vm,
+		      const struct vnx_vm_finding *f)
+{
+	enum vnx_cause now = f->verdict == VNX_LIMITED ? f->limits.v[0].cause : VNX_CAUSE_MAX;
+
+	if (f->verdict == VNX_DEGRADED) /* that it was limited before is no longer the news */
+		return 0;
+	if (now != VNX_CAUSE_MAX)
+		snprintf(vm->limit_why, sizeof(vm->limit_why), "%s", f->limits.v[0].finding);
+	if (now == vm->limit) {
+		vm->limit_sighted = vm->limit_missed = 0;
+		return 0;
+	}
+	if (now == VNX_CAUSE_MAX) {
+		vm->limit_sighted = 0;
+		if (++vm->limit_missed < MISSES)
+			return 0;
+		vm->limit_missed = 0;
+		now = vm->limit;
+		vm->limit = VNX_CAUSE_MAX;
+		return vnx_live_tell(m, VNX_EVENT_ENDED, vm->label, "no longer limited (%s)",
+				     vnx_cause_name(now));
+	}
+	if (++vm->limit_sighted < SIGHTS)
+		return 0;
+	vm->limit_sighted = vm->limit_missed = 0;
+	vm->limit = now;
+	return vnx_live_tell(m, VNX_EVENT_FELL, vm->label, "limited, %s: %s", vnx_cause_name(now),
+			     f->limits.v[0].finding);
 }
 
 static int take_verdict(struct vnx_live_model *m, struct vnx_live_vm *vm, struct vnx_diagnosis *dg)
@@ -307,7 +370,12 @@ static int take_verdict(struct vnx_live_model *m, struct vnx_live_vm *vm, struct
 	int ret;
 
 	vm->undetermined = f->verdict == VNX_UNDETERMINED;
-	snprintf(vm->undetermined_why, sizeof(vm->undetermined_why), "%s", f->why ? f->why : "");
+	snprintf(vm->judged_why, sizeof(vm->judged_why), "%s", f->why ? f->why : "");
+	ret = take_limit(m, vm, f);
+	if (ret) {
+		vnx_diagnosis_free(dg);
+		return ret;
+	}
 	if (any && isnan(ep.end_s))
 		return take_fall(m, vm, dg, &ep);
 	vm->sighted = 0;
@@ -355,17 +423,19 @@ static enum vnx_live_state state_of(const struct vnx_live_model *m, struct vnx_l
 			 "no fall stands out, but its first analysis has yet to come");
 		return VNX_LIVE_WAITING;
 	}
-	if (!vm->undetermined)
-		return VNX_LIVE_OK;
-	snprintf(vm->why, sizeof(vm->why), "%s", vm->undetermined_why);
-	return VNX_LIVE_UNKNOWN;
+	if (vm->limit != VNX_CAUSE_MAX || vm->undetermined)
+		snprintf(vm->why, sizeof(vm->why), "%s",
+			 vm->limit != VNX_CAUSE_MAX ? vm->limit_why : vm->judged_why);
+	if (vm->limit != VNX_CAUSE_MAX)
+		return VNX_LIVE_LIMITED;
+	return vm->undetermined ? VNX_LIVE_UNKNOWN : VNX_LIVE_OK;
 }
 
 /* ---- whose turn it is ---- */
 
 /*
- * First bin of the window; false: the level before the fall is no longer in memory, only the
- * level itself can tell when it is over.
+ * First bin of the window; false: the level before the fall is no longer in memory, and what is
+ * there now is what there is.
  */
 static bool window_of(const struct vnx_live_model *m, const struct vnx_live_vm *vm, size_t *from)
 {
@@ -406,8 +476,9 @@ static int judge(struct vnx_live_model *m, struct vnx_live_vm *vm)
 	known = window_of(m, vm, &from);
 	vm->looks -= vm->looks > 0;
 	if (!known)
-		return is_back(m, vm, RECENT_S) ? end_fall(m, vm, m->now_ns, "throughput is back")
-						: 0;
+		return is_back(m, vm, RECENT_S)
+			       ? end_fall(m, vm, m->now_ns, "throughput is back")
+			       : end_fall(m, vm, 0, "what was before it is out of memory");
 	if (from + JUDGE_BINS > m->bins)
 		return 0;
 	ret = run_diagnosis(m, vm, from, &dg);

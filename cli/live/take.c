@@ -56,6 +56,10 @@ static void advance(struct vnx_live_model *m, size_t to)
 		for (size_t i = 0; i < m->vms.n; i++)
 			ring_clear(m->vms.v[i]->ring[k], from, to);
 	}
+	for (size_t i = 0; i < m->vms.n; i++)
+		for (size_t j = 0; j < m->vms.v[i]->threads.n; j++)
+			for (int k = 0; k < VNX_TIMES; k++)
+				ring_clear(m->vms.v[i]->threads.v[j].ring[k], from, to);
 	for (size_t b = from; b < to; b++)
 		m->lost[b % VNX_LIVE_BINS] = false;
 	m->bins = to;
@@ -91,6 +95,35 @@ static int put_throughput(struct vnx_live_model *m, struct vnx_live_vm *vm, size
 	return 0;
 }
 
+static struct vnx_live_thread *thread_of(struct vnx_live_vm *vm, const struct vnx_thread_input *t)
+{
+	struct vnx_live_thread fresh = { .tid = t->tid, .worker = t->worker };
+
+	for (size_t i = 0; i < vm->threads.n; i++)
+		if (vm->threads.v[i].tid == t->tid)
+			return &vm->threads.v[i];
+	return vnx_vec_push(&vm->threads, fresh) ? NULL : &vm->threads.v[vm->threads.n - 1];
+}
+
+static int put_threads(const struct vnx_series_set *set, size_t i, struct vnx_live_vm *vm,
+		       size_t first, size_t n)
+{
+	size_t n_threads;
+	const struct vnx_thread_input *t = vnx_series_threads(set, i, &n_threads);
+
+	for (size_t j = 0; j < n_threads; j++) {
+		struct vnx_live_thread *lt = thread_of(vm, &t[j]);
+
+		if (!lt)
+			return -ENOMEM;
+		lt->index = t[j].index;
+		for (int k = 0; k < VNX_TIMES; k++)
+			if (put(&lt->ring[k], t[j].x[k], first, n))
+				return -ENOMEM;
+	}
+	return 0;
+}
+
 static int put_all(struct vnx_live_model *m, const struct vnx_series_set *set, size_t first,
 		   size_t n, bool calls)
 {
@@ -103,6 +136,8 @@ static int put_all(struct vnx_live_model *m, const struct vnx_series_set *set, s
 			ret = put(&m->map[i]->ring[k], vnx_series_get(set, i, k), first, n);
 		if (!ret)
 			ret = put_throughput(m, m->map[i], first, n);
+		if (!ret)
+			ret = put_threads(set, i, m->map[i], first, n);
 	}
 	for (int k = 0; k < VNX_METRIC_MAX && !ret; k++)
 		if (vnx_metric_info(k)->owner == VNX_OF_HOST)

@@ -33,7 +33,7 @@ struct vnx_live_row {
 	struct vnx_live_vm *vm;
 	enum vnx_live_state state;
 	struct vnx_suspicion *fall; /* a share of it, or NULL */
-	char why[160];
+	char why[VNX_LIVE_WHY];
 	double bps;                /* of the tap, both directions, over 2 s */
 	double tx_per_s, rx_per_s; /* handle_tx, handle_rx over 2 s */
 	double bytes_per_call;     /* of the direction that moves more, over 5 s */

@@ -80,6 +80,7 @@ static const char *state_mark(enum vnx_live_state state)
 {
 	static const char *const marks[VNX_LIVE_STATES] = {
 		[VNX_LIVE_DEGRADED] = VNX_BOLD VNX_RED,
+		[VNX_LIVE_LIMITED] = VNX_BOLD VNX_YELLOW,
 		[VNX_LIVE_UNKNOWN] = VNX_YELLOW,
 		[VNX_LIVE_OK] = VNX_GREEN,
 		[VNX_LIVE_WAITING] = VNX_DIM,
@@ -122,12 +123,16 @@ static const char *state_text(struct vnx_layout *l, const struct vnx_live_row *r
 	const struct vnx_episode *ep = row->fall ? &row->fall->ep : NULL;
 	char change[VNX_UNIT_LEN];
 
+	if (row->state == VNX_LIVE_LIMITED)
+		return vnx_layout_format(l, "LIMITED %s",
+					 wide ? vnx_cause_name(row->vm->limit)
+					      : vnx_live_cause_word(row->vm->limit));
 	if (row->state != VNX_LIVE_DEGRADED || !ep)
 		return vnx_live_state_name(row->state);
 	if (!wide)
-		return vnx_layout_format(l, "DEGRADED %s", vnx_live_cause_word(ep->first->cause));
+		return vnx_layout_format(l, "DEGRADED %s", vnx_live_cause_word(ep->worst->cause));
 	return vnx_layout_format(l, "DEGRADED %s %s", vnx_percent_format(ep->change, change),
-				 vnx_cause_name(ep->first->cause));
+				 vnx_cause_name(ep->worst->cause));
 }
 
 static const char *pid_text(struct vnx_layout *l, const struct widths *w, const char *text)
@@ -218,7 +223,7 @@ static const char *held_by(struct vnx_layout *l, const struct vnx_degradation *d
 static void put_fall(struct vnx_live_view *v, struct vnx_layout *l, const struct vnx_live_row *row)
 {
 	const struct vnx_suspicion *s = row->fall;
-	const struct vnx_degradation *d = s->ep.first;
+	const struct vnx_degradation *d = s->ep.worst;
 	char at[32], ago[VNX_UNIT_LEN], before[VNX_UNIT_LEN], after[VNX_UNIT_LEN];
 	char change[VNX_UNIT_LEN];
 	double top = fmax(s->ep.before_bps, s->ep.after_bps);

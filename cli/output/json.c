@@ -205,7 +205,7 @@ static void put_correlation(struct vnx_json *j, const struct vnx_correlation *c)
 	vnx_json_real(j, "p", c->c.p);
 	vnx_json_real(j, "lag_s", c->lag_s);
 	vnx_json_string(j, "undefined",
-			isfinite(c->c.r) ? NULL : orelse(c->c.undefined, "not computed"));
+			isfinite(c->c.r) ? c->c.undefined : orelse(c->c.undefined, "not computed"));
 	vnx_json_close(j);
 }
 
@@ -262,6 +262,62 @@ static void put_reasons(struct vnx_json *j, const struct vnx_degradation *d)
 	put_evidence(j, "levels", d->levels.v, d->levels.n);
 }
 
+/* The shares of the added time a bit takes, of the worst thread, with half of their intervals. */
+static void put_parts(struct vnx_json *j, const char *key, const struct vnx_parts *p)
+{
+	if (isnan(p->part[VNX_SPENT_ASLEEP])) {
+		vnx_json_null(j, key);
+		return;
+	}
+	vnx_json_open(j, key, '{', false);
+	for (enum vnx_spent k = 0; k < VNX_SPENT_MAX; k++) {
+		vnx_json_open(j, vnx_spent_name(k), '{', true);
+		vnx_json_real(j, "part", p->part[k]);
+		if (isnan(p->error[k])) {
+			vnx_json_null(j, "ci95");
+		} else {
+			vnx_json_open(j, "ci95", '[', true);
+			vnx_json_real(j, NULL, p->part[k] - p->error[k]);
+			vnx_json_real(j, NULL, p->part[k] + p->error[k]);
+			vnx_json_close(j);
+		}
+		vnx_json_real(j, "before", p->before[k]);
+		vnx_json_real(j, "after", p->after[k]);
+		vnx_json_close(j);
+	}
+	vnx_json_close(j);
+}
+
+static void put_limits(struct vnx_json *j, const struct vnx_vm_finding *vm)
+{
+	vnx_json_open(j, "limits", '[', false);
+	for (size_t i = 0; i < vm->limits.n; i++) {
+		const struct vnx_limit *l = &vm->limits.v[i];
+
+		vnx_json_open(j, NULL, '{', false);
+		vnx_json_text(j, "cause", vnx_cause_name(l->cause));
+		vnx_json_string(j, "where", l->where);
+		vnx_json_real(j, "level", l->level);
+		vnx_json_text(j, "unit", l->unit);
+		vnx_json_real(j, "since_s", l->since_s);
+		vnx_json_string(j, "finding", l->finding);
+		vnx_json_string(j, "advice", l->advice);
+		put_evidence(j, "evidence", l->evidence.v, l->evidence.n);
+		vnx_json_real(j, "score", l->score);
+		vnx_json_close(j);
+	}
+	vnx_json_close(j);
+	if (isnan(vm->asked_bps)) {
+		vnx_json_null(j, "demand");
+	} else {
+		vnx_json_open(j, "demand", '{', true);
+		vnx_json_real(j, "asked_bps", vm->asked_bps);
+		vnx_json_real(j, "got_bps", vm->got_bps);
+		vnx_json_close(j);
+	}
+	vnx_json_real(j, "hidden_drop", vm->hidden_drop);
+}
+
 static void put_degradation(struct vnx_json *j, const struct vnx_degradation *d)
 {
 	vnx_json_open(j, NULL, '{', false);
@@ -279,6 +335,9 @@ static void put_degradation(struct vnx_json *j, const struct vnx_degradation *d)
 	vnx_json_real(j, "ramp_s", d->ramp_s);
 	vnx_json_real(j, "bytes_per_call_before", d->bytes_per_call_before);
 	vnx_json_real(j, "bytes_per_call_after", d->bytes_per_call_after);
+	vnx_json_string(j, "where", d->where);
+	put_parts(j, "parts", &d->worker_parts);
+	put_parts(j, "vcpu_parts", &d->vcpu_parts);
 	vnx_json_close(j);
 }
 
@@ -340,6 +399,7 @@ static void put_vm(struct vnx_json *j, const struct vnx_grid *grid, const struct
 	vnx_json_close(j);
 	vnx_json_text(j, "verdict", vnx_verdict_name(vm->verdict));
 	vnx_json_string(j, "why", vm->why);
+	put_limits(j, vm);
 	put_stages(j, grid, vm->stage);
 	put_stage_table(j, vm);
 	put_since(j, "first_s", grid, vm->vm.first_ns);

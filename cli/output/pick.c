@@ -115,29 +115,56 @@ static double later(double a, double b)
 	return isnan(a) || isnan(b) ? NAN : fmax(a, b);
 }
 
-bool vnx_pick_episode(const struct vnx_vm_finding *vm, double bin_s, struct vnx_episode *out)
+static double loss(const struct vnx_degradation *d)
 {
-	const struct vnx_degradation *d = vm->degradations.v;
+	return d->before_bps - d->after_bps;
+}
 
-	for (size_t i = 0; i < vm->degradations.n; i++, d++) {
-		if (!i || out->end_s < d->start_s - bin_s) {
-			*out = (struct vnx_episode){ .first = d, .end_s = d->end_s, .last = d };
-		} else {
-			out->end_s = later(out->end_s, d->end_s);
-			/* A dip that is over does not tell where the lasting fall stands. */
-			if (isnan(d->end_s) || !isnan(out->last->end_s))
-				out->last = d;
-		}
-		out->n++;
+/* The episode that begins with degradation @i, and how many degradations it takes in. */
+static size_t episode_at(const struct vnx_vm_finding *vm, size_t i, double bin_s,
+			 struct vnx_episode *out)
+{
+	const struct vnx_degradation *d = &vm->degradations.v[i];
+
+	*out = (struct vnx_episode){ .first = d, .last = d, .worst = d, .end_s = d->end_s, .n = 1 };
+	for (; i + out->n < vm->degradations.n; out->n++) {
+		d = &vm->degradations.v[i + out->n];
+		if (out->end_s < d->start_s - bin_s)
+			break;
+		out->end_s = later(out->end_s, d->end_s);
+		/* A dip that is over does not tell where the lasting fall stands. */
+		if (isnan(d->end_s) || !isnan(out->last->end_s))
+			out->last = d;
+		if (loss(d) > loss(out->worst))
+			out->worst = d;
 	}
-	if (!vm->degradations.n)
-		return false;
 	out->start_s = out->first->start_s;
 	out->start_uncertainty_s = out->first->start_uncertainty_s;
 	out->before_bps = out->first->before_bps;
 	out->after_bps = out->last->after_bps;
 	out->change = (out->after_bps - out->before_bps) / out->before_bps;
-	return true;
+	return out->n;
+}
+
+bool vnx_pick_episode(const struct vnx_vm_finding *vm, double bin_s, struct vnx_episode *out)
+{
+	for (size_t i = 0; i < vm->degradations.n;)
+		i += episode_at(vm, i, bin_s, out);
+	return vm->degradations.n;
+}
+
+size_t vnx_pick_worst(const struct vnx_vm_finding *vm, double bin_s, struct vnx_episode *out)
+{
+	struct vnx_episode ep;
+	size_t n = 0;
+
+	for (size_t i = 0; i < vm->degradations.n; n++) {
+		i += episode_at(vm, i, bin_s, &ep);
+		/* of as bad ones the one that lasts, or else the later */
+		if (!n || ep.before_bps - ep.after_bps >= out->before_bps - out->after_bps)
+			*out = ep;
+	}
+	return n;
 }
 
 char *vnx_pick_label(const struct vnx_diagnosis *dg, size_t i)

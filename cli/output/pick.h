@@ -40,10 +40,13 @@ struct vnx_episode {
 	double before_bps, after_bps, change;
 	const struct vnx_degradation *first; /* first of @n */
 	const struct vnx_degradation *last;  /* whose level after_bps is */
+	const struct vnx_degradation *worst; /* the largest of them: its cause is the episode's */
 	size_t n;
 };
 /* The last episode of @vm (the one that still lasts, if any does); false if none. */
 bool vnx_pick_episode(const struct vnx_vm_finding *vm, double bin_s, struct vnx_episode *out);
+/* The one that lost most; how many there are, 0: none and @out is not filled. */
+size_t vnx_pick_worst(const struct vnx_vm_finding *vm, double bin_s, struct vnx_episode *out);
 
 /*
  * The VM's name, with "#pid" where another VM bears the same, "pid N" where it has none;

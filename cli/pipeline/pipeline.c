@@ -219,7 +219,7 @@ static const char *load_fate(const struct vnx_throughput *tp, const struct vnx_g
 }
 
 static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vms *vms,
-			   const struct vnx_grid *grid, struct vnx_throughput *tp,
+			   const struct vnx_grid *grid, struct vnx_throughput *tp, double asked,
 			   struct inputs *in)
 {
 	VNX_CLEANUP_FREE bool *carries = calloc(vms->n + 1, sizeof(*carries));
@@ -243,6 +243,7 @@ static int fill_throughput(const struct vnx_series_set *set, const struct vnx_vm
 		in->made[i] = carries[i] ? NULL : tap_throughput(set, i, grid);
 		vi->series[VNX_THROUGHPUT] = carries[i] ? in->load : in->made[i];
 		vi->interval = carries[i] ? in->interval : NULL;
+		vi->asked_bps = carries[i] ? asked : 0;
 		vi->throughput_source = carries[i] ? tp->source : in->made[i] ? "tap" : "";
 		vi->throughput_why = load_fate(tp, grid, in->load, carries, vms->n);
 		share_evidence(set, in, vi, carries[i]);
@@ -265,7 +266,8 @@ static int find_baselines(const struct vnx_diagnosis *dg, struct inputs *in)
 }
 
 static int make_inputs(const struct vnx_series_set *set, const struct vnx_vms *vms,
-		       const struct vnx_grid *grid, struct vnx_throughput *tp, struct inputs *in)
+		       const struct vnx_grid *grid, struct vnx_throughput *tp, double asked,
+		       struct inputs *in)
 {
 	in->n = vms->n;
 	in->vms = calloc(vms->n + 1, sizeof(*in->vms));
@@ -275,10 +277,19 @@ static int make_inputs(const struct vnx_series_set *set, const struct vnx_vms *v
 	for (size_t i = 0; i < vms->n; i++) {
 		in->vms[i].vm = &vms->v[i];
 		in->vms[i].totals = vnx_series_totals(set, i);
+		in->vms[i].threads = vnx_series_threads(set, i, &in->vms[i].n_threads);
 		for (int m = 0; m < VNX_METRIC_MAX; m++)
 			in->vms[i].series[m] = vnx_series_get(set, i, m);
 	}
-	return fill_throughput(set, vms, grid, tp, in);
+	return fill_throughput(set, vms, grid, tp, asked, in);
+}
+
+/* By the load's own output, else by its command where that is the load whose output it is. */
+static double asked_of(const struct vnx_pipeline *p, const struct vnx_pipeline_conf *conf)
+{
+	if (p->tp && p->tp->asked_bps > 0)
+		return p->tp->asked_bps;
+	return conf->n_throughput ? 0 : vnx_load_asked(p->run.facts.command);
 }
 
 static int analyse(struct vnx_pipeline *p, const struct vnx_series_set *set,
@@ -297,7 +308,9 @@ static int analyse(struct vnx_pipeline *p, const struct vnx_series_set *set,
 			conf->stage_ns ? (double)conf->stage_ns / VNX_NSEC_PER_SEC : facts->stage_s,
 		.lost = vnx_series_lost(set),
 		.lost_events = vnx_series_lost_events(set),
-		.clock_stepped = facts->clock_stepped,
+		/* what came in by its arrival is on our clock, whatever the wall clock did */
+		.clock_stepped =
+			facts->clock_stepped && p->tp && p->tp->method == VNX_ALIGN_TIMESTAMP,
 		.holds = p->run.holds.n ? &p->run.holds : NULL,
 		.others = &p->run.others,
 	};
@@ -309,7 +322,7 @@ static int analyse(struct vnx_pipeline *p, const struct vnx_series_set *set,
 
 	if (!dc.sma_bins)
 		dc.sma_bins = 1;
-	err = make_inputs(set, &p->run.vms, grid, p->tp, &in);
+	err = make_inputs(set, &p->run.vms, grid, p->tp, asked_of(p, conf), &in);
 	if (!err && conf->baseline)
 		err = find_baselines(conf->baseline, &in);
 	if (!err)

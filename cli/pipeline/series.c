@@ -43,6 +43,10 @@ struct vm_acc {
 	struct parts parts;
 	double *values[VNX_METRIC_MAX];
 	double totals[VNX_METRIC_MAX];
+	struct {
+		struct vnx_thread_input *v;
+		size_t n, cap;
+	} threads; /* own their series */
 };
 
 struct vnx_series_set {
@@ -205,6 +209,12 @@ static void parts_fini(struct parts *parts)
 	free(parts->v);
 }
 
+static void thread_fini(const struct vnx_thread_input *t)
+{
+	for (int k = 0; k < VNX_TIMES; k++)
+		free((void *)t->x[k]);
+}
+
 void vnx_series_free(struct vnx_series_set *set)
 {
 	if (!set)
@@ -221,6 +231,9 @@ void vnx_series_free(struct vnx_series_set *set)
 		parts_fini(&va->parts);
 		for (int m = 0; m < VNX_METRIC_MAX; m++)
 			free(va->values[m]);
+		for (size_t j = 0; j < va->threads.n; j++)
+			thread_fini(&va->threads.v[j]);
+		free(va->threads.v);
 	}
 	parts_fini(&set->shared);
 	for (int m = 0; m < VNX_METRIC_MAX; m++)
@@ -531,6 +544,56 @@ static int finish_parts(const struct vnx_series_set *set, const struct parts *pa
 	return 0;
 }
 
+/* Share of each bin that @metric was of one thread; *out NULL: not measured. */
+static int thread_series(const struct vnx_series_set *set, const struct parts *parts,
+			 enum vnx_metric metric, uint32_t tid, const double **out)
+{
+	for (size_t i = 0; i < parts->n; i++) {
+		const struct part *p = &parts->v[i];
+		double *x;
+
+		if (p->metric != metric || p->entity != tid)
+			continue;
+		x = malloc((set->grid.n + 1) * sizeof(*x));
+		if (!x)
+			return -ENOMEM;
+		vnx_accum_values(&p->acc, true, x);
+		for (size_t b = 0; b < set->grid.n; b++)
+			x[b] /= (double)set->grid.bin_ns;
+		*out = x;
+		return 0;
+	}
+	return 0;
+}
+
+static int finish_thread(struct vnx_series_set *set, struct vm_acc *va, struct vnx_thread_input t)
+{
+	int err = 0;
+
+	for (int k = 0; k < VNX_TIMES && !err; k++)
+		err = thread_series(set, &va->parts, vnx_time_metric(t.worker, k), t.tid, &t.x[k]);
+	if (!err)
+		err = vnx_vec_push(&va->threads, t);
+	if (err)
+		thread_fini(&t);
+	return err;
+}
+
+static int finish_threads(struct vnx_series_set *set, size_t i)
+{
+	const struct vnx_vm *vm = &set->run->vms.v[i];
+	const struct vnx_u32s *lists[] = { &vm->workers, &vm->vcpus };
+
+	for (size_t k = 0; k < VNX_ARRAY_SIZE(lists); k++)
+		for (size_t j = 0; j < lists[k]->n; j++)
+			if (finish_thread(set, &set->vms[i],
+					  (struct vnx_thread_input){ .tid = lists[k]->v[j],
+								     .worker = !k,
+								     .index = j }))
+				return -ENOMEM;
+	return 0;
+}
+
 static int finish_evidence(struct vnx_series_set *set)
 {
 	for (int m = VNX_RX_BYTES + 1; m < VNX_METRIC_MAX; m++) {
@@ -548,6 +611,8 @@ int vnx_series_finish(struct vnx_series_set *set)
 	for (size_t i = 0; i < set->refused.n; i++)
 		judge_refused(set, &set->refused.v[i]);
 	for (size_t i = 0; i < set->run->vms.n; i++) {
+		if (finish_threads(set, i))
+			return -ENOMEM;
 		for (int m = 0; m < CALL_METRICS; m++)
 			if (finish_calls(set, i, m))
 				return -ENOMEM;
@@ -561,6 +626,13 @@ int vnx_series_finish(struct vnx_series_set *set)
 const double *vnx_series_get(const struct vnx_series_set *set, size_t vm, enum vnx_metric metric)
 {
 	return set->vms[vm].values[metric];
+}
+
+const struct vnx_thread_input *vnx_series_threads(const struct vnx_series_set *set, size_t vm,
+						  size_t *n)
+{
+	*n = set->vms[vm].threads.n;
+	return set->vms[vm].threads.v;
 }
 
 const double *vnx_series_shared(const struct vnx_series_set *set, enum vnx_metric metric)

@@ -6,6 +6,7 @@
 #ifndef VNX_SERIES_H
 #define VNX_SERIES_H
 
+#include "analysis/parts.h"
 #include "analysis/timeline.h"
 #include "analysis/vm.h"
 #include "cli/input/reader.h"
@@ -23,7 +24,10 @@ int vnx_series_finish(struct vnx_series_set *set) VNX_MUST_CHECK;
 
 /* grid.n values, NaN missing; NULL: not measured for that VM. Owned by the set. */
 const double *vnx_series_get(const struct vnx_series_set *set, size_t vm, enum vnx_metric metric);
-/* Likewise of the load generator or the host as a whole (VNX_OF_LOAD, VNX_OF_HOST). */
+/* The VM's workers and vCPUs, each of its own: @n of them. Owned by the set. */
+const struct vnx_thread_input *vnx_series_threads(const struct vnx_series_set *set, size_t vm,
+						  size_t *n);
+/* As vnx_series_get(), of the load generator or the host as a whole (VNX_OF_LOAD, VNX_OF_HOST). */
 const double *vnx_series_shared(const struct vnx_series_set *set, enum vnx_metric metric);
 /* Counts of the whole run by metric, bins that are missing or cut included. Owned by the set. */
 const double *vnx_series_totals(const struct vnx_series_set *set, size_t vm);

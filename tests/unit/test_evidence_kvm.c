@@ -564,6 +564,9 @@ static void write_run(struct rig *r, const char *path)
 				 .uplink_bps = -1 };
 	struct vnx_recording *rec;
 
+	static uint32_t worker = PID + 3;
+
+	r->vms_v[0].workers = (struct vnx_u32s){ &worker, 1, 1 };
 	r->vms_v[0].ifaces.v = &tap;
 	r->vms_v[0].ifaces.n = 1;
 	r->vms_v[0].backend = VNX_BACKEND_VHOST_NET;
@@ -573,6 +576,11 @@ static void write_run(struct rig *r, const char *path)
 
 		add(&r->samples, VNX_TX_BYTES, 7, b, (late ? 1000000 : 3000000) + wander * 10000);
 		add(&r->samples, VNX_RX_BYTES, 7, b, 50000);
+		/* a starved vCPU: of a tap's traffic only what the host explains is a drop */
+		add(&r->samples, VNX_VCPU_RUN, PID + 1, b, BIN / 10);
+		add(&r->samples, VNX_VCPU_RUNQ_WAIT, PID + 1, b, late ? BIN * 8 / 10 : 0);
+		add(&r->samples, VNX_VHOST_RUN, PID + 3, b, BIN / 10);
+		add(&r->samples, VNX_VHOST_RUNQ_WAIT, PID + 3, b, 0);
 		add(&r->samples, VNX_EXIT_IO, PID, b, late ? 30 : 10);
 		add(&r->samples, VNX_HALT_SLEEP, PID, b, late ? BIN / 4 : BIN / 2);
 		add(&r->samples, VNX_HALT_POLL_HIT, PID, b, late ? 100000 : 900000);

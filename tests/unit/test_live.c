@@ -86,12 +86,43 @@ static void test_fall_longer_than_memory(void **state)
 
 	feed_add_vm(&b->f, "vm1");
 	run_bins(b, 100, 100 * MBIT, 0);
-	run_bins(b, 2 * VNX_LIVE_BINS, 40 * MBIT, 0);
+	run_bins(b, VNX_LIVE_BINS / 2, 40 * MBIT, 0.7);
 	assert_int_equal(only_row(b)->state, VNX_LIVE_DEGRADED);
 	assert_int_equal(count_of(b, VNX_EVENT_FELL), 1);
-	run_bins(b, 60, 100 * MBIT, 0);
-	assert_int_equal(only_row(b)->state, VNX_LIVE_OK);
+	run_bins(b, VNX_LIVE_BINS, 40 * MBIT, 0.7);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_LIMITED);
 	assert_int_equal(count_of(b, VNX_EVENT_ENDED), 1);
+	assert_non_null(strstr(last_of(b, VNX_EVENT_ENDED)->text, "out of memory"));
+	assert_int_equal(count_of(b, VNX_EVENT_FELL), 2);
+	assert_non_null(strstr(last_of(b, VNX_EVENT_FELL)->text, "limited, cpu_contention"));
+	run_bins(b, 300, 100 * MBIT, 0);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_OK);
+	assert_int_equal(count_of(b, VNX_EVENT_ENDED), 2);
+}
+
+/* A backup that ends: nothing on the host explains that less is moved, so nothing is told. */
+static void test_less_wanted_is_no_fall(void **state)
+{
+	struct bed *b = *state;
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 60, 30 * MBIT, 0.01);
+	run_bins(b, 120, 900 * MBIT, 0.01);
+	run_bins(b, 120, 30 * MBIT, 0.01);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_OK);
+	assert_int_equal(count_of(b, VNX_EVENT_FELL), 0);
+}
+
+/* Always so: no fall is needed for it to be told. */
+static void test_limited_all_along(void **state)
+{
+	struct bed *b = *state;
+
+	feed_add_vm(&b->f, "vm1");
+	run_bins(b, 60, 40 * MBIT, 0.75);
+	assert_int_equal(only_row(b)->state, VNX_LIVE_LIMITED);
+	assert_non_null(strstr(only_row(b)->why, "could run but had no CPU for 75 %"));
+	assert_int_equal(count_of(b, VNX_EVENT_FELL), 1);
 }
 
 static void test_end_of_a_flow_is_no_fall(void **state)
@@ -114,7 +145,7 @@ static void test_stop_ends_a_fall(void **state)
 
 	feed_add_vm(&b->f, "vm1");
 	run_bins(b, 60, 100 * MBIT, 0);
-	run_bins(b, 20, 40 * MBIT, 0);
+	run_bins(b, 20, 40 * MBIT, 0.7);
 	run_bins(b, 40, 0, 0);
 	assert_int_equal(only_row(b)->state, VNX_LIVE_IDLE);
 	assert_int_equal(count_of(b, VNX_EVENT_ENDED), 1);
@@ -257,7 +288,7 @@ static void test_hostile_names(void **state)
 	feed_add_hostile(&b->f);
 	for (unsigned i = 0; i < 100; i++) {
 		for (uint32_t k = 0; k < b->f.vms.n; k++)
-			feed_vm(&b->f, k, i < 60 ? 100 * MBIT : 30 * MBIT, 0.1);
+			feed_vm(&b->f, k, i < 60 ? 100 * MBIT : 30 * MBIT, i < 60 ? 0.1 : 0.7);
 		end_bin(b);
 	}
 	assert_int_equal(count_of(b, VNX_EVENT_FELL), b->f.vms.n);
@@ -656,6 +687,8 @@ int main(void)
 		LIVE_TEST(test_idle_and_ok),
 		LIVE_TEST(test_fall_begins_and_ends),
 		LIVE_TEST(test_fall_longer_than_memory),
+		LIVE_TEST(test_less_wanted_is_no_fall),
+		LIVE_TEST(test_limited_all_along),
 		LIVE_TEST(test_end_of_a_flow_is_no_fall),
 		LIVE_TEST(test_stop_ends_a_fall),
 		LIVE_TEST(test_vms_come_and_go),

@@ -225,7 +225,11 @@ struct setting {
 
 static void add_vm(struct setting *s, const char *name, double bps, enum vnx_verdict verdict)
 {
-	struct vnx_vm_finding vm = { .verdict = verdict, .why = strdup("because") };
+	struct vnx_vm_finding vm = { .verdict = verdict,
+				     .why = strdup("because"),
+				     .asked_bps = NAN,
+				     .got_bps = NAN,
+				     .hidden_drop = NAN };
 
 	vm.vm = (struct vnx_vm){ .name = strdup(name), .nic = strdup(""), .pid = 7 };
 	vm.throughput = (struct vnx_throughput_summary){ strdup("tap"), bps, bps, bps, bps, BINS };
@@ -235,6 +239,7 @@ static void add_vm(struct setting *s, const char *name, double bps, enum vnx_ver
 	for (size_t b = 0; b < BINS; b++)
 		vm.series[VNX_THROUGHPUT][b] = b == 3 ? NAN : bps;
 	must(vnx_vec_push(&s->dg.vms, vm));
+	s->dg.verdict = s->dg.vms.n > 1 && s->dg.verdict < verdict ? s->dg.verdict : verdict;
 }
 
 static struct setting *setting_new(void)

@@ -792,9 +792,35 @@ static void test_hostile_sizes(void **state)
 	free(buf);
 }
 
+/* What the words of a command ask for; a script's variable is not known. */
+static void what_a_load_asks_for(void **state)
+{
+	static const struct {
+		const char *command;
+		double bps;
+	} cases[] = {
+		{ "iperf3 -c h -b 200M -t 10", 200e6 },
+		{ "ip netns exec peer /usr/bin/iperf3 -c h -b1.5G/10 -P 4", 6e9 },
+		{ "iperf3 -c h --bitrate=80m --parallel 2", 160e6 },
+		{ "iperf3 -u -c h", 1e6 },
+		{ "iperf3 -c h", 0 },
+		{ "iperf3 -c h -b 0", 0 },
+		{ "sh -c exec iperf3 -c h -b ${RATE}M", 0 },
+		{ "netperf -b 10M", 0 },
+		{ "iperf3 -b", 0 },
+		{ "", 0 },
+	};
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(cases); i++)
+		assert_true(fabs(vnx_load_asked(cases[i].command) - cases[i].bps) <=
+			    1e-6 * cases[i].bps);
+	assert_true(vnx_load_asked(NULL) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_load_asks_for),
 		cmocka_unit_test(test_fixtures),
 		cmocka_unit_test(test_text_columns),
 		cmocka_unit_test(test_text_that_is_none),

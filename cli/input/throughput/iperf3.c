@@ -83,6 +83,7 @@ static int describe(struct vnx_throughput *tp, const struct iperf_run *run)
 				  : view->side == IPERF_RECEIVER ? "-receiver"
 								 : "-sender");
 	tp->is_reverse = run->is_reverse;
+	tp->asked_bps = run->asked_bps;
 	tp->timestamp_s = run->local_time ? NAN : run->timestamp_s;
 	tp->has_ms = run->has_ms;
 	tp->omit_s = run->omit_s;

@@ -54,6 +54,7 @@ struct iperf_run {
 	bool has_ms;
 	double omit_s;            /* zero of the kept rows comes this much later */
 	double mss;               /* bytes a segment, NaN: not told */
+	double asked_bps;         /* of all streams; 0: not told, or no bound */
 	double resolution_s;      /* times are printed to this */
 	size_t broken_line;       /* interrupted: from 1, in the JSON; 0: not known */
 	char cookie[40];          /* "" where not told */

@@ -143,6 +143,9 @@ static void take_start(struct iperf_run *run, const json_t *start)
 	run->is_reverse = number(test, "reverse") > 0;
 	/* The one that -M asked for, or what the control connection has. */
 	run->mss = isnan(mss) ? number(start, "tcp_mss") : mss;
+	run->asked_bps = number(test, "target_bitrate") * number(test, "num_streams");
+	if (!(run->asked_bps > 0))
+		run->asked_bps = 0;
 	if (omit > 0 && omit <= 600)
 		run->omit_s = omit;
 }

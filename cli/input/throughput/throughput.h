@@ -76,6 +76,7 @@ struct vnx_throughput {
 		double p50_s, p99_s;
 	} latency;
 	bool is_reverse;    /* the load ran with -R: the peer sends */
+	double asked_bps;   /* what it was told to send, all streams; 0: not told, or no bound */
 	size_t dropped;     /* intervals left out by the rules of statistics.md */
 	double precision;   /* relative, of the bytes: 0 JSON, up to 0.005 for text */
 	char cookie[40];    /* iperf3's name of the test, the same on both sides; "": not told */
@@ -124,6 +125,8 @@ struct vnx_placement {
 	int64_t offset_ns; /* if given */
 };
 
+/* What the words of a load's command ask of it (iperf3 -b, -P), bit/s; 0: not told, or no bound. */
+double vnx_load_asked(const char *command);
 void vnx_throughput_free(struct vnx_throughput *tp);
 /*
  * Recognises the formats of vnx_load_formats[]. 0 with *out, -ENOENT where the lines hold

@@ -55,8 +55,7 @@ static char *headline(const struct vnx_diagnosis *dg, const struct vnx_vm_findin
 	struct vnx_episode ep;
 	double top;
 
-	if (vm->verdict != VNX_DEGRADED ||
-	    !vnx_pick_episode(vm, vnx_bin_start_s(&dg->grid, 1), &ep))
+	if (vm->verdict != VNX_DEGRADED || !vnx_pick_worst(vm, vnx_bin_start_s(&dg->grid, 1), &ep))
 		return vnx_asprintf("%s  %s, mean %s", label, vnx_verdict_name(vm->verdict),
 				    vnx_rate_format(vm->throughput.mean_bps, mean));
 	top = fmax(ep.before_bps, ep.after_bps);

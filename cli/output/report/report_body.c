@@ -50,7 +50,7 @@ bool vnx_report_tells(const struct vnx_diagnosis *dg, size_t i)
 	double top = 0, own = weight_of(dg, i, by_rate), other;
 	size_t before = 0;
 
-	if (vm->verdict == VNX_DEGRADED || dg->vms.n == 1)
+	if (vm->verdict <= VNX_LIMITED || dg->vms.n == 1)
 		return true;
 	for (size_t j = 0; j < dg->vms.n; j++) {
 		other = weight_of(dg, j, by_rate);
@@ -62,7 +62,7 @@ bool vnx_report_tells(const struct vnx_diagnosis *dg, size_t i)
 
 static enum vnx_doc_tone tone_of(enum vnx_verdict v)
 {
-	return v == VNX_DEGRADED ? VNX_TONE_BAD : v == VNX_HEALTHY ? VNX_TONE_GOOD : VNX_TONE_WARN;
+	return v == VNX_DEGRADED ? VNX_TONE_BAD : v >= VNX_HEALTHY ? VNX_TONE_GOOD : VNX_TONE_WARN;
 }
 
 /* "vm1 is degraded: 455 -> 68 Mbit/s" */
@@ -77,7 +77,7 @@ static const char *headline_of_vm(struct vnx_doc *d, const struct vnx_diagnosis 
 
 	if (vm->verdict != VNX_DEGRADED)
 		return vnx_layout_format(&d->l, "%s is %s", name, vnx_verdict_name(vm->verdict));
-	if (!vnx_pick_episode(vm, vnx_bin_start_s(&dg->grid, 1), &ep))
+	if (!vnx_pick_worst(vm, vnx_bin_start_s(&dg->grid, 1), &ep))
 		return vnx_layout_format(&d->l, "%s is degraded", name);
 	top = fmax(ep.before_bps, ep.after_bps);
 	return vnx_layout_format(&d->l, "%s is degraded: %s \u2192 %s" VNX_NBSP "%sbit/s (%s)",
@@ -89,25 +89,39 @@ static const char *headline_of_vm(struct vnx_doc *d, const struct vnx_diagnosis 
 
 static const char *headline(struct vnx_doc *d, const struct vnx_diagnosis *dg)
 {
-	size_t degraded = vnx_text_count(dg, VNX_DEGRADED),
-	       healthy = vnx_text_count(dg, VNX_HEALTHY);
+	static const enum vnx_verdict news[] = { VNX_DEGRADED, VNX_LIMITED };
 
 	if (!dg->vms.n)
 		return "No virtual machine was seen";
 	if (dg->vms.n == 1)
 		return headline_of_vm(d, dg, 0);
-	for (size_t i = 0; degraded == 1 && i < dg->vms.n; i++)
-		if (dg->vms.v[i].verdict == VNX_DEGRADED)
-			return headline_of_vm(d, dg, i);
-	if (degraded)
-		return vnx_layout_format(&d->l, "%zu of %zu VMs are degraded", degraded, dg->vms.n);
-	if (healthy == dg->vms.n)
-		return vnx_layout_format(&d->l, "All %zu VMs are healthy", dg->vms.n);
-	return vnx_layout_format(&d->l, "No VM is degraded: %zu healthy, %zu undetermined", healthy,
-				 dg->vms.n - healthy);
+	for (size_t k = 0; k < VNX_ARRAY_SIZE(news); k++) {
+		size_t n = vnx_text_count(dg, news[k]);
+
+		for (size_t i = 0; n == 1 && i < dg->vms.n; i++)
+			if (dg->vms.v[i].verdict == news[k])
+				return headline_of_vm(d, dg, i);
+		if (n)
+			return vnx_layout_format(&d->l, "%zu of %zu VMs are %s", n, dg->vms.n,
+						 vnx_verdict_name(news[k]));
+	}
+	if (vnx_text_count(dg, dg->verdict) == dg->vms.n)
+		return vnx_layout_format(&d->l, "All %zu VMs are %s", dg->vms.n,
+					 vnx_verdict_name(dg->verdict));
+	return vnx_layout_format(&d->l, "No VM is degraded: %s", vnx_text_tally(&d->l, dg));
 }
 
-/* One degraded VM in a box: what, why, what to do. Details stand further down. */
+/* What holds the VM back now, worst first: why, what to do. */
+static void put_limit_card(struct vnx_doc *d, const struct vnx_vm_finding *vm)
+{
+	if (vm->verdict != VNX_LIMITED)
+		return;
+	vnx_doc_para(d, "%s", vnx_doc_safe(d, vm->limits.v[0].finding, 0));
+	vnx_doc_para(d, VNX_BOLD "What to do:" VNX_PLAIN " %s",
+		     vnx_doc_safe(d, vm->limits.v[0].advice, 0));
+}
+
+/* One VM in a box: what, why, what to do. Details stand further down. */
 static void put_card(struct vnx_doc *d, const struct vnx_diagnosis *dg, size_t i)
 {
 	const struct vnx_vm_finding *vm = &dg->vms.v[i];
@@ -116,27 +130,27 @@ static void put_card(struct vnx_doc *d, const struct vnx_diagnosis *dg, size_t i
 
 	d->ops->box(d, tone_of(vm->verdict));
 	vnx_doc_para(d, "%s.", vnx_text_verdict(&d->l, dg, i));
-	if (vnx_pick_episode(vm, vnx_bin_start_s(&dg->grid, 1), &ep)) {
-		why = vnx_text_why(&d->l, ep.first);
+	if (vm->verdict == VNX_DEGRADED && vnx_pick_worst(vm, vnx_bin_start_s(&dg->grid, 1), &ep)) {
+		why = vnx_text_why(&d->l, ep.worst);
 		vnx_doc_para(d, "%s", why);
-		if (ep.first->advice && *ep.first->advice)
+		if (ep.worst->advice && *ep.worst->advice)
 			vnx_doc_para(d, VNX_BOLD "What to do:" VNX_PLAIN " %s",
-				     vnx_doc_safe(d, ep.first->advice, 0));
+				     vnx_doc_safe(d, ep.worst->advice, 0));
 	}
+	put_limit_card(d, vm);
 	d->ops->box_end(d);
 }
 
 static void put_cards(struct vnx_doc *d, const struct vnx_diagnosis *dg)
 {
-	size_t degraded = vnx_text_count(dg, VNX_DEGRADED), told = 0;
+	bool news = dg->verdict == VNX_DEGRADED || dg->verdict == VNX_LIMITED;
+	size_t told = 0;
 
 	if (dg->vms.n > 1)
-		vnx_doc_para(d, "%zu of %zu VMs degraded, %zu healthy, %zu undetermined.", degraded,
-			     dg->vms.n, vnx_text_count(dg, VNX_HEALTHY),
-			     vnx_text_count(dg, VNX_UNDETERMINED));
+		vnx_doc_para(d, "%s.", vnx_text_tally(&d->l, dg));
 	for (size_t i = 0; i < dg->vms.n; i++) {
-		/* Where some are degraded they alone are news. */
-		if (degraded ? dg->vms.v[i].verdict != VNX_DEGRADED : dg->vms.n > 4)
+		/* Where some are degraded or limited they alone are news. */
+		if (news ? dg->vms.v[i].verdict > VNX_LIMITED : dg->vms.n > 4)
 			continue;
 		if (told++ < CARDS_MAX)
 			put_card(d, dg, i);
@@ -246,6 +260,8 @@ static const char *verdict_cell(struct vnx_doc *d, const struct vnx_vm_finding *
 {
 	const char *mark = vm->verdict == VNX_DEGRADED  ? VNX_BOLD VNX_RED "\u25bc "
 			   : vm->verdict == VNX_HEALTHY ? VNX_GREEN "\u2713 "
+			   : vm->verdict == VNX_LIMITED ? VNX_YELLOW "! "
+			   : vm->verdict == VNX_IDLE    ? VNX_DIM "\u2013 "
 							: VNX_YELLOW "? ";
 
 	return vnx_layout_format(&d->l, "%s%s" VNX_PLAIN, mark, vnx_verdict_name(vm->verdict));
@@ -256,8 +272,10 @@ static const char *cause_cell(struct vnx_doc *d, const struct vnx_diagnosis *dg,
 {
 	struct vnx_episode ep;
 
-	if (vnx_pick_episode(vm, vnx_bin_start_s(&dg->grid, 1), &ep))
-		return vnx_text_cause(ep.first->cause);
+	if (vm->verdict == VNX_DEGRADED && vnx_pick_worst(vm, vnx_bin_start_s(&dg->grid, 1), &ep))
+		return vnx_text_cause(ep.worst->cause);
+	if (vm->verdict == VNX_LIMITED)
+		return vnx_text_cause(vm->limits.v[0].cause);
 	return vnx_doc_safe(d, vm->why, 0);
 }
 

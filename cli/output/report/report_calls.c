@@ -103,7 +103,8 @@ void vnx_report_correlations(struct vnx_doc *d, const struct vnx_finding *f)
 	vnx_doc_para(
 		d,
 		"raw: bins of %s as counted. sma: moving averages over %s. within-stage: what is "
-		"left when each stage's own mean is taken away. n_eff is the number of "
+		"left when each stage's own mean is taken away; where the stages were found in the "
+		"throughput itself it has no interval, as independent series would agree too. n_eff is the number of "
 		"independent bins that n dependent ones are worth; the interval and p rest on "
 		"it. Where the interval holds 0 no link is shown.",
 		vnx_layout_glue(&d->l, bin), vnx_layout_glue(&d->l, window));

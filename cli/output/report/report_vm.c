@@ -386,6 +386,13 @@ void vnx_report_vm(struct vnx_doc *d, const struct vnx_finding *f, size_t i)
 	put_throughput(d, &vm->throughput);
 	for (size_t k = 0; k < vm->degradations.n; k++)
 		put_fall(d, vm, i, k);
+	for (size_t k = 0; k < vm->limits.n; k++) {
+		const struct vnx_limit *limit = &vm->limits.v[k];
+
+		vnx_doc_para(d, VNX_BOLD "Limit:" VNX_PLAIN " %s. %s %s",
+			     vnx_text_cause(limit->cause), vnx_doc_safe(d, limit->finding, 0),
+			     vnx_doc_safe(d, limit->advice, 0));
+	}
 	if (vm->degradations.n)
 		vnx_doc_heading(d, 3, vnx_layout_format(&d->l, "vm-%zu-calls", i + 1),
 				"What the calls tell");

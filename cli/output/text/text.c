@@ -19,6 +19,10 @@ static const char *verdict_words(enum vnx_verdict verdict)
 	switch (verdict) {
 	case VNX_DEGRADED:
 		return VNX_BOLD VNX_RED "DEGRADED" VNX_PLAIN;
+	case VNX_LIMITED:
+		return VNX_BOLD VNX_YELLOW "LIMITED" VNX_PLAIN;
+	case VNX_IDLE:
+		return VNX_BOLD "IDLE" VNX_PLAIN;
 	case VNX_HEALTHY:
 		return VNX_BOLD VNX_GREEN "HEALTHY" VNX_PLAIN;
 	default:
@@ -43,28 +47,60 @@ static const char *degraded_words(struct vnx_layout *l, const struct vnx_diagnos
 	char start[VNX_UNIT_LEN], end[VNX_UNIT_LEN], before[VNX_UNIT_LEN], after[VNX_UNIT_LEN];
 	char change[VNX_UNIT_LEN];
 	struct vnx_episode ep;
-	const char *when, *steps = "";
+	size_t episodes = vnx_pick_worst(vm, (double)dg->grid.bin_ns / 1e9, &ep);
+	const char *when, *steps = "", *more = "";
+	struct vnx_episode last;
 	double top;
 
-	if (!vnx_pick_episode(vm, (double)dg->grid.bin_ns / 1e9, &ep))
+	if (!episodes)
 		return vnx_layout_format(l, VNX_BOLD "%s" VNX_PLAIN " %s: %s", label,
 					 verdict_words(vm->verdict), vnx_layout_safe(l, vm->why));
 	vnx_seconds_format(ep.start_s, start);
-	when = isnan(ep.end_s) ? vnx_layout_format(l, "since %s", start)
+	when = isnan(ep.end_s) ? vnx_layout_format(l, "since %s, and still is", start)
 			       : vnx_layout_format(l, "from %s to %s", start,
 						   vnx_seconds_format(ep.end_s, end));
 	if (ep.n > 1)
 		steps = vnx_layout_format(l, " in %zu steps", ep.n);
+	if (episodes > 1)
+		more = vnx_layout_format(l, "; the worst of %zu drops", episodes);
+	if (!isnan(ep.end_s) && vnx_pick_episode(vm, (double)dg->grid.bin_ns / 1e9, &last) &&
+	    isnan(last.end_s))
+		more = vnx_layout_format(
+			l, "%s, and since %s still %s down", more,
+			vnx_layout_glue(l, vnx_seconds_format(last.start_s, start)),
+			vnx_layout_glue(l, vnx_percent_format(-last.change, end)));
 	top = fmax(ep.before_bps, ep.after_bps);
 	return vnx_layout_format(l,
 				 VNX_BOLD "%s" VNX_PLAIN " %s %s: " VNX_BOLD "%s \u2192 %s" VNX_NBSP
-					  "%sbit/s" VNX_PLAIN " (%s%s); %s",
+					  "%sbit/s" VNX_PLAIN " (%s%s); %s%s",
 				 label, verdict_words(vm->verdict), when,
 				 vnx_number_scaled(ep.before_bps, top, before),
 				 vnx_number_scaled(ep.after_bps, top, after),
 				 vnx_scale_for(top).prefix,
 				 vnx_layout_glue(l, vnx_percent_format(ep.change, change)), steps,
-				 cause_sentence(l, ep.first));
+				 cause_sentence(l, ep.worst), more);
+}
+
+/* "vm1 LIMITED at 37.7 Mbit/s: throttled, ...; asked for 218" */
+static const char *limited_words(struct vnx_layout *l, const struct vnx_vm_finding *vm,
+				 const char *label)
+{
+	const struct vnx_limit *limit = &vm->limits.v[0];
+	char got[VNX_UNIT_LEN], asked[VNX_UNIT_LEN];
+	const char *at = "", *of = "", *more = "";
+
+	if (!isnan(vm->got_bps))
+		at = vnx_layout_format(l, " at %s",
+				       vnx_layout_glue(l, vnx_rate_format(vm->got_bps, got)));
+	if (!isnan(vm->asked_bps))
+		of = vnx_layout_format(l, " of the %s asked for",
+				       vnx_layout_glue(l, vnx_rate_format(vm->asked_bps, asked)));
+	if (vm->limits.n > 1)
+		more = vnx_layout_format(l, "; %zu more limit%s below", vm->limits.n - 1,
+					 vm->limits.n == 2 ? "" : "s");
+	return vnx_layout_format(l, VNX_BOLD "%s" VNX_PLAIN " %s%s%s: %s%s", label,
+				 verdict_words(VNX_LIMITED), at, of, vnx_text_cause(limit->cause),
+				 more);
 }
 
 const char *vnx_text_verdict(struct vnx_layout *l, const struct vnx_diagnosis *dg, size_t i)
@@ -75,6 +111,8 @@ const char *vnx_text_verdict(struct vnx_layout *l, const struct vnx_diagnosis *d
 
 	if (vm->verdict == VNX_DEGRADED)
 		return degraded_words(l, dg, vm, label);
+	if (vm->verdict == VNX_LIMITED)
+		return limited_words(l, vm, label);
 	return vnx_layout_format(l, VNX_BOLD "%s" VNX_PLAIN " %s%s%s", label,
 				 verdict_words(vm->verdict), vm->why && *vm->why ? ": " : "",
 				 vnx_layout_safe(l, vm->why));
@@ -89,12 +127,32 @@ size_t vnx_text_count(const struct vnx_diagnosis *dg, enum vnx_verdict verdict)
 	return n;
 }
 
+const char *vnx_text_tally(struct vnx_layout *l, const struct vnx_diagnosis *dg)
+{
+	const char *list = "";
+
+	for (enum vnx_verdict v = 0; v < VNX_VERDICT_MAX; v++)
+		if (vnx_text_count(dg, v) || v == VNX_DEGRADED)
+			list = *list ? vnx_layout_format(l, "%s, %zu %s", list,
+							 vnx_text_count(dg, v), vnx_verdict_name(v))
+				     : vnx_layout_format(l, "%zu of %zu VMs %s",
+							 vnx_text_count(dg, v), dg->vms.n,
+							 vnx_verdict_name(v));
+	return list;
+}
+
+/* Is this VM news where there are many? */
+static bool is_news(const struct vnx_vm_finding *vm)
+{
+	return vm->verdict == VNX_DEGRADED || vm->verdict == VNX_LIMITED;
+}
+
 /* The verdict on the host, and a sentence for each VM that needs one. */
 static void put_headlines(struct vnx_layout *l, const struct vnx_finding *f)
 {
 	const struct vnx_diagnosis *dg = f->dg;
 	bool calls = f->run && vnx_unattributed_sum(&f->run->unattributed);
-	size_t degraded = vnx_text_count(dg, VNX_DEGRADED), told = 0;
+	size_t told = 0;
 	bool many = dg->vms.n > DETAILS_MAX;
 
 	if (!dg->vms.n)
@@ -102,14 +160,10 @@ static void put_headlines(struct vnx_layout *l, const struct vnx_finding *f)
 				verdict_words(dg->verdict),
 				calls ? "; the calls that were are unattributed, see below" : "");
 	if (dg->vms.n > 1)
-		vnx_layout_para(l, 0, 2,
-				"%s: %zu of %zu VMs degraded, %zu healthy, %zu "
-				"undetermined",
-				verdict_words(dg->verdict), degraded, dg->vms.n,
-				vnx_text_count(dg, VNX_HEALTHY),
-				vnx_text_count(dg, VNX_UNDETERMINED));
+		vnx_layout_para(l, 0, 2, "%s: %s", verdict_words(dg->verdict),
+				vnx_text_tally(l, dg));
 	for (size_t i = 0; i < dg->vms.n; i++) {
-		if (many && dg->vms.v[i].verdict != VNX_DEGRADED)
+		if (many && !is_news(&dg->vms.v[i]))
 			continue;
 		if (many && ++told > HEADLINES_MAX)
 			continue;
@@ -140,8 +194,10 @@ static const char *row_verdict(struct vnx_layout *l, const struct vnx_diagnosis 
 	if (vm->verdict == VNX_HEALTHY)
 		return VNX_GREEN "healthy" VNX_PLAIN;
 	if (vm->verdict != VNX_DEGRADED)
-		return VNX_YELLOW "undetermined" VNX_PLAIN;
-	if (!vnx_pick_episode(vm, (double)dg->grid.bin_ns / 1e9, &ep))
+		return vnx_layout_format(l, "%s%s" VNX_PLAIN,
+					 vm->verdict == VNX_IDLE ? VNX_DIM : VNX_YELLOW,
+					 vnx_verdict_name(vm->verdict));
+	if (!vnx_pick_worst(vm, (double)dg->grid.bin_ns / 1e9, &ep))
 		return VNX_RED "DEGRADED" VNX_PLAIN;
 	return vnx_layout_format(l, VNX_RED "DEGRADED %s" VNX_PLAIN,
 				 vnx_percent_format(ep.change, change));
@@ -180,7 +236,7 @@ static void put_details(struct vnx_layout *l, const struct vnx_finding *f, bool 
 	size_t told = 0, left = 0;
 
 	for (size_t i = 0; i < f->dg->vms.n; i++) {
-		if (many && !verbose && f->dg->vms.v[i].verdict != VNX_DEGRADED)
+		if (many && !verbose && !is_news(&f->dg->vms.v[i]))
 			continue;
 		if (many && !verbose && told >= HEADLINES_MAX) {
 			left++;
@@ -190,7 +246,7 @@ static void put_details(struct vnx_layout *l, const struct vnx_finding *f, bool 
 		told++;
 	}
 	if (left)
-		vnx_layout_para(l, 0, 2, "\n... %zu more degraded VMs: -v shows all", left);
+		vnx_layout_para(l, 0, 2, "\n... %zu more VMs: -v shows all", left);
 }
 
 static void put_foot(struct vnx_layout *l, const char *label, const char *text)

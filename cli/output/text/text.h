@@ -16,6 +16,8 @@ const char *vnx_text_missing(struct vnx_layout *l, const struct vnx_degradation 
 void vnx_text_vm(struct vnx_layout *l, const struct vnx_finding *f, size_t i, bool verbose);
 /* The verdict on VM @i in one sentence, with marks. */
 const char *vnx_text_verdict(struct vnx_layout *l, const struct vnx_diagnosis *dg, size_t i);
+/* "1 of 3 VMs degraded, 1 limited, 1 idle" */
+const char *vnx_text_tally(struct vnx_layout *l, const struct vnx_diagnosis *dg);
 /* How many VMs have that verdict. */
 size_t vnx_text_count(const struct vnx_diagnosis *dg, enum vnx_verdict verdict);
 /* "virtio-net, back end vhost-net, tap1 in bridge br0, ... pid 223" */

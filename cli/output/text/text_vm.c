@@ -7,15 +7,22 @@
 
 #include "cli/base/units.h"
 
-#define LABEL 12 /* columns of the label before each paragraph */
+#define LABEL 12      /* columns of the label before each paragraph */
+#define LEAST_BPS 1e3 /* less is no traffic to anybody who reads it */
 
 static const char *const cause_words[VNX_CAUSE_MAX] = {
 	[VNX_CAUSE_CPU_CONTENTION] = "CPU contention, the vhost thread waits for a CPU",
 	[VNX_CAUSE_THROTTLED] = "throttled, a quota or pinning holds the vhost thread back",
-	[VNX_CAUSE_VHOST_SATURATED] = "vhost thread saturated, one queue is not enough",
+	[VNX_CAUSE_VHOST_SATURATED] = "vhost thread saturated, one thread can do no more",
 	[VNX_CAUSE_VCPU_STARVED] = "vCPUs starved, the guest waits for a CPU",
 	[VNX_CAUSE_SENDER_LIMITED] = "sender limited, the guest has little to send",
 	[VNX_CAUSE_NOTIFICATION_STORM] = "notification storm, many kicks with few bytes each",
+	[VNX_CAUSE_GUEST_RING_FULL] = "guest ring full, the guest does not take its packets",
+	[VNX_CAUSE_SOFTIRQ_SATURATED] = "softirq saturated, interrupt work holds the CPU",
+	[VNX_CAUSE_OFFLOAD_OFF] = "offload off, packets of one MTU where there were large ones",
+	[VNX_CAUSE_PATH_DELAY] = "path delay, the round trip takes longer",
+	[VNX_CAUSE_VM_PAUSED] = "VM paused, no vCPU entered the guest",
+	[VNX_CAUSE_HOST_STOLEN] = "host stolen, a hypervisor below took the CPU",
 	[VNX_CAUSE_LINK_LIMITED] = "link limited, the NIC, qdisc or shaper is full or drops",
 	[VNX_CAUSE_RECEIVER_LIMITED] = "receiver limited",
 	[VNX_CAUSE_PATH_LOSS] = "loss beyond the host",
@@ -109,12 +116,21 @@ static void put_label(struct vnx_layout *l, const char *label, const char *text)
 	vnx_layout_para(l, 2, 2 + LABEL, VNX_DIM "%s" VNX_PLAIN "%s%s", label, pad, text);
 }
 
+static bool is_nothing(const struct vnx_throughput_summary *t)
+{
+	return t->p95_bps < LEAST_BPS && t->mean_bps < LEAST_BPS;
+}
+
 static void put_throughput(struct vnx_layout *l, const struct vnx_throughput_summary *t)
 {
 	char mean[VNX_UNIT_LEN], p05[VNX_UNIT_LEN], p50[VNX_UNIT_LEN], p95[VNX_UNIT_LEN];
 
 	if (isnan(t->mean_bps)) {
 		put_label(l, "throughput", "not measured");
+		return;
+	}
+	if (is_nothing(t)) {
+		put_label(l, "throughput", "0 (less than 1 kbit/s)");
 		return;
 	}
 	put_label(l, "throughput",
@@ -166,7 +182,7 @@ static void put_spark(struct vnx_layout *l, const struct vnx_grid *grid,
 	double top = vnx_text_top(x, grid->n);
 	char peak[VNX_UNIT_LEN];
 
-	if (!x || top <= 0)
+	if (!x || top <= 0 || is_nothing(&vm->throughput))
 		return;
 	vnx_layout_line(l, VNX_DIM "%*s " VNX_PLAIN "%s", LABEL + 1, vnx_rate_format(top, peak),
 			vnx_layout_spark(l, x, grid->n, width, top));
@@ -307,6 +323,35 @@ static void put_advice(struct vnx_layout *l, const struct vnx_vm_finding *vm)
 	}
 }
 
+static bool told_as_cause(const struct vnx_vm_finding *vm, enum vnx_cause cause)
+{
+	for (size_t i = 0; i < vm->degradations.n; i++)
+		if (vm->degradations.v[i].cause == cause)
+			return true;
+	return false;
+}
+
+/* What holds the VM back now, where no drop in throughput told it already. */
+static void put_limits(struct vnx_layout *l, const struct vnx_vm_finding *vm)
+{
+	const char *last = "";
+
+	for (size_t i = 0; i < vm->limits.n; i++) {
+		const struct vnx_limit *limit = &vm->limits.v[i];
+
+		if (told_as_cause(vm, limit->cause))
+			continue;
+		put_label(l, "limit",
+			  vnx_layout_format(l, VNX_BOLD "%s" VNX_PLAIN ": %s",
+					    vnx_cause_name(limit->cause),
+					    vnx_layout_safe(l, limit->finding)));
+		/* the same remedy for eight queues is one remedy */
+		if (strcmp(limit->advice, last))
+			put_label(l, "advice", vnx_layout_safe(l, limit->advice));
+		last = limit->advice;
+	}
+}
+
 static void put_degradations(struct vnx_layout *l, const struct vnx_vm_finding *vm, double bin_s,
 			     bool verbose)
 {
@@ -387,7 +432,7 @@ static const char *explains(struct vnx_layout *l, const struct vnx_diagnosis *dg
 	if (vm->totals[x] < VNX_FEW_CALLS)
 		return vnx_text_no_number(l, x,
 					  vnx_layout_format(l, "only %.0f calls", vm->totals[x]));
-	if (within && isfinite(within->c.r) && is_certain(&raw->c) && !is_certain(&within->c))
+	if (within && isfinite(within->c.ci_lo) && is_certain(&raw->c) && !is_certain(&within->c))
 		tail = "; the link is between the stages' levels, not from bin to bin";
 	vnx_seconds_format(vnx_bin_start_s(&dg->grid, dg->sma_bins), window);
 	sma = vnx_layout_glue(l, vnx_layout_format(l, "%s SMA", window));
@@ -548,6 +593,7 @@ void vnx_text_vm(struct vnx_layout *l, const struct vnx_finding *f, size_t i, bo
 	put_throughput(l, &vm->throughput);
 	put_spark(l, &f->dg->grid, vm);
 	put_degradations(l, vm, vnx_bin_start_s(&f->dg->grid, 1), verbose);
+	put_limits(l, vm);
 	put_correlation(l, f->dg, vm);
 	put_totals(l, vm, f->dg->grid.n);
 	put_odd_stages(l, vm);
