@@ -3,7 +3,7 @@
 
 Strengths are drawn by the run's seed and reach the shell as variables. The VM judged is vm1.
 """
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable
 
 # A steady demand well below what the healthy path carries, so that a fall stands out within seconds: at
@@ -50,6 +50,7 @@ class Way:
     nic: str = "virtio-vhost"   # of vm1
     whole: bool = False         # ill from the first second
     baseline: str = ""          # load of the healthy recording to compare with
+    steady: bool = False        # there before the recording began, and nothing to compare with: a limit, no drop
     kernels: tuple = ("6.1", "6.12")
     also: tuple = ()            # causes that are as right: the fault brings them about as well
 
@@ -60,7 +61,7 @@ FLAT = "echo 0 >/proc/sys/kernel/sched_autogroup_enabled; "     # nice counts be
 GROUPED = "echo 1 >/proc/sys/kernel/sched_autogroup_enabled"
 OTHERS = dict(guests=lambda s: 2)
 
-WAYS = (
+DROPS = (
     # -- healthy: what may vary without anything being ill
     Way("healthy-plain", "healthy"),
     Way("healthy-receive", "healthy", load=RECEIVE),
@@ -210,6 +211,46 @@ WAYS = (
     Way("backend-qemu", "emulated_backend", whole=True, nic="virtio-qemu", load=SEND_MORE, baseline=SEND_MORE),
     Way("backend-rtl8139", "emulated_backend", whole=True, nic="rtl8139", load=SEND_MORE, baseline=SEND_MORE),
 
+    # -- the guest does not take its packets
+    Way("ring-queue", "guest_ring_full", "ip link set tap1 txqueuelen $N", load=RECEIVE,
+        after="ip link set tap1 txqueuelen 1000", strength={"N": uniform(1, 4)}),
+    Way("ring-queue-flows", "guest_ring_full", "ip link set tap1 txqueuelen $N", load=RECEIVE_4,
+        after="ip link set tap1 txqueuelen 1000", strength={"N": uniform(2, 8)}),
+
+    # -- packets of one MTU where there were large ones
+    Way("offload-far", "offload_off", "ip netns exec peer ip link set dev eth0 gso_max_segs 1", load=RECEIVE,
+        after="ip netns exec peer ip link set dev eth0 gso_max_segs 65535"),
+    Way("offload-tap", "offload_off", "ip link set dev tap1 gso_max_segs 1", load=RECEIVE,
+        after="ip link set dev tap1 gso_max_segs 65535"),
+    Way("offload-far-flows", "offload_off", "ip netns exec peer ip link set dev eth0 gso_max_segs 1", load=RECEIVE_4,
+        after="ip netns exec peer ip link set dev eth0 gso_max_segs 65535"),
+
+    # -- the round trip takes longer
+    Way("delay-far", "path_delay", load=RECEIVE, strength={"MS": uniform(30, 90)},
+        inject="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000"),
+    Way("delay-more", "path_delay", load=RECEIVE, strength={"MS": uniform(40, 90), "FROM": uniform(1, 4)},
+        before="ip netns exec peer tc qdisc add dev eth0 root netem delay ${FROM}ms limit 10000",
+        inject="ip netns exec peer tc qdisc change dev eth0 root netem delay ${MS}ms limit 10000"),
+
+    Way("delay-flows", "path_delay", load=RECEIVE_4, strength={"MS": uniform(60, 120)},
+        inject="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000"),
+
+    # -- the VM stands still, and goes on before the load ends
+    Way("paused-stop", "vm_paused", 'p=$(qemu_pid vm1); kill -STOP $p; bg "usleep ${MS}000; kill -CONT $p"', load=RECEIVE,
+        strength={"MS": uniform(2500, 4500)}),
+    Way("paused-flows", "vm_paused", 'p=$(qemu_pid vm1); kill -STOP $p; bg "usleep ${MS}000; kill -CONT $p"', load=RECEIVE_4,
+        strength={"MS": uniform(2500, 4500)}),
+    Way("paused-sender", "vm_paused", 'p=$(qemu_pid vm1); kill -STOP $p; bg "usleep ${MS}000; kill -CONT $p"',
+        strength={"MS": uniform(2500, 4500)}),
+
+    # -- what the list has no word for, or nothing on this host can see: whoever names it guesses
+    Way("off-guest-shaper", "off_list", strength={"MBITS": log_uniform(15, 80)}, before='guest exec -t 30 vm1 "modprobe sch_tbf"',
+        inject='in_guest vm1 "tc qdisc add dev eth0 root tbf rate ${MBITS}mbit burst 64kb latency 50ms"'),
+    Way("off-ack-delay", "off_list", strength={"MS": uniform(30, 90)},
+        inject="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000"),
+    Way("off-reorder", "off_list", load=RECEIVE, strength={"MS": uniform(20, 60)}, also=("path_delay",),
+        inject="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms $((MS / 2))ms distribution normal limit 10000"),
+
     # -- the measurement is ill, not the host
     Way("artefact-clock", "measurement_artefact", "date -s @$(($(date +%s) + ($STEP)))",
         strength={"STEP": one_of(-3600, -60, -5, 5, 60, 3600)}, after="date -s @$(($(date +%s) - ($STEP)))"),
@@ -221,9 +262,20 @@ WAYS = (
         options="--bin 10ms", strength={"MS": uniform(700, 1200)}),
 )
 
+# The same as steady states: what a guest is ill with from the first second on.
+STEADY = ("contention-host", "contention-pinned", "throttled-vm", "throttled-period", "throttled-receive", "saturated-rules",
+          "starved-quota", "starved-hog", "link-tap", "link-uplink", "link-htb", "ring-queue")
+
+
+def steady(way):
+    return replace(way, name="steady-" + way.name, before=way.before + "\n" + way.inject, inject="", whole=True, steady=True)
+
+
+WAYS = DROPS + tuple(steady(way) for way in DROPS if way.name in STEADY)
+
 CAUSES = ("cpu_contention", "throttled", "vhost_saturated", "vcpu_starved", "sender_limited",
           "notification_storm", "link_limited", "receiver_limited", "path_loss", "emulated_backend",
-          "measurement_artefact")
+          "guest_ring_full", "offload_off", "path_delay", "vm_paused", "measurement_artefact")
 
 
 def by_name(names):

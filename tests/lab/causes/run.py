@@ -226,7 +226,7 @@ class Suite(Runner):
         truth = {
             "cause": way.cause, "also": way.also, "way": way.name, "strength": run.strength, "kernel": self.kernel,
             "seed": run.seed, "half": "report" if run.seed % 2 else "tune", "vm": "vm1", "guests": run.guests,
-            "injected_s": None if way.whole or not way.inject else [float(t) for t in text("injected").split()],
+            "steady": way.steady, "injected_s": None if way.whole or not way.inject else [float(t) for t in text("injected").split()],
             "begun_s": float(text("begun")), "length_s": run.length_s,
             "offenders": [{**o, "pid": int(o["pid"])} for o in offenders],
             "baseline": os.path.relpath(baseline / "run.vdx", folder) if baseline else None,

@@ -37,6 +37,7 @@ NOT_FOUND, FALSE_FLAG = "not found", "false flag"
 SHORT = {"cpu_contention": "contend", "throttled": "throttl", "vhost_saturated": "satur", "vcpu_starved": "starved",
          "sender_limited": "sender", "notification_storm": "storm", "link_limited": "link",
          "receiver_limited": "receiv", "path_loss": "loss", "emulated_backend": "emulat",
+         "guest_ring_full": "ring", "offload_off": "offload", "path_delay": "delay", "vm_paused": "paused",
          "measurement_artefact": "artef", "unknown": "unknown", NOT_FOUND: "-", FALSE_FLAG: "false"}
 
 
@@ -53,6 +54,17 @@ class Judged:
     after_bps: float = None
     injected: tuple = None          # seconds from the first bin
     bin_s: float = 0.5
+    limits: list = field(default_factory=list)
+
+    @property
+    def steady(self):
+        """There before the recording began: a limit is looked for, no drop."""
+        return self.truth.get("steady", False)
+
+    @property
+    def off_list(self):
+        """Something the list of causes has no word for: any name is a wrong one."""
+        return self.truth["cause"] == "off_list"
 
     @property
     def healthy(self):
@@ -72,12 +84,16 @@ class Judged:
 
     @property
     def cause(self):
+        if self.steady:
+            return self.limits[0]["cause"] if self.limits else NOT_FOUND
         return self.degradation["cause"] if self.degradation else NOT_FOUND
 
     @property
     def right(self):
         if self.healthy:
             return not self.degradation
+        if self.off_list:
+            return self.cause in ("unknown", NOT_FOUND, *self.also)
         return self.cause in (self.truth["cause"], *self.also) or (self.artefact and not self.degradation)
 
     @property
@@ -150,6 +166,8 @@ def measure(judged):
         judged.after_bps = mean_between(series, truth["injected_s"][1] + SETTLE_S, end)
     else:
         judged.after_bps = mean_between(series, begin, end)
+    if truth.get("steady"):     # what was asked for, against what was got
+        judged.before_bps = truth["strength"]["RATE"] * 1e6
     if truth["baseline"]:
         values = [v for _, v in throughput(folder / truth["baseline"])]
         judged.before_bps = statistics.fmean(values[2:]) if len(values) > 2 else None
@@ -183,6 +201,7 @@ def judge(program, folder, with_baseline):
     judged.verdict = vm.get("verdict", document["verdict"])
     if truth["injected_s"]:
         judged.injected = tuple(t - first_bin_s for t in truth["injected_s"])
+    judged.limits = vm["limits"] if judged.verdict == "limited" else []
     choose(judged, vm["degradations"])
     measure(judged)
     return judged
@@ -193,6 +212,16 @@ def judge(program, folder, with_baseline):
 
 def ratio(part, whole):
     return f"{100 * part / whole:5.1f} % ({part} of {whole})" if whole else "  n/a (0)"
+
+
+def wilson(part, whole):
+    """The 95 % interval of a share (Wilson 1927)."""
+    if not whole:
+        return ""
+    z, p = 1.96, part / whole
+    middle, half = p + z * z / 2 / whole, z * ((p * (1 - p) + z * z / 4 / whole) / whole) ** .5
+    low, high = ((middle + sign * half) / (1 + z * z / whole) for sign in (-1, 1))
+    return f"[{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def matrix(runs):
@@ -210,7 +239,7 @@ def matrix(runs):
 def per_cause(runs):
     faults = [r for r in runs if not r.healthy and not r.no_effect]
     result = {}
-    for cause in CAUSES:
+    for cause in (*CAUSES, "off_list"):
         rows = [r for r in faults if r.truth["cause"] == cause]
         named = [r for r in runs if r.cause == cause and not (r.no_effect and r.right)]
         result[cause] = {"runs": len(rows), "right": sum(r.right for r in rows), "named": len(named),
@@ -223,12 +252,16 @@ def summary(runs):
     healthy = [r for r in runs if r.healthy]
     starts = [r.start_error for r in faults if r.start_error is not None]
     delays = [r.delay for r in faults if r.delay is not None]
-    contention = [r for r in faults if r.truth["cause"] == "cpu_contention"]
+    contention = [r for r in faults if r.truth["cause"] == "cpu_contention" and not r.steady]
+    listed = [r for r in faults if not r.off_list]
+    off, steady = [r for r in faults if r.off_list], [r for r in listed if r.steady]
     one = [r for r in contention if len(r.truth["offenders"]) == 1]
     return {
         "runs": len(runs), "faults": len(faults), "healthy": len(healthy),
         "no_effect": sum(r.no_effect for r in runs), "errors": 0,
-        "top1_right": sum(r.right for r in faults),
+        "listed": len(listed), "top1_right": sum(r.right for r in listed),
+        "steady": len(steady), "steady_right": sum(r.right for r in steady),
+        "off_list": len(off), "off_list_named": sum(not r.right for r in off),
         "starts": len(starts), "starts_within": sum(e == 0 for e in starts),
         "delays": len(delays), "median_delay_s": statistics.median(delays) if delays else None,
         "contention": len(contention), "offender_right": sum(bool(r.offender_right) for r in contention),
@@ -242,7 +275,7 @@ def summary(runs):
 
 def print_matrix(table):
     columns = [*CAUSES, "unknown", NOT_FOUND, FALSE_FLAG]
-    rows = [r for r in ("healthy", *CAUSES, "(no effect)") if r in table]
+    rows = [r for r in ("healthy", *CAUSES, "off_list", "(no effect)") if r in table]
     print(f"{'truth / verdict':21}" + "".join(f"{SHORT[c]:>8}" for c in columns))
     for row in rows:
         print(f"{row:21}" + "".join(f"{table[row][c] or '.':>8}" for c in columns))
@@ -258,7 +291,9 @@ def print_causes(causes):
 def print_summary(s):
     print(f"\n{s['runs']} runs: {s['faults']} faults, {s['healthy']} healthy, "
           f"{s['no_effect']} without effect (the mean fell by less than 5 %; in no recall)")
-    print(f"top-1 cause             {ratio(s['top1_right'], s['faults'])}")
+    print(f"top-1 cause             {ratio(s['top1_right'], s['listed'])} {wilson(s['top1_right'], s['listed'])}")
+    print(f"  of steady states      {ratio(s['steady_right'], s['steady'])} {wilson(s['steady_right'], s['steady'])}")
+    print(f"off the list, but named {ratio(s['off_list_named'], s['off_list'])} {wilson(s['off_list_named'], s['off_list'])}")
     print(f"start within            {ratio(s['starts_within'], s['starts'])}   its uncertainty and one bin, of the found")
     delay = "n/a" if s["median_delay_s"] is None else f"{s['median_delay_s']:5.2f} s (of {s['delays']})"
     print(f"median detection delay  {delay}")
