@@ -119,6 +119,48 @@ static void drop_unexplained(const struct vnx_case *c)
 	f->degradations.n = kept;
 }
 
+#define RECUR_TIMES 3   /* so many are a rhythm */
+#define RECUR_DEPTH 1.5 /* they lose as much, within this factor of their median ... */
+#define RECUR_EVEN 0.25 /* ... and come at even intervals, within this share of theirs */
+
+static double loss_of(const struct vnx_degradation *d)
+{
+	return d->before_bps - d->after_bps;
+}
+
+/* Of the drops that are over, those of about the usual depth: which recur at even intervals? */
+static int recurrence_find(struct vnx_vm_finding *f)
+{
+	size_t n = f->degradations.n, m = 0;
+	VNX_CLEANUP_FREE double *x = calloc(n + 1, sizeof(*x));
+	VNX_CLEANUP_FREE size_t *which = calloc(n + 1, sizeof(*which));
+	double depth, every;
+
+	if (!x || !which)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		x[i] = loss_of(&f->degradations.v[i]);
+	depth = vnx_median(x, n);
+	for (size_t i = 0; i < n; i++)
+		if (!isnan(f->degradations.v[i].end_s) && x[i] <= RECUR_DEPTH * depth &&
+		    x[i] * RECUR_DEPTH >= depth)
+			which[m++] = i;
+	if (m < RECUR_TIMES)
+		return 0;
+	for (size_t k = 1; k < m; k++)
+		x[k - 1] = f->degradations.v[which[k]].start_s -
+			   f->degradations.v[which[k - 1]].start_s;
+	every = vnx_median(x, m - 1);
+	for (size_t k = 0; k + 1 < m; k++)
+		if (fabs(x[k] - every) > RECUR_EVEN * every)
+			return 0;
+	for (size_t k = 0; k < m; k++) {
+		f->degradations.v[which[k]].recurs.every_s = every;
+		f->degradations.v[which[k]].recurs.times = m;
+	}
+	return 0;
+}
+
 static bool all_artefacts(const struct vnx_vm_finding *f)
 {
 	for (size_t i = 0; i < f->degradations.n; i++)
@@ -361,6 +403,8 @@ static int vm_diagnose(const struct vnx_case *all, const struct vnx_vm_input *in
 	if (!err && f->series[VNX_THROUGHPUT] && c.baseline)
 		err = vnx_case_compare(&c);
 	drop_unexplained(&c);
+	if (!err)
+		err = recurrence_find(f);
 	if (is_idle(&c))
 		f->verdict = VNX_IDLE;
 	else if (!err && f->throughput.n >= VNX_JUDGE_BINS && c.obs.valid >= VNX_JUDGE_OBS)

@@ -118,6 +118,11 @@ struct vnx_degradation {
 	char *advice;
 	/* Of the worst worker and vCPU: what each bit takes more time for. thread: not kept. */
 	struct vnx_parts worker_parts, vcpu_parts;
+	/* of drops of about one depth at even intervals; times 0: it does not recur */
+	struct {
+		double every_s;
+		size_t times;
+	} recurs;
 	char *where; /* the thread that decided, "worker 148 (queue 0)"; "" where there is but one
 		      */
 };

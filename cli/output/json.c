@@ -335,6 +335,14 @@ static void put_degradation(struct vnx_json *j, const struct vnx_degradation *d)
 	vnx_json_real(j, "ramp_s", d->ramp_s);
 	vnx_json_real(j, "bytes_per_call_before", d->bytes_per_call_before);
 	vnx_json_real(j, "bytes_per_call_after", d->bytes_per_call_after);
+	if (d->recurs.times) {
+		vnx_json_open(j, "recurs", '{', true);
+		vnx_json_real(j, "every_s", d->recurs.every_s);
+		vnx_json_uint(j, "times", d->recurs.times);
+		vnx_json_close(j);
+	} else {
+		vnx_json_null(j, "recurs");
+	}
 	vnx_json_string(j, "where", d->where);
 	put_parts(j, "parts", &d->worker_parts);
 	put_parts(j, "vcpu_parts", &d->vcpu_parts);

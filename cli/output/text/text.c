@@ -45,7 +45,7 @@ static const char *degraded_words(struct vnx_layout *l, const struct vnx_diagnos
 				  const struct vnx_vm_finding *vm, const char *label)
 {
 	char start[VNX_UNIT_LEN], end[VNX_UNIT_LEN], before[VNX_UNIT_LEN], after[VNX_UNIT_LEN];
-	char change[VNX_UNIT_LEN];
+	char change[VNX_UNIT_LEN], every[VNX_UNIT_LEN];
 	struct vnx_episode ep;
 	size_t episodes = vnx_pick_worst(vm, (double)dg->grid.bin_ns / 1e9, &ep);
 	const char *when, *steps = "", *more = "";
@@ -63,6 +63,11 @@ static const char *degraded_words(struct vnx_layout *l, const struct vnx_diagnos
 		steps = vnx_layout_format(l, " in %zu steps", ep.n);
 	if (episodes > 1)
 		more = vnx_layout_format(l, "; the worst of %zu drops", episodes);
+	if (ep.worst->recurs.times)
+		more = vnx_layout_format(
+			l, "; recurring, every %s, %zu times",
+			vnx_layout_glue(l, vnx_seconds_format(ep.worst->recurs.every_s, every)),
+			ep.worst->recurs.times);
 	if (!isnan(ep.end_s) && vnx_pick_episode(vm, (double)dg->grid.bin_ns / 1e9, &last) &&
 	    isnan(last.end_s))
 		more = vnx_layout_format(
