@@ -152,7 +152,7 @@ static void take_reference(struct vnx_text_facts *f, const char *value, size_t l
 	bool whole;
 
 	p = p ? vnx_text_time(vnx_text_blanks(p + 3), &real_ns, &whole) : NULL;
-	if (!p || whole)
+	if (!p || whole || p > end) /* a value is cut at some length, maybe within the number */
 		return;
 	p = memmem(p, (size_t)(end - p), " = ", 3);
 	p = p ? vnx_text_time(vnx_text_blanks(p + 3), &mono_ns, &whole) : NULL;
