@@ -153,10 +153,10 @@ static void length_does_not_matter(void **state)
 	for (size_t k = 0; k < VNX_ARRAY_SIZE(n); k++) {
 		unsigned found = 0;
 
-		for (unsigned seed = 1; seed <= 20; seed++)
+		for (unsigned seed = 1; seed <= 8; seed++)
 			found += falls_of_long(n[k], dip_of_5_s, seed) > 0;
-		print_message("5 s at half speed in %zu bins: found in %u of 20\n", n[k], found);
-		assert_true(found >= 18);
+		print_message("5 s at half speed in %zu bins: found in %u of 8\n", n[k], found);
+		assert_true(found >= 7);
 	}
 	assert_int_equal(falls_of_long(172800, dip_of_5_s, 1), 1);
 	assert_int_equal(falls_of_long(172800, daily_sine, 51), 0);
