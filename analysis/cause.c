@@ -131,7 +131,7 @@ static struct vnx_parts parts_none(void)
 	struct vnx_parts p = { 0 };
 
 	for (int k = 0; k < VNX_SPENT_MAX; k++)
-		p.before[k] = p.after[k] = p.part[k] = p.error[k] = NAN;
+		p.before[k] = p.after[k] = p.part[k] = p.error[k] = p.moved[k] = NAN;
 	p.left = NAN;
 	return p;
 }

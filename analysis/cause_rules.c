@@ -172,7 +172,7 @@ static char *saturated_advice(const struct vnx_judge *j)
 
 static char *softirq_finding(const struct vnx_judge *j)
 {
-	if (vnx_judge_part_risen(&j->worker, VNX_SPENT_IRQ) > 0.3)
+	if (vnx_judge_part_risen(j, &j->worker, VNX_SPENT_IRQ) > 0.3)
 		return vnx_asprintf(
 			"Interrupts and softirqs took %.0f %% of the CPU that the vhost "
 			"thread is on, %.0f %% before.",

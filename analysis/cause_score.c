@@ -42,14 +42,22 @@ static double part(const struct vnx_parts *p, enum vnx_spent k)
 }
 
 /*
- * As above, of what only keeps: in full where half of it or more is its own rise. What was there
- * all along, at the same share of the time, did not come with the fall.
+ * As above, of what only keeps: 0 where the share itself did not rise, beyond its own error. What
+ * was there all along did not come with the fall. Of a tap, whose traffic may be less for its own
+ * reasons, the rise has to account for it: half of the part or more, or, where little is left to
+ * rise by, as far as the time that is left shrank with throughput.
  */
-double vnx_judge_part_risen(const struct vnx_parts *p, enum vnx_spent k)
+double vnx_judge_part_risen(const struct vnx_judge *j, const struct vnx_parts *p, enum vnx_spent k)
 {
-	double rise = (p->after[k] - p->before[k]) / (1 - p->left);
+	double rise = p->after[k] - p->before[k];
+	double shrunk = log((1 - p->before[k]) / (1 - p->after[k])) / -log(p->left);
+	double most = 2 * rise / (1 - p->left);
 
-	return isnan(rise) || p->error[k] >= 2 * rise ? 0 : fmin(part(p, k), fmax(2 * rise, 0));
+	if (isnan(rise) || rise <= 0 || rise <= p->moved[k])
+		return 0;
+	if (!j->c->tap)
+		return part(p, k);
+	return fmin(part(p, k), isfinite(shrunk) ? fmax(most, shrunk) : most);
 }
 
 /* Of a metric that is a share of the time, as if it were a thread's. */
@@ -75,7 +83,7 @@ static double risen_of(const struct vnx_judge *j, enum vnx_metric m)
 {
 	struct vnx_parts p = parts_of(j, m);
 
-	return vnx_judge_part_risen(&p, VNX_SPENT_RUN);
+	return vnx_judge_part_risen(j, &p, VNX_SPENT_RUN);
 }
 
 /* Counts */
@@ -213,13 +221,13 @@ double vnx_score_throttled(const struct vnx_judge *j)
 	double core = 0;
 
 	if (owns_core(j))
-		core = vnx_judge_part_risen(&j->worker, VNX_SPENT_WAIT);
+		core = vnx_judge_part_risen(j, &j->worker, VNX_SPENT_WAIT);
 	/* put together just then they wait for each other by turns, and sleep in between */
 	if (vnx_judge_rise(j, VNX_VHOST_WITH_VCPU) > 0.5)
-		core = fmax(core, ramp(fmax(vnx_judge_part_risen(&j->worker, VNX_SPENT_WAIT),
-					    vnx_judge_part_risen(&j->vcpu, VNX_SPENT_WAIT)),
+		core = fmax(core, ramp(fmax(vnx_judge_part_risen(j, &j->worker, VNX_SPENT_WAIT),
+					    vnx_judge_part_risen(j, &j->vcpu, VNX_SPENT_WAIT)),
 				       0.1, 0.3));
-	return fmax(vnx_judge_part_risen(&j->worker, VNX_SPENT_QUOTA), core);
+	return fmax(vnx_judge_part_risen(j, &j->worker, VNX_SPENT_QUOTA), core);
 }
 
 /* Where the CPU it waited for was nobody's, or the VM's own, it was not the others. */
@@ -239,7 +247,7 @@ double vnx_score_stolen(const struct vnx_judge *j)
 
 static double waiting(const struct vnx_judge *j)
 {
-	return owns_core(j) ? 0 : vnx_judge_part_risen(&j->worker, VNX_SPENT_WAIT);
+	return owns_core(j) ? 0 : vnx_judge_part_risen(j, &j->worker, VNX_SPENT_WAIT);
 }
 
 double vnx_score_contention(const struct vnx_judge *j)
@@ -264,10 +272,13 @@ static bool worker_is_unseen(const struct vnx_judge *j)
 
 double vnx_score_vcpu(const struct vnx_judge *j)
 {
-	double s = fmin(1, vnx_judge_part_risen(&j->vcpu, VNX_SPENT_WAIT) +
-				   vnx_judge_part_risen(&j->vcpu, VNX_SPENT_QUOTA));
+	double waits = waiting(j), throttled = vnx_score_throttled(j);
+	double s = fmin(1, vnx_judge_part_risen(j, &j->vcpu, VNX_SPENT_WAIT) +
+				   vnx_judge_part_risen(j, &j->vcpu, VNX_SPENT_QUOTA));
 
-	s *= (1 - worker_score(j)) * (1 - vnx_score_stolen(j));
+	/* both may wait: the worker's part takes something away only where it would be named itself
+	 */
+	s *= (1 - fmax(throttled, waits >= 0.5 ? waits : 0)) * (1 - vnx_score_stolen(j));
 	return worker_is_unseen(j) ? fmin(s, SUSPECTED) : s;
 }
 
@@ -310,7 +321,7 @@ double vnx_score_saturated(const struct vnx_judge *j)
 
 double vnx_score_softirq(const struct vnx_judge *j)
 {
-	double s = fmax(vnx_judge_part_risen(&j->worker, VNX_SPENT_IRQ),
+	double s = fmax(vnx_judge_part_risen(j, &j->worker, VNX_SPENT_IRQ),
 			ramp(loss_of(j, VNX_SOFTNET_DROPS), LOSS_FROM, LOSS_TO));
 
 	return s * (1 - worker_score(j));
@@ -469,7 +480,7 @@ double vnx_score_sender(const struct vnx_judge *j)
 	for (size_t i = 0; i < VNX_CAUSE_MAX; i++)
 		others = fmax(others, j->score[i]);
 	if (!isnan(j->a[VNX_LOAD_BUSY]))
-		s = fmax(vnx_judge_part_risen(&busy, VNX_SPENT_ASLEEP),
+		s = fmax(vnx_judge_part_risen(j, &busy, VNX_SPENT_ASLEEP),
 			 risen_of(j, VNX_LOAD_STOPPED));
 	else
 		s = all_measured(j) ? SUSPECTED * part(&j->worker, VNX_SPENT_ASLEEP) : 0;

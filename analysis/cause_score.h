@@ -37,8 +37,8 @@ double vnx_judge_packets(const double *level);
 double vnx_judge_share_of(const struct vnx_judge *j, enum vnx_metric m);
 /* Of what came for the guest, the share that its tap dropped. */
 double vnx_judge_ring_share(const double *level);
-/* @k's part of the time that each bit takes more, as far as it is its own rise; 0..1. */
-double vnx_judge_part_risen(const struct vnx_parts *p, enum vnx_spent k);
+/* @k's part of the time that each bit takes more where the share itself rose; 0..1. */
+double vnx_judge_part_risen(const struct vnx_judge *j, const struct vnx_parts *p, enum vnx_spent k);
 /* The load on this host receives. */
 bool vnx_judge_receives_here(const struct vnx_judge *j);
 /* For how long the receiver has to read what lies there, ms, at the rate it does. */

@@ -134,6 +134,17 @@ static double level_variance(const struct vnx_thread_input *t, enum vnx_spent pa
 	return variance_of_mean(&m);
 }
 
+/* Variance of a level's mean share. */
+static double share_variance(const struct vnx_thread_input *t, enum vnx_spent part, size_t from,
+			     size_t to, double mean)
+{
+	struct moments m = { 0 };
+
+	for (size_t i = from; i < to; i++)
+		moments_add(&m, vnx_thread_share(t, part, i) - mean);
+	return variance_of_mean(&m);
+}
+
 static void part_fill(const struct vnx_thread_input *t, enum vnx_spent k, const double *y,
 		      const struct vnx_span *s, const double *before, double before_bps,
 		      struct vnx_parts *out)
@@ -148,6 +159,10 @@ static void part_fill(const struct vnx_thread_input *t, enum vnx_spent k, const 
 	out->before[k] = b.x;
 	out->after[k] = a.x;
 	out->part[k] = out->error[k] = NAN;
+	var = share_variance(t, k, s->since, s->to, a.x);
+	if (!before)
+		var += share_variance(t, k, s->from, s->until, b.x);
+	out->moved[k] = Z95 * sqrt(var);
 	if (!(a.y > 0)) {
 		out->part[k] = a.x;
 		return;
@@ -173,9 +188,6 @@ struct vnx_level vnx_thread_level(const struct vnx_thread_input *t, enum vnx_spe
 				  size_t from, size_t to)
 {
 	struct level l = level_of(t, part, NULL, from, to);
-	struct moments m = { 0 };
 
-	for (size_t i = from; i < to; i++)
-		moments_add(&m, vnx_thread_share(t, part, i) - l.x);
-	return (struct vnx_level){ l.x, Z95 * sqrt(variance_of_mean(&m)) };
+	return (struct vnx_level){ l.x, Z95 * sqrt(share_variance(t, part, from, to, l.x)) };
 }

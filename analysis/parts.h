@@ -50,6 +50,7 @@ struct vnx_parts {
 	double before[VNX_SPENT_MAX], after[VNX_SPENT_MAX]; /* mean shares; NaN: not known */
 	double part[VNX_SPENT_MAX];  /* of the time that each bit takes more; NaN: not known */
 	double error[VNX_SPENT_MAX]; /* half of its 95 % interval; NaN: not known */
+	double moved[VNX_SPENT_MAX]; /* half of the 95 % interval of after - before */
 	double left;                 /* throughput after the fall, of that before; NaN: not known */
 };
 
