@@ -17,6 +17,10 @@ for line in (out / "events").read_text().splitlines():
     t, name = line.split()
     stamps[name].append(float(t.rstrip(":")))
 wrong = []
+db = sqlite3.connect(out / "run.vdx")
+# What the kernel kept from a hook is told call by call: VNX_REFUSED_OF() of the metric (analysis/sample.h).
+refused = {metric: db.execute("SELECT coalesce(sum(count), 0) FROM counts WHERE metric = 'lost' AND entity = ?", (3 << 30 | i,)).fetchone()[0]
+           for i, metric in enumerate(("handle_tx", "handle_rx"))}
 for hook in run["hooks"]:
     if hook["metric"] not in ("handle_tx", "handle_rx"):
         continue
@@ -24,11 +28,11 @@ for hook in run["hooks"]:
     seen = sum(since <= t <= until for t in stamps[hook["metric"][-2:] + ":"])
     counted = sum(v["totals"][hook["metric"]] for v in run["vms"])
     moved = sum(v["totals"][hook["metric"][-2:] + "_bytes"] for v in run["vms"])
-    line = f"{hook['metric']}: vnetdx {counted}, ftrace {seen}"
+    told = refused[hook["metric"]]
+    line = f"{hook['metric']}: vnetdx {counted}, refused {told}, ftrace {seen}"
     (out / "totals").open("a").write(line + "\n")
-    if counted != seen or not seen * CALL_BYTES >= moved > 0:
+    if counted + told != seen or not seen * CALL_BYTES >= moved > 0:
         wrong.append(line)
-db = sqlite3.connect(out / "run.vdx")
 waits = dict(db.execute("SELECT entity, sum(count) / 1e9 FROM counts WHERE metric IN ('vcpu_runq_wait', 'vhost_runq_wait') GROUP BY entity"))
 held = dict(db.execute("SELECT victim, sum(ns) / 1e9 FROM holder GROUP BY victim"))
 long_waits = {tid: s for tid, s in waits.items() if s > 1}
