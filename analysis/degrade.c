@@ -5,7 +5,6 @@
  * where a place is the number of an observation; what is reported is in bins.
  */
 #include "analysis/diagnose_parts.h"
-#include "analysis/witness.h"
 
 #include <math.h>
 
@@ -16,18 +15,7 @@
 #define BURST_LACK 0.1 /* a level that lacks at most this share of that is no less */
 
 #define EXACT 60      /* observations after its start that its detection is looked for one by one */
-#define LOOK_BACK 600 /* observations before a fall that its detection is judged by */
-
-/* A low alarm of the online detector. */
-struct alarm {
-	struct vnx_change change;
-	size_t raised; /* with this observation */
-};
-
-struct alarms {
-	struct alarm *v;
-	size_t n, cap;
-};
+#define LOOK_BACK 240 /* observations before a fall that its detection is judged by */
 
 /* A fall to be reported: one change, or several that are one ramp or follow at once. */
 struct fall {
@@ -53,165 +41,6 @@ static struct vnx_change_conf change_conf(const struct vnx_case *c)
 	return (struct vnx_change_conf){ level_least(c), c->conf->min_effect, VNX_P_MAX };
 }
 
-/* What does harm when it rises: the metrics that causes are told by. */
-static const enum vnx_metric harms[] = {
-	VNX_VHOST_RUNQ_WAIT, VNX_VHOST_THROTTLED,  VNX_VCPU_RUNQ_WAIT,  VNX_VCPU_THROTTLED,
-	VNX_VHOST_RUN,       VNX_QDISC_OVERLIMITS, VNX_QDISC_DROPS,     VNX_QDISC_BACKLOG,
-	VNX_LOAD_RECVQ,      VNX_LOAD_STOPPED,     VNX_LOAD_RWND,       VNX_LOAD_OOO,
-	VNX_LOAD_RETRANS,    VNX_TX_KICK,          VNX_VHOST_WITH_VCPU,
-};
-
-/* Those that were measured, as they were while throughput was observed. */
-struct witnesses {
-	struct vnx_witness v[VNX_ARRAY_SIZE(harms)];
-	double *x; /* where their series are; owned */
-	size_t n;
-};
-
-static int witnesses_call(const struct vnx_case *c, struct witnesses *w)
-{
-	*w = (struct witnesses){ .x = malloc((VNX_ARRAY_SIZE(harms) * c->obs.n + 1) *
-					     sizeof(*w->x)) };
-	if (!w->x)
-		return -ENOMEM;
-	for (size_t i = 0; i < VNX_ARRAY_SIZE(harms); i++) {
-		const double *x = c->f->series[harms[i]];
-
-		if (!x || !vnx_metric_can_move(&c->f->vm, harms[i]))
-			continue;
-		vnx_obs_mean(&c->obs, x, w->x + w->n * c->obs.n);
-		w->v[w->n] = (struct vnx_witness){ w->x + w->n * c->obs.n,
-						   vnx_metric_info(harms[i])->unit == VNX_NS };
-		w->n++;
-	}
-	return 0;
-}
-
-/* Adds to the changes in [from, to), which @out holds alone, the falls that have a witness. */
-static int witnessed_add(const struct vnx_case *c, const struct witnesses *w, size_t from,
-			 size_t to, struct vnx_changes *out)
-{
-	for (size_t i = 0; w->n && i <= out->n;) {
-		size_t a = i ? out->v[i - 1].at : from, b = i < out->n ? out->v[i].at : to;
-		struct vnx_change fall;
-		int ret = vnx_witness_find(c->obs.y, a, b, w->v, w->n, VNX_P_MAX, &fall);
-
-		if (ret < 0 || (ret && vnx_vec_push(out, fall)))
-			return -ENOMEM;
-		if (!ret) {
-			i++;
-			continue;
-		}
-		memmove(out->v + i + 1, out->v + i, (out->n - 1 - i) * sizeof(*out->v));
-		out->v[i] = fall;
-		if (i)
-			out->v[i - 1].after = fall.before;
-		if (i + 1 < out->n)
-			out->v[i + 1].before = fall.after;
-	}
-	return 0;
-}
-
-/* Changes of level within observations [from, to); their places count from 0. */
-static int changes_find(const struct vnx_case *c, const struct witnesses *w, size_t from, size_t to,
-			struct vnx_changes *out)
-{
-	const struct vnx_change_conf conf = change_conf(c);
-	int err = vnx_segment(c->obs.y + from, to - from, &conf, out);
-
-	for (size_t i = 0; i < out->n; i++)
-		out->v[i].at += from;
-	return err ? err : witnessed_add(c, w, from, to, out);
-}
-
-/* Where in a long run the level before, or after, observation @at begins or ends at the latest. */
-static size_t reach_back(size_t at, size_t from)
-{
-	return at - from > VNX_WINDOW / 2 ? at - VNX_WINDOW / 2 : from;
-}
-
-static size_t reach_on(size_t at, size_t to)
-{
-	return to - at > VNX_WINDOW / 2 ? at + VNX_WINDOW / 2 : to;
-}
-
-/* Levels anew between the changes of @out, and none of them that is no change any more. */
-static void level_again(const struct vnx_case *c, struct vnx_changes *out)
-{
-	const double *y = c->obs.y;
-
-	for (size_t i = 0; i < out->n;) {
-		struct vnx_change *ch = &out->v[i];
-		size_t from = reach_back(ch->at, i ? out->v[i - 1].at : 0);
-		size_t to = reach_on(ch->at, i + 1 < out->n ? ch[1].at : c->obs.n);
-		bool fell = ch->after < ch->before;
-
-		ch->before = vnx_mean(y + from, ch->at - from);
-		ch->after = vnx_mean(y + ch->at, to - ch->at);
-		if (fell == (ch->after < ch->before) &&
-		    fabs(ch->after - ch->before) >= c->conf->min_effect * ch->before) {
-			i++;
-			continue;
-		}
-		memmove(ch, ch + 1, (--out->n - i) * sizeof(*ch));
-		i -= i > 0; /* the one before it has another level after it now */
-	}
-}
-
-/*
- * A long run is looked at in windows, so that the same drop is found in a run of any length and
- * what wanders over hours is none. Of each window, which overlaps half of either neighbour, the
- * middle half counts; at the ends of the run all does.
- */
-static int windows_find(const struct vnx_case *c, const struct witnesses *w,
-			struct vnx_changes *out)
-{
-	size_t n = c->obs.n, lo = 0, least = level_least(c);
-	int err = 0;
-
-	if (n <= VNX_WINDOW)
-		return changes_find(c, w, 0, n, out);
-	for (size_t start = 0; !err && lo < n; start += VNX_WINDOW / 2) {
-		bool last = start + VNX_WINDOW >= n;
-		size_t from = last ? n - VNX_WINDOW : start,
-		       hi = last ? n : start + VNX_WINDOW / 4 * 3;
-		struct vnx_changes seen = { 0 };
-
-		err = changes_find(c, w, from, from + VNX_WINDOW, &seen);
-		for (size_t i = 0; !err && i < seen.n; i++) {
-			const struct vnx_change *ch = &seen.v[i];
-			bool again = out->n && ch->at < out->v[out->n - 1].at + least;
-
-			if (ch->at >= lo && ch->at < hi + least && !again)
-				err = vnx_vec_push(out, *ch);
-		}
-		free(seen.v);
-		lo = hi;
-	}
-	if (!err)
-		level_again(c, out);
-	return err;
-}
-
-/* Low alarms of the online detector over the whole series. */
-static int alarms_find(const struct vnx_case *c, struct alarms *out)
-{
-	const struct vnx_change_conf conf = change_conf(c);
-	double per_bin = c->conf->false_alarms_per_day * c->bin_s / 86400;
-	struct vnx_cusum *cusum = vnx_cusum_new(&conf, fmin(per_bin * vnx_obs_bins(&c->obs), 0.5));
-	struct alarm a;
-	int err = 0;
-
-	if (!cusum)
-		return -ENOMEM;
-	for (a.raised = 0; !err && a.raised < c->obs.n; a.raised++)
-		if (vnx_cusum_push(cusum, c->obs.y[a.raised], &a.change) &&
-		    a.change.after < a.change.before)
-			err = vnx_vec_push(out, a);
-	vnx_cusum_free(cusum);
-	return err;
-}
-
 /* Does a change seen at @at, known to @uncertainty, mean this fall? */
 static bool means_fall(const struct vnx_case *c, const struct fall *f, size_t at,
 		       double uncertainty)
@@ -219,16 +48,6 @@ static bool means_fall(const struct vnx_case *c, const struct fall *f, size_t at
 	double slack = uncertainty + f->slack + (double)level_least(c);
 
 	return (double)at >= (double)f->at - slack && (double)at <= (double)f->down + slack;
-}
-
-/* The first alarm that means this fall; NULL: none. */
-static const struct alarm *alarm_of(const struct vnx_case *c, const struct alarms *alarms,
-				    const struct fall *f)
-{
-	for (size_t i = 0; i < alarms->n; i++)
-		if (means_fall(c, f, alarms->v[i].change.at, alarms->v[i].change.uncertainty))
-			return &alarms->v[i];
-	return NULL;
 }
 
 /*
@@ -260,37 +79,39 @@ static size_t level_end(const struct vnx_case *c, size_t i)
 	return i + 1 < c->changes.n ? c->changes.v[i + 1].at : c->obs.n;
 }
 
-/* Does the segmentation of [from, to) alone report this fall? 1, 0 or -ENOMEM. */
-static int prefix_tells(const struct vnx_case *c, const struct witnesses *w, const struct fall *f,
-			size_t from, size_t to)
+/* Do the levels of [from, to) alone report this fall? 1, 0 or -ENOMEM. */
+static int prefix_tells(const struct vnx_case *c, const struct fall *f, size_t from, size_t to)
 {
+	const struct vnx_change_conf conf = change_conf(c);
 	struct vnx_changes seen = { 0 };
-	int ret = changes_find(c, w, from, to, &seen);
+	int ret = vnx_levels_find(c->obs.y + from, to - from, &conf, &seen, NULL);
 
-	for (size_t i = 0; !ret && i < seen.n; i++)
-		ret = is_fall(c, &seen.v[i], i + 1 < seen.n ? seen.v[i + 1].at : to) &&
+	for (size_t i = 0; !ret && i < seen.n; i++) {
+		size_t end = i + 1 < seen.n ? seen.v[i + 1].at + from : to;
+
+		seen.v[i].at += from;
+		ret = is_fall(c, &seen.v[i], end) &&
 		      means_fall(c, f, seen.v[i].at, seen.v[i].uncertainty);
+	}
 	free(seen.v);
 	return ret;
 }
 
 /*
- * Observations that had to be seen before this fall could be told, by the segmentation of all up
- * to then or by @alarm; 0: not known. A longer prefix may lose what a shorter one told, so
- * there is nothing to bisect: every prefix is tried for EXACT from the start, then every
- * eighth part further, which finds it late by that at most. LOOK_BACK before the fall stand for
- * all before.
+ * Observations that had to be seen before this fall could be told by all up to then; 0: not known.
+ * A longer prefix may lose what a shorter one told, so there is nothing to bisect: every prefix is
+ * tried for EXACT from the start, then every eighth part further, which finds it late by that at
+ * most.
  */
-static int detected_after(const struct vnx_case *c, const struct witnesses *w, const struct fall *f,
-			  const struct alarm *alarm, size_t *out)
+static int detected_after(const struct vnx_case *c, const struct fall *f, size_t *out)
 {
 	size_t from = f->at > LOOK_BACK ? f->at - LOOK_BACK : 0;
-	size_t end = alarm ? alarm->raised : c->obs.n;
-	int ret;
+	size_t end = vnx_reach_on(f->at, c->obs.n);
 
-	*out = alarm ? alarm->raised + 1 : 0;
+	*out = 0;
 	for (size_t to = f->at + 1; to <= end;) {
-		ret = prefix_tells(c, w, f, from, to);
+		int ret = prefix_tells(c, f, from, to);
+
 		if (ret < 0)
 			return ret;
 		if (ret) {
@@ -395,8 +216,8 @@ struct place {
 
 static struct place place_of(const struct vnx_case *c, const struct fall *f)
 {
-	size_t first = reach_back(f->at, f->first ? c->changes.v[f->first - 1].at : 0);
-	size_t end = reach_on(f->down, level_end(c, f->last));
+	size_t first = vnx_reach_back(f->at, f->first ? c->changes.v[f->first - 1].at : 0);
+	size_t end = vnx_reach_on(f->down, level_end(c, f->last));
 	const size_t *bin = c->obs.start;
 
 	return (struct place){ .at_s = time_of(c, f->at),
@@ -461,16 +282,14 @@ static int fall_explain(const struct vnx_case *c, struct vnx_degradation *d, str
 	return vnx_case_explain(c, d, &(struct vnx_span){ p.from, until, p.at, since, p.to });
 }
 
-static int fall_add(struct vnx_case *c, struct fall *f, const struct alarms *alarms,
-		    const struct witnesses *w)
+static int fall_add(struct vnx_case *c, struct fall *f)
 {
-	const struct alarm *alarm = alarm_of(c, alarms, f);
 	struct place p = place_of(c, f);
 	struct vnx_degradation d;
 	size_t seen;
 
 	step_place(c, f, &p);
-	if (detected_after(c, w, f, alarm, &seen))
+	if (detected_after(c, f, &seen))
 		return -ENOMEM;
 	d = (struct vnx_degradation){
 		.start_s = p.at_s,
@@ -482,7 +301,7 @@ static int fall_add(struct vnx_case *c, struct fall *f, const struct alarms *ala
 		.after_bps = f->after,
 		.change = (f->after - f->before) / f->before,
 		.p = f->p,
-		.online = alarm != NULL,
+		.online = seen,
 		.cause = VNX_CAUSE_UNKNOWN,
 	};
 	if (vnx_vec_push(&c->f->degradations, d))
@@ -615,8 +434,7 @@ static bool ends_burst(const struct vnx_case *c, const struct fall *f)
 	       c->changes.v[first].at >= BURST_REST * (f->at - c->changes.v[first].at);
 }
 
-static int falls_add(struct vnx_case *c, const struct alarms *alarms, const struct vnx_ramps *ramps,
-		     const struct witnesses *w)
+static int falls_add(struct vnx_case *c, const struct vnx_ramps *ramps)
 {
 	int err = 0;
 
@@ -626,7 +444,7 @@ static int falls_add(struct vnx_case *c, const struct alarms *alarms, const stru
 		if (is_fall(c, &c->changes.v[i], level_end(c, i)) && !ends_burst(c, &f)) {
 			if (!f.ramp)
 				steps_join(c, ramps, &f);
-			err = fall_add(c, &f, alarms, w);
+			err = fall_add(c, &f);
 		}
 		i = f.last;
 	}
@@ -635,21 +453,14 @@ static int falls_add(struct vnx_case *c, const struct alarms *alarms, const stru
 
 int vnx_case_degrade(struct vnx_case *c)
 {
-	struct witnesses w;
-	struct alarms alarms = { 0 };
+	const struct vnx_change_conf conf = change_conf(c);
 	struct vnx_ramps ramps = { 0 };
-	int err = witnesses_call(c, &w);
+	int err = vnx_segment(c->obs.y, c->obs.n, &conf, &c->changes);
 
-	if (!err)
-		err = windows_find(c, &w, &c->changes);
 	if (!err)
 		err = vnx_ramps_find(c->obs.y, c->obs.n, &c->changes, level_least(c), &ramps);
 	if (!err)
-		err = alarms_find(c, &alarms);
-	if (!err)
-		err = falls_add(c, &alarms, &ramps, &w);
-	free(alarms.v);
+		err = falls_add(c, &ramps);
 	free(ramps.v);
-	free(w.x);
 	return err;
 }

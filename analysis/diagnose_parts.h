@@ -10,14 +10,10 @@
 #include "analysis/observe.h"
 
 #define VNX_JUDGE_BINS 20   /* fewer valid bins of throughput carry no verdict */
-#define VNX_WINDOW 1200     /* observations: a longer run is looked at in windows of so many */
 #define VNX_JUDGE_OBS 5     /* intervals: two before a fall, the one it falls into, two after */
 #define VNX_MSS 1448.0      /* of Ethernet's usual MTU: a packet in here may be of 64 kB (GSO) */
 #define VNX_IDLE_SHARE 0.02 /* of the level before: the traffic stopped, nothing degraded */
 #define VNX_IDLE_BPS 100e3  /* a tap with less carries no load whose loss could be judged */
-/* In the lab the injected falls that were found gave 2e-4 or less, one healthy run's wander 1.8e-3.
- */
-#define VNX_P_MAX 0.001
 
 /* One VM under diagnosis. */
 struct vnx_case {

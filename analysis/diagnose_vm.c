@@ -13,7 +13,7 @@
 #define POWER 2 /* a drop of twice the least that is significant is found in nine of ten runs */
 
 static const struct vnx_diagnose_conf defaults = {
-	.sma_bins = 20, .min_effect = 0.05, .min_bins = 3, .false_alarms_per_day = 1
+	.sma_bins = 20, .min_effect = 0.05, .min_bins = 3
 };
 
 static struct vnx_diagnose_conf conf_complete(const struct vnx_diagnose_conf *conf)
@@ -26,8 +26,6 @@ static struct vnx_diagnose_conf conf_complete(const struct vnx_diagnose_conf *co
 		c.min_effect = defaults.min_effect;
 	if (!c.min_bins)
 		c.min_bins = defaults.min_bins;
-	if (!(c.false_alarms_per_day > 0))
-		c.false_alarms_per_day = defaults.false_alarms_per_day;
 	return c;
 }
 

@@ -86,7 +86,7 @@ struct vnx_degradation {
 	double end_s;      /* NaN: lasts to the end */
 	double before_bps, after_bps, change; /* change: (after - before) / before, negative */
 	double p;
-	bool online; /* the online detector saw it too */
+	bool online; /* seen bin by bin as it came: detected_s is known */
 	/* bytes of the tap per handle_* call, of the direction that moves more; NaN: not known */
 	double bytes_per_call_before, bytes_per_call_after;
 	bool from_baseline; /* against an earlier recording, not within the run; start_s is 0 */
@@ -248,7 +248,6 @@ struct vnx_diagnose_conf {
 	size_t sma_bins;             /* 20 = 10 s */
 	double min_effect;           /* 0.05 */
 	size_t min_bins;             /* 3 */
-	double false_alarms_per_day; /* 1 */
 	double clock_uncertainty_s;  /* lags are searched within this only */
 	size_t places;  /* the load was put where it fits best of so many: p, ci95 are corrected */
 	double stage_s; /* known length of the load's stages; 0: stages are the segments found */

@@ -1,86 +1,110 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Offline change points. Candidates come from an exact segmentation (PELT) under a penalty
- * raised for autocorrelation; each must then pass Welch's t with effective sizes, corrected
- * for its place having been chosen, and the minimum effect; each that passes is placed by
- * the likelihood of an AR(1) around the two levels, which also says how sure the place is.
+ * Levels of a series whose noise remembers: levels and the noise's autocorrelation are fitted
+ * together, as either looks like the other (Chakar, Lebarbier, Levy-Leduc & Robin 2017). For each
+ * AR(1) of a grid the whitened series is cut into the levels that fit it best (exactly: PELT); of
+ * all these the most likely is taken, each level at a price; then each bound must be worth its
+ * price by itself, as a difference of means between two levels with scales of their own.
  */
 #include "analysis/change.h"
 
 #include "analysis/stats.h"
 
-#include <float.h>
 #include <math.h>
 #define MATHLIB_STANDALONE
 #include <Rmath.h>
 
-/*
- * Penalty of one change, in units of the noise's long-run variance times log n. 2 is the
- * Schwarz criterion for independent values (place and level: Yao 1988); the rest pays for
- * the variance itself being estimated. The unit test measures the false alarms it leaves.
- */
-#define PENALTY 2.5
-#define CLIP 3.0 /* outliers are clipped at so many scales from the running median */
-#define PHI_MAX 0.95
-#define PHI_GUESS_MAX 0.8 /* more than that is levels, not noise, before they are told apart */
-#define NU 4.0            /* degrees of freedom of the innovations when placing a change */
-#define SCALE_PRIOR 8.0   /* bins' worth of the whole series' scale in each segment's */
-#define PLACE_ROUNDS 2
-#define SEARCH_ROUNDS 5
-#define HUBER 2.5
-#define SHORT 20 /* bins: a level shorter than that must show that it is one */
+#define NU 8.0          /* degrees of freedom of the innovations: a shock is no level */
+#define SCALE_PRIOR 8.0 /* values' worth of the common scale in each level's */
+#define SCALE_ROUNDS 6
+#define SCALE_LEAST \
+	5e-4     /* of the level's root: a series without noise has no levels in its roundings */
+#define CLIP 3.0 /* scales that what is shorter than a level may stand out */
+#define PHI_PLACES 0.4 /* noise that remembers longer leaves no fewer places to choose from */
+#define PLACES_LEAST 8.0
+#define PRICE_SEARCH                                                                 \
+	1.2 /* while searching a bound costs so many times what it must be worth ... \
+	     */
+#define PRICE_SHORT                                                                  \
+	2.0 /* ... less where levels are short (modified BIC, Zhang & Siegmund 2007) \
+	     */
+#define ROUNDS 6
+#define SHORT 240
 
-/* Above this the search is over means of several bins; the placing is over bins again. */
-#define EXACT_MAX 8192
+static const double phis[] = { 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98 };
 
-/* The valid bins of a series, in order. */
+/* A place at which a last level may begin, with what its cost needs of it. */
+struct candidate {
+	double cost, z1;
+	size_t from;
+};
+
+/* The valid values of a series, in order, and what the search works with. */
 struct series {
-	double *y;    /* as measured */
-	double *root; /* stabilised */
-	double *g;    /* clipped and variance-stabilised: what is segmented */
-	size_t *at;   /* bin of each */
-	size_t n;
-	double phi;       /* AR(1) of the noise */
-	double half_diff; /* half the mean square of neighbours' differences, of the root */
+	double *y;       /* as measured */
+	double *g;       /* clipped roots, of mean 1: their noise does not follow the level */
+	double *z1, *z2; /* n + 1: sums of the whitened g and its squares */
+	double *best;    /* n + 1: cost of the best levels of the first i values */
+	double *cost;    /* of each candidate */
+	size_t *from;    /* n + 1: where the last of these levels begins */
+	struct candidate *cand;
+	double *inverse; /* 1 / i */
+	size_t *at;      /* place of each value in the series */
+	size_t n, least; /* values; of a level at least */
+	double root;     /* what the roots were divided by */
+	double p_max;
+};
+
+/* Levels: b[0] = 0 < b[1] < ... < b[k] = n, and the noise about them. */
+struct fit {
+	size_t *b, k;
+	double phi;
 };
 
 static void series_fini(struct series *s)
 {
 	free(s->y);
-	free(s->root);
 	free(s->g);
+	free(s->z1);
+	free(s->z2);
+	free(s->best);
+	free(s->cost);
+	free(s->from);
+	free(s->cand);
+	free(s->inverse);
 	free(s->at);
 }
 
-/*
- * Noise of throughput grows with its level: between a constant spread and a constant share
- * the root is the middle way, so that neither high nor low levels drown the others.
- */
-static double stabilise(double x)
+static int series_init(struct series *s, const double *x, size_t n,
+		       const struct vnx_change_conf *conf)
 {
-	return copysign(sqrt(fabs(x)), x);
-}
-
-static int series_init(struct series *s, const double *x, size_t n)
-{
-	memset(s, 0, sizeof(*s));
+	*s = (struct series){ .least = conf->min_bins > 2 ? conf->min_bins : 2,
+			      .p_max = conf->p_max };
 	s->y = malloc((n + 1) * sizeof(*s->y));
-	s->root = malloc((n + 1) * sizeof(*s->root));
-	s->g = calloc(n + 1, sizeof(*s->g));
+	s->g = malloc((n + 1) * sizeof(*s->g));
+	s->z1 = malloc((n + 1) * sizeof(*s->z1));
+	s->z2 = malloc((n + 1) * sizeof(*s->z2));
+	s->best = malloc((n + 1) * sizeof(*s->best));
+	s->cost = malloc((n + 1) * sizeof(*s->cost));
+	s->from = malloc((n + 1) * sizeof(*s->from));
+	s->cand = malloc((n + 1) * sizeof(*s->cand));
+	s->inverse = malloc((n + 1) * sizeof(*s->inverse));
 	s->at = malloc((n + 1) * sizeof(*s->at));
-	if (!s->y || !s->root || !s->g || !s->at)
+	if (!s->y || !s->g || !s->z1 || !s->z2 || !s->best || !s->cost || !s->from || !s->cand ||
+	    !s->inverse || !s->at)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
+		s->inverse[i] = 1 / (double)(i ? i : 1);
 		if (!isfinite(x[i]))
 			continue;
 		s->y[s->n] = x[i];
-		s->root[s->n] = stabilise(x[i]);
 		s->at[s->n++] = i;
 	}
+	s->root = s->n ? sqrt(fmax(vnx_mean(s->y, s->n), 0)) : 0;
 	return 0;
 }
 
-/* Median of up to @half bins on either side. @half is small: insertion sort. */
+/* Median of up to @half values on either side. @half is small: insertion sort. */
 static double running_median(const double *y, size_t n, size_t i, size_t half, double *buf)
 {
 	size_t lo = i > half ? i - half : 0, hi = i + half < n ? i + half : n - 1, m = 0;
@@ -96,12 +120,12 @@ static double running_median(const double *y, size_t n, size_t i, size_t half, d
 }
 
 /*
- * Fills g: what lasts less than @min_bins and stands out by CLIP scales is clipped (Hampel's
- * filter), a single bad bin is no level. A level of @min_bins is the majority of its window.
+ * Fills g. What is shorter than a level and stands out by CLIP scales is clipped (Hampel's
+ * filter): a level is the majority of its window, a bad bin is not.
  */
-static int series_stabilise(struct series *s, size_t min_bins)
+static int series_clip(struct series *s)
 {
-	size_t half = min_bins > 1 ? min_bins - 1 : 1;
+	size_t half = s->least - 1;
 	double *med VNX_CLEANUP_FREE = malloc((s->n + 1) * sizeof(*med));
 	double *buf VNX_CLEANUP_FREE = malloc((2 * half + 1) * sizeof(*buf));
 	double lim;
@@ -109,10 +133,9 @@ static int series_stabilise(struct series *s, size_t min_bins)
 	if (!med || !buf)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->n; i++)
-		s->g[i] = stabilise(s->y[i]);
-	for (size_t i = 0; i < s->n; i++) {
+		s->g[i] = copysign(sqrt(fabs(s->y[i])), s->y[i]) / s->root;
+	for (size_t i = 0; i < s->n; i++)
 		med[i] = running_median(s->g, s->n, i, half, buf);
-	}
 	for (size_t i = 0; i < s->n; i++)
 		s->g[i] -= med[i];
 	lim = CLIP * vnx_mad(s->g, s->n);
@@ -121,425 +144,232 @@ static int series_stabilise(struct series *s, size_t min_bins)
 	return 0;
 }
 
-/* Half the mean square of differences at @lag, those beyond HUBER scales clipped. */
-static int variogram(const double *y, size_t n, size_t lag, double *out)
+/* ---- the exact search, of squares ---- */
+
+static void whiten(struct series *s, double phi)
 {
-	double *d VNX_CLEANUP_FREE = calloc(n + 1, sizeof(*d));
-	double lim, sum = 0;
+	s->z1[0] = s->z2[0] = 0;
+	for (size_t t = 0; t < s->n; t++) {
+		/* less their mean, so that sums of many do not lose digits */
+		double z = t ? (s->g[t] - 1) - phi * (s->g[t - 1] - 1) : 0;
 
-	if (!d)
-		return -ENOMEM;
-	for (size_t i = 0; i + lag < n; i++)
-		d[i] = fabs(stabilise(y[i + lag]) - stabilise(y[i]));
-	lim = HUBER * 1.4826 * vnx_median(d, n - lag);
-	for (size_t i = 0; i + lag < n; i++)
-		sum += fmin(d[i], lim) * fmin(d[i], lim);
-	*out = sum / (double)(n - lag) / 2;
-	return 0;
-}
-
-/*
- * First guess of the noise, whatever its levels: of an AR(1) the variogram is
- * sigma^2 (1 - phi^lag), and clipped differences hardly see a few changes of level
- * (after Chakar, Lebarbier, Levy-Leduc & Robin 2017, who take medians).
- */
-static int noise_guess(struct series *s)
-{
-	double v2;
-
-	if (variogram(s->y, s->n, 1, &s->half_diff) || variogram(s->y, s->n, 2, &v2))
-		return -ENOMEM;
-	s->phi = s->half_diff > 0 ? fmin(fmax(v2 / s->half_diff - 1, 0), PHI_GUESS_MAX) : 0;
-	return 0;
-}
-
-/* The penalty of one change at the present phi. */
-static double penalty_of(const struct series *s)
-{
-	/* a series without noise must not be split at rounding errors */
-	double level = 1e-3 * vnx_median(s->g, s->n);
-	double var = fmax(s->half_diff / (1 - s->phi), level * level);
-
-	return PENALTY * fmax(var, DBL_MIN) * (1 + s->phi) / (1 - s->phi) * log((double)s->n);
-}
-
-struct candidate {
-	size_t at;   /* last change before */
-	size_t dead; /* useless for ends from here on */
-	double cost; /* of the present prefix, without the penalty */
-};
-
-struct pelt {
-	double *s1, *s2; /* sums of g - shift and its square; at most n * range: no drift matters */
-	double *best;    /* cost of the best segmentation of the first i values */
-	size_t *from;    /* where its last segment starts */
-	struct candidate *cand;
-	size_t n_cand;
-};
-
-static double segment_cost(const struct pelt *p, size_t from, size_t to)
-{
-	double sum = p->s1[to] - p->s1[from];
-
-	return fmax(p->s2[to] - p->s2[from] - sum * sum / (double)(to - from), 0);
-}
-
-static void pelt_fini(struct pelt *p)
-{
-	free(p->s1);
-	free(p->s2);
-	free(p->best);
-	free(p->from);
-	free(p->cand);
-}
-
-static int pelt_init(struct pelt *p, const double *g, size_t n)
-{
-	double shift = vnx_median(g, n);
-
-	memset(p, 0, sizeof(*p));
-	p->s1 = calloc(n + 1, sizeof(*p->s1));
-	p->s2 = calloc(n + 1, sizeof(*p->s2));
-	p->best = calloc(n + 1, sizeof(*p->best));
-	p->from = calloc(n + 1, sizeof(*p->from));
-	p->cand = calloc(n + 1, sizeof(*p->cand));
-	if (!p->s1 || !p->s2 || !p->best || !p->from || !p->cand)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		p->s1[i + 1] = p->s1[i] + (g[i] - shift);
-		p->s2[i + 1] = p->s2[i] + (g[i] - shift) * (g[i] - shift);
+		s->z1[t + 1] = s->z1[t] + z;
+		s->z2[t + 1] = s->z2[t] + z * z;
 	}
-	return 0;
 }
 
-/* Best last change for the first @to values; candidates that cannot win any more are dropped. */
-static void pelt_step(struct pelt *p, size_t to, size_t min_bins, double penalty)
+/* Squares about the mean of [from, to); its first value, which two levels share, is left out. */
+static double level_cost(const struct series *s, size_t from, size_t to)
 {
-	size_t kept = 0;
+	double sum = s->z1[to] - s->z1[from + 1];
 
-	p->best[to] = INFINITY;
-	for (size_t k = 0; k < p->n_cand; k++) {
-		struct candidate *c = &p->cand[k];
-
-		c->cost = p->best[c->at] + segment_cost(p, c->at, to);
-		if (c->cost + penalty < p->best[to]) {
-			p->best[to] = c->cost + penalty;
-			p->from[to] = c->at;
-		}
-	}
-	for (size_t k = 0; k < p->n_cand; k++) {
-		struct candidate c = p->cand[k];
-
-		/* a rival change at @to can serve only ends min_bins later (Killick et al. 2012) */
-		if (c.dead == SIZE_MAX && c.cost > p->best[to])
-			c.dead = to + min_bins;
-		if (to + 1 < c.dead)
-			p->cand[kept++] = c;
-	}
-	p->n_cand = kept;
+	return fmax(s->z2[to] - s->z2[from + 1] - sum * sum / (double)(to - from - 1), 0);
 }
 
-/* Bounds 0 = b[0] < ... < b[k] = n of the best segmentation of g[n]; returns k or -ENOMEM. */
-static long pelt_run(const double *g, size_t n, size_t min_bins, double penalty, size_t *bounds)
+static struct candidate candidate_at(const struct series *s, size_t from)
 {
-	struct pelt p;
-	long k = 0, err = -ENOMEM;
+	return (struct candidate){ s->best[from] - s->z2[from + 1], s->z1[from + 1], from };
+}
 
-	if (pelt_init(&p, g, n))
-		goto out;
-	p.best[0] = -penalty;
-	for (size_t to = 1; to <= n; to++) {
-		if (to < min_bins) {
-			p.best[to] = INFINITY;
+/* Fills b with the best levels at @price each (Killick, Fearnhead & Eckley 2012); their number. */
+static size_t pelt(struct series *s, double price, size_t *b)
+{
+	size_t n_cand = 0, k = 0;
+
+	s->best[0] = -price;
+	for (size_t to = 1; to <= s->n; to++) {
+		size_t kept = 0;
+
+		s->best[to] = INFINITY;
+		if (to < s->least)
 			continue;
+		/* prefixes shorter than a level cannot be the end of one */
+		if (to == s->least || to >= 2 * s->least)
+			s->cand[n_cand++] = candidate_at(s, to - s->least);
+		for (size_t i = 0; i < n_cand; i++) {
+			double sum = s->z1[to] - s->cand[i].z1;
+
+			s->cost[i] = s->cand[i].cost + s->z2[to] -
+				     sum * sum * s->inverse[to - s->cand[i].from - 1];
 		}
-		/* prefixes shorter than a segment cannot be the end of one */
-		if (to == min_bins || to - min_bins >= min_bins)
-			p.cand[p.n_cand++] = (struct candidate){ to - min_bins, SIZE_MAX, 0 };
-		pelt_step(&p, to, min_bins, penalty);
+		for (size_t i = 0; i < n_cand; i++) {
+			if (s->cost[i] + price < s->best[to]) {
+				s->best[to] = s->cost[i] + price;
+				s->from[to] = s->cand[i].from;
+			}
+		}
+		/* the value that is left out may cost a rival its advantage, so by @price later */
+		for (size_t i = 0; i < n_cand; i++)
+			if (s->cost[i] <= s->best[to] + price ||
+			    to - s->cand[i].from < 2 * s->least)
+				s->cand[kept++] = s->cand[i];
+		n_cand = kept;
 	}
-	for (size_t to = n; to > 0; to = p.from[to])
+	for (size_t to = s->n; to > 0; to = s->from[to])
 		k++;
-	err = k;
-	bounds[k] = n;
-	for (size_t to = n; to > 0; to = p.from[to])
-		bounds[--k] = p.from[to];
-out:
-	pelt_fini(&p);
-	return err;
-}
-
-/* As pelt_run(), over means of several values where there are too many for the exact search. */
-static long bounds_find(const struct series *s, size_t min_bins, double penalty, size_t *bounds)
-{
-	size_t fold = (s->n + EXACT_MAX - 1) / EXACT_MAX, m;
-	double *mean VNX_CLEANUP_FREE = NULL;
-	long k;
-
-	if (fold <= 1)
-		return pelt_run(s->g, s->n, min_bins, penalty, bounds);
-	m = s->n / fold;
-	mean = malloc(m * sizeof(*mean));
-	if (!mean)
-		return -ENOMEM;
-	for (size_t i = 0; i < m; i++)
-		mean[i] = vnx_mean(s->g + i * fold, i + 1 < m ? fold : s->n - i * fold);
-	min_bins = (min_bins + fold - 1) / fold;
-	k = pelt_run(mean, m, min_bins, penalty / (double)fold, bounds);
-	for (long i = 1; i <= k; i++)
-		bounds[i] = i < k ? bounds[i] * fold : s->n;
+	b[k] = s->n;
+	for (size_t to = s->n, i = k; to > 0; to = s->from[to])
+		b[--i] = s->from[to];
 	return k;
 }
 
-/* What the test of one bound says. */
-struct verdict {
-	double before, after, effect, p;
+/* ---- the likelihood ---- */
+
+struct level {
+	double mean, scale; /* scale: of the innovations */
 };
 
 /*
- * Degrees of freedom of the variance of @n values of an AR(1): its own effective size, larger
- * than the mean's, since squares forget faster (Bayley & Hammersley 1946).
+ * Scale of the innovations within the levels @b about their @mean, by likelihood; @pool: the
+ * common one, with its prior weight (0: none).
  */
-static double variance_df(size_t n, double phi)
+static double scale_fit(const struct series *s, const size_t *b, size_t k, const double *mean,
+			double phi, double pool)
 {
-	return fmax((double)n * (1 - phi * phi) / (1 + phi * phi) - 1, 1);
-}
+	double scale = pool, n = (double)(b[k] - b[0] - k);
 
-/*
- * phi is estimated, and one that is too low makes wandering look like levels: tests take it
- * half a standard error higher (of an AR(1): Bartlett 1946).
- */
-static double phi_cautious(const struct series *s)
-{
-	return fmin(s->phi + 0.5 * sqrt((1 - s->phi * s->phi) / (double)s->n), PHI_MAX);
-}
+	for (int round = pool > 0 ? 1 : 0; round <= SCALE_ROUNDS; round++) {
+		double sum = 0;
 
-/*
- * p of the shorter of two neighbours as a level that lasts, if it is shorter than SHORT. A
- * single shock decays as phi^i and leaves no innovation but its first; a level of d leaves
- * (1 - phi) d in every bin. So the first bin does not count, outliers count as CLIP, and the
- * rest must stand out from the longer neighbour's level.
- */
-static double lasting_p(const struct series *s, const size_t *b, double var)
-{
-	size_t na = b[1] - b[0], nb = b[2] - b[1], from = na < nb ? b[0] : b[1];
-	size_t n = na < nb ? na : nb;
-	double level = vnx_mean(s->root + (na < nb ? b[1] : b[0]), na < nb ? nb : na);
-	double scale = sqrt(var * (1 - s->phi * s->phi)), sum = 0;
+		for (size_t i = 0; i < k; i++) {
+			for (size_t t = b[i] + 1; t < b[i + 1]; t++) {
+				double e = (s->g[t] - mean[i]) - phi * (s->g[t - 1] - mean[i]);
 
-	if (n >= SHORT || !(scale > 0))
-		return 0;
-	for (size_t i = from + 1; i < from + n; i++) {
-		double e = (s->root[i] - level) - s->phi * (s->root[i - 1] - level);
-
-		sum += fmin(fmax(e, -CLIP * scale), CLIP * scale);
-	}
-	return 2 * pnorm(-fabs(sum) / scale / sqrt((double)n - 1), 0, 1, 1, 0);
-}
-
-/*
- * The search has chosen the place among all between the two neighbours: Bonferroni over as
- * many places as there are independent values. A few bins say little of their own variance
- * (three bins at 0 have none), so some of the pooled one is mixed in, with its degrees of
- * freedom. Tested are the roots, as segmented: their spread does not follow the level.
- */
-static struct verdict bound_test(const struct series *s, const size_t *b)
-{
-	size_t na = b[1] - b[0], nb = b[2] - b[1];
-	const double *ra = s->root + b[0], *rb = s->root + b[1];
-	struct verdict v = { .before = vnx_mean(s->y + b[0], na),
-			     .after = vnx_mean(s->y + b[1], nb) };
-	double fa = (double)na - 1, fb = (double)nb - 1, sa = vnx_sd(ra, na), sb = vnx_sd(rb, nb);
-	double pool = (fa * sa * sa + fb * sb * sb) / (fa + fb), p, phi = phi_cautious(s);
-
-	p = vnx_welch_p_moments(
-		vnx_mean(ra, na), (fa * sa * sa + SCALE_PRIOR * pool) / (fa + SCALE_PRIOR),
-		vnx_mean_neff(na, phi), variance_df(na, phi) + SCALE_PRIOR, vnx_mean(rb, nb),
-		(fb * sb * sb + SCALE_PRIOR * pool) / (fb + SCALE_PRIOR), vnx_mean_neff(nb, phi),
-		variance_df(nb, phi) + SCALE_PRIOR);
-	v.effect = v.after == v.before ? 0 : fabs(v.after - v.before) / fabs(v.before);
-	v.p = isnan(p) ? 1 : fmin(1, p * vnx_mean_neff(na + nb, s->phi));
-	v.p = fmax(v.p, lasting_p(s, b, pool));
-	return v;
-}
-
-/* Autocorrelation about the levels found, all segments together. */
-static int phi_of_levels(const struct series *s, const size_t *b, size_t k, double *phi)
-{
-	struct vnx_stretch *part VNX_CLEANUP_FREE = calloc(k, sizeof(*part));
-
-	if (!part)
-		return -ENOMEM;
-	for (size_t i = 0; i < k; i++)
-		part[i] = (struct vnx_stretch){ s->root + b[i], b[i + 1] - b[i] };
-	*phi = fmin(vnx_ar1_pooled(part, k), PHI_MAX);
-	return 0;
-}
-
-/*
- * Levels not yet told apart look like autocorrelation: where the first segments leave less
- * of it than was guessed, the search is repeated with that, until nothing is gained.
- */
-static long bounds_search(struct series *s, size_t min_bins, size_t *b)
-{
-	for (int round = 0;; round++) {
-		long k = bounds_find(s, min_bins, penalty_of(s), b);
-		double phi;
-
-		if (k <= 0)
-			return k;
-		if (phi_of_levels(s, b, (size_t)k, &phi))
-			return -ENOMEM;
-		if (phi > s->phi - 0.02 || round == SEARCH_ROUNDS) {
-			s->phi = phi;
-			return k;
+				e *= e;
+				/* the first round is of plain squares */
+				sum += round ? (NU + 1) / (NU + e / (scale * scale)) * e : e;
+			}
 		}
-		s->phi = phi;
+		if (pool > 0)
+			scale = sqrt((sum + SCALE_PRIOR * pool * pool) / (n + SCALE_PRIOR));
+		else
+			scale = sqrt(sum / fmax(n, 1));
+		scale = fmax(scale, SCALE_LEAST);
 	}
+	return scale;
 }
 
-/* The place that parts g's [from, to) best into two levels, of min_bins at least. */
-static size_t best_split(const struct series *s, size_t from, size_t to, size_t min_bins)
+/* Fills l[k]; the common scale. @mean: room for k. */
+static double levels_fit(const struct series *s, const struct fit *f, double *mean, struct level *l)
 {
-	size_t best = from + min_bins;
-	double all = 0, left = 0, most = -1;
+	double pool;
 
-	for (size_t i = from; i < to; i++)
-		all += s->g[i];
-	for (size_t i = from; i + min_bins < to; i++) {
-		double na = (double)(i + 1 - from), nb = (double)(to - i - 1), gap;
-
-		left += s->g[i];
-		gap = left / na - (all - left) / nb;
-		if (i + 1 >= from + min_bins && gap * gap * na * nb / (na + nb) > most) {
-			most = gap * gap * na * nb / (na + nb);
-			best = i + 1;
-		}
-	}
-	return best;
+	for (size_t i = 0; i < f->k; i++)
+		mean[i] = vnx_mean(s->g + f->b[i], f->b[i + 1] - f->b[i]);
+	pool = scale_fit(s, f->b, f->k, mean, f->phi, 0);
+	for (size_t i = 0; i < f->k; i++)
+		l[i] = (struct level){ mean[i], scale_fit(s, f->b + i, 1, mean + i, f->phi, pool) };
+	return pool;
 }
+
+/* -2 log density of value @t of level @now, the value before it being of level @last. */
+static double density(const struct series *s, size_t t, double phi, const struct level *now,
+		      const struct level *last)
+{
+	double e = (s->g[t] - now->mean) / now->scale;
+
+	e -= phi * (s->g[t - 1] - last->mean) / last->scale;
+	return (NU + 1) * log1p(e * e / NU) + 2 * log(now->scale);
+}
+
+/* -2 log density of the values within a level, but for its first, as for level_cost(). */
+static double level_density(const struct series *s, size_t from, size_t to, double phi,
+			    const struct level *l)
+{
+	double sum = 0;
+
+	for (size_t t = from + 1; t < to; t++)
+		sum += density(s, t, phi, l, l);
+	return sum;
+}
+
+/* What a bound must be worth: by p_max, for as many places as there are independent values. */
+static double places_of(const struct series *s, double phi)
+{
+	phi = fmin(phi, PHI_PLACES);
+	/* neighbouring places are nearly the same test */
+	return fmax((double)s->n * (1 - phi) / (1 + phi) / 2, PLACES_LEAST);
+}
+
+static double price_of(const struct series *s, double phi)
+{
+	return qchisq(s->p_max / places_of(s, phi), 1, 0, 0);
+}
+
+/* -2 log likelihood of all, and what the levels cost. @mean, @l: room for k. */
+static double fit_cost(const struct series *s, const struct fit *f, double *mean, struct level *l)
+{
+	double first, sum = PRICE_SEARCH * price_of(s, f->phi) * (double)(f->k - 1);
+
+	levels_fit(s, f, mean, l);
+	first = (s->g[0] - l[0].mean) / l[0].scale * sqrt(1 - f->phi * f->phi);
+	sum += (NU + 1) * log1p(first * first / NU) - log(1 - f->phi * f->phi);
+	for (size_t i = 0; i < f->k; i++) {
+		double n = (double)(f->b[i + 1] - f->b[i]);
+
+		sum += 2 * log(l[i].scale);
+		sum += level_density(s, f->b[i], f->b[i + 1], f->phi, &l[i]);
+		sum += PRICE_SHORT * log(n / (double)s->n);
+	}
+	return sum;
+}
+
+/* ---- each bound by itself ---- */
 
 /*
- * Where levels are few and far apart the first guess takes them for autocorrelation, under which
- * the search finds none, which confirms the guess. So each segment is tried as two, by what
- * autocorrelation that leaves; the test of a bound decides.
+ * Twice the log of how much likelier b[1] makes b[0] .. b[2], as a difference of means: the scales
+ * may differ without it. A chi-square of one degree of freedom where there is none.
  */
-static int bounds_try(struct series *s, const struct vnx_change_conf *conf, size_t min_bins,
-		      size_t *b, size_t *k)
+static double bound_worth(const struct series *s, size_t *b, double phi)
 {
-	for (size_t i = 1; i <= *k;) {
-		double was = s->phi;
-		struct verdict v;
+	struct fit f = { b, 2, phi };
+	double mean[2], common, weight[2], worth = 0, pool;
+	struct level l[2];
 
-		if (b[i] - b[i - 1] < 2 * min_bins) {
-			i++;
-			continue;
-		}
-		memmove(b + i + 1, b + i, (*k + 1 - i) * sizeof(*b));
-		b[i] = best_split(s, b[i - 1], b[i + 1], min_bins);
-		++*k;
-		if (phi_of_levels(s, b, *k, &s->phi))
-			return -ENOMEM;
-		v = bound_test(s, b + i - 1);
-		if (v.p <= conf->p_max && v.effect >= conf->min_effect)
-			continue;
-		s->phi = was;
-		--*k;
-		memmove(b + i, b + i + 1, (*k + 1 - i) * sizeof(*b));
-		i++;
+	pool = levels_fit(s, &f, mean, l);
+	for (int i = 0; i < 2; i++)
+		weight[i] = (double)(b[i + 1] - b[i]) / (l[i].scale * l[i].scale);
+	common = (weight[0] * mean[0] + weight[1] * mean[1]) / (weight[0] + weight[1]);
+	for (int i = 0; i < 2; i++) {
+		struct level without = { common, scale_fit(s, b + i, 1, &common, phi, pool) };
+
+		worth += level_density(s, b[i], b[i + 1], phi, &without) -
+			 level_density(s, b[i], b[i + 1], phi, &l[i]);
 	}
-	return 0;
+	return worth;
 }
 
-/* Removes the worst bound that fails its test, again and again. Returns the segments left. */
-static size_t bounds_merge(const struct series *s, const struct vnx_change_conf *conf, size_t *b,
-			   size_t k)
+static bool effect_is_small(const struct series *s, const size_t *b, double min_effect)
 {
-	while (k > 1) {
+	double before = vnx_mean(s->y + b[0], b[1] - b[0]);
+	double after = vnx_mean(s->y + b[1], b[2] - b[1]);
+
+	return after == before || fabs(after - before) < min_effect * fabs(before);
+}
+
+/* Takes the bounds away that are not worth their price, the least worth first. */
+static void bounds_drop(const struct series *s, struct fit *f, double min_effect)
+{
+	double price = price_of(s, f->phi);
+
+	while (f->k > 1) {
+		double least = price;
 		size_t worst = 0;
-		double worst_p = -1;
 
-		for (size_t i = 1; i < k; i++) {
-			struct verdict v = bound_test(s, b + i - 1);
-			bool fails = v.p > conf->p_max || v.effect < conf->min_effect;
+		for (size_t i = 1; i < f->k; i++) {
+			double worth = effect_is_small(s, f->b + i - 1, min_effect)
+					       ? -INFINITY
+					       : bound_worth(s, f->b + i - 1, f->phi);
 
-			if (fails && v.p > worst_p) {
+			if (worth < least) {
+				least = worth;
 				worst = i;
-				worst_p = v.p;
 			}
 		}
 		if (!worst)
 			break;
-		memmove(b + worst, b + worst + 1, (k - worst) * sizeof(*b));
-		k--;
-	}
-	return k;
-}
-
-/* Two levels and the scales of the innovations around them. */
-struct levels {
-	double mean[2], scale[2];
-};
-
-static double innovation_squares(const double *y, size_t n, double mean, double phi)
-{
-	double sq = 0;
-
-	for (size_t i = 1; i < n; i++) {
-		double e = (y[i] - mean) - phi * (y[i - 1] - mean);
-
-		sq += e * e;
-	}
-	return sq;
-}
-
-static struct levels levels_fit(const struct series *s, const size_t *b)
-{
-	size_t n[2] = { b[1] - b[0], b[2] - b[1] };
-	struct levels l;
-	double sq[2], pool;
-
-	for (int i = 0; i < 2; i++) {
-		l.mean[i] = vnx_mean(s->y + b[i], n[i]);
-		sq[i] = innovation_squares(s->y + b[i], n[i], l.mean[i], s->phi);
-	}
-	pool = (sq[0] + sq[1]) / (double)(n[0] + n[1]);
-	for (int i = 0; i < 2; i++) {
-		l.scale[i] = sqrt((sq[i] + SCALE_PRIOR * pool) / ((double)n[i] + SCALE_PRIOR));
-		l.scale[i] = fmax(l.scale[i], 1e-9 * fmax(fabs(l.mean[i]), DBL_MIN));
-	}
-	return l;
-}
-
-/* Log density of bin @i if the new level starts at @place: Student innovations of an AR(1). */
-static double place_density(const struct series *s, const struct levels *l, size_t i, size_t place)
-{
-	int now = i >= place, last = i - 1 >= place;
-	double e = (s->y[i] - l->mean[now]) - s->phi * (s->y[i - 1] - l->mean[last]);
-	/* the first bin of the new level may belong to both */
-	double scale = i == place ? fmax(l->scale[0], l->scale[1]) : l->scale[now];
-
-	e /= scale;
-	return -log(scale) - (NU + 1) / 2 * log1p(e * e / NU);
-}
-
-/*
- * Log likelihood of each place in [lo, hi), up to a constant: from one place to the next
- * only two bins change their density.
- */
-static void place_profile(const struct series *s, const struct levels *l, size_t lo, size_t hi,
-			  size_t end, double *profile)
-{
-	profile[0] = 0;
-	for (size_t place = lo + 1; place < hi; place++) {
-		double d = place_density(s, l, place - 1, place) -
-			   place_density(s, l, place - 1, place - 1);
-
-		d += place_density(s, l, place, place) - place_density(s, l, place, place - 1);
-		if (place + 1 < end)
-			d += place_density(s, l, place + 1, place) -
-			     place_density(s, l, place + 1, place - 1);
-		profile[place - lo] = profile[place - lo - 1] + d;
+		memmove(f->b + worst, f->b + worst + 1, (f->k - worst) * sizeof(*f->b));
+		f->k--;
 	}
 }
 
@@ -549,102 +379,151 @@ static size_t place_halfwidth(const double *profile, size_t n, size_t best)
 	double total = 0, in = 0;
 
 	for (size_t i = 0; i < n; i++)
-		total += exp(profile[i] - profile[best]);
+		total += exp((profile[best] - profile[i]) / 2);
 	for (size_t w = 0; w < n; w++) {
 		if (best + w < n)
-			in += exp(profile[best + w] - profile[best]);
+			in += exp((profile[best] - profile[best + w]) / 2);
 		if (w && w <= best)
-			in += exp(profile[best - w] - profile[best]);
+			in += exp((profile[best] - profile[best - w]) / 2);
 		if (in >= 0.95 * total)
 			return w;
 	}
 	return n;
 }
 
-/* Places b[1] between its neighbours b[0] and b[2]; *halfwidth in values. */
-static int bound_place(const struct series *s, size_t min_bins, size_t *b, size_t *halfwidth)
+/*
+ * Puts b[1] where it is likeliest between its neighbours, *halfwidth values to either side. From
+ * one place to the next two values change their density.
+ */
+static int bound_place(const struct series *s, size_t *b, double phi, size_t *halfwidth)
 {
-	size_t lo = b[0] + min_bins, hi = b[2] - min_bins + 1, best = 0;
-	double *profile VNX_CLEANUP_FREE = NULL;
-	struct levels l = levels_fit(s, b);
+	size_t lo = b[0] + s->least, n = b[2] - s->least + 1 - lo, best = 0;
+	double *profile VNX_CLEANUP_FREE = calloc(n, sizeof(*profile));
+	struct fit f = { b, 2, phi };
+	double mean[2];
+	struct level l[2];
 
-	*halfwidth = 0;
-	if (hi <= lo)
-		return 0;
-	profile = malloc((hi - lo) * sizeof(*profile));
 	if (!profile)
 		return -ENOMEM;
-	place_profile(s, &l, lo, hi, b[2], profile);
-	for (size_t i = 0; i < hi - lo; i++)
-		if (profile[i] > profile[best])
+	levels_fit(s, &f, mean, l);
+	for (size_t i = 1; i < n; i++) {
+		size_t t = lo + i; /* the first value of the new level; it was t - 1 */
+
+		profile[i] = profile[i - 1] + density(s, t - 1, phi, &l[0], &l[0]) -
+			     density(s, t - 1, phi, &l[1], &l[0]) +
+			     density(s, t, phi, &l[1], &l[0]) - density(s, t, phi, &l[1], &l[1]);
+		if (profile[i] < profile[best])
 			best = i;
-	*halfwidth = place_halfwidth(profile, hi - lo, best);
+	}
+	*halfwidth = place_halfwidth(profile, n, best);
 	b[1] = lo + best;
 	return 0;
 }
 
-static int bounds_place(const struct series *s, size_t min_bins, size_t *b, size_t k,
-			size_t *halfwidth)
+/* Places all bounds, and drops those that are worth nothing there, until none is. */
+static int bounds_settle(const struct series *s, struct fit *f, double min_effect,
+			 size_t *halfwidth)
 {
-	for (int round = 0; round < PLACE_ROUNDS; round++)
-		for (size_t i = 1; i < k; i++)
-			if (bound_place(s, min_bins, b + i - 1, &halfwidth[i]))
-				return -ENOMEM;
-	return 0;
-}
-
-/* Makes room for a bound after @b[i - 1], its own place is @at. */
-static void bound_insert(size_t *b, size_t *k, size_t *halfwidth, double *broken, size_t i,
-			 size_t at, double p)
-{
-	size_t rest = *k + 1 - i;
-
-	memmove(b + i + 1, b + i, rest * sizeof(*b));
-	memmove(halfwidth + i + 1, halfwidth + i, rest * sizeof(*halfwidth));
-	memmove(broken + i + 1, broken + i, rest * sizeof(*broken));
-	b[i] = at;
-	broken[i] = p;
-	++*k;
-}
-
-/*
- * Within the levels found, steady stretches that break off; broken[i] is the p of those bounds.
- * What autocorrelation they leave, they are placed by.
- */
-static int bounds_break(struct series *s, double p_max, size_t min_bins, size_t *b, size_t *k,
-			size_t *halfwidth, double *broken)
-{
-	for (size_t i = 1; i <= *k; i++) {
-		size_t at;
-		double p, phi;
-		int found = vnx_break_find(s->root + b[i - 1], b[i] - b[i - 1], p_max, &at, &p);
-
-		if (found < 0)
-			return found;
-		if (!found)
-			continue;
-		bound_insert(b, k, halfwidth, broken, i, b[i - 1] + at, p);
-		if (phi_of_levels(s, b, *k, &phi))
-			return -ENOMEM;
-		s->phi = fmin(s->phi, phi);
-		if (bound_place(s, min_bins, b + i - 1, &halfwidth[i]))
-			return -ENOMEM;
+	for (size_t was = f->k + 1; f->k < was;) {
+		was = f->k;
+		for (int round = 0; round < 2; round++)
+			for (size_t i = 1; i < f->k; i++)
+				if (bound_place(s, f->b + i - 1, f->phi, &halfwidth[i]))
+					return -ENOMEM;
+		bounds_drop(s, f, min_effect);
 	}
 	return 0;
 }
 
-static int changes_append(const struct series *s, const size_t *b, size_t k,
-			  const size_t *halfwidth, const double *broken, struct vnx_changes *out)
+/* ---- all together ---- */
+
+/* What fits are tried in: rooms for n + 2 each. */
+struct room {
+	size_t *b, *halfwidth;
+	double *mean;
+	struct level *levels;
+};
+
+/* Takes the levels r->b[0..k] if they are better. */
+static void fit_try(const struct series *s, const struct room *r, size_t k, double phi,
+		    struct fit *best, double *cost)
 {
-	for (size_t i = 1; i < k; i++) {
-		struct verdict v = bound_test(s, b + i - 1);
-		/* missing bins before the new level: the change may be in any of them */
-		double gap = (double)(s->at[b[i]] - s->at[b[i] - 1] - 1);
-		struct vnx_change c = { .at = s->at[b[i]],
-					.uncertainty = 0.5 + (double)halfwidth[i] + gap,
-					.before = v.before,
-					.after = v.after,
-					.p = broken[i] > 0 ? broken[i] : v.p };
+	struct fit f = { r->b, k, phi };
+	double here = fit_cost(s, &f, r->mean, r->levels);
+
+	if (here >= *cost)
+		return;
+	*cost = here;
+	memcpy(best->b, r->b, (k + 1) * sizeof(*r->b));
+	best->k = k;
+	best->phi = phi;
+}
+
+/*
+ * Levels under one autocorrelation: the fewer squares they leave, the cheaper is one. True where
+ * there was more than one.
+ */
+static bool fits_try(struct series *s, const struct room *r, double phi, double share,
+		     struct fit *best, double *cost)
+{
+	double price = share * price_of(s, phi), noise = level_cost(s, 0, s->n);
+
+	bool found = false;
+
+	noise /= (double)(s->n - 1);
+	for (int round = 0; round < ROUNDS; round++) {
+		double floor = SCALE_LEAST * SCALE_LEAST, left = 0;
+		size_t k = pelt(s, price * fmax(noise, floor), r->b);
+
+		for (size_t i = 0; i < k; i++)
+			left += level_cost(s, r->b[i], r->b[i + 1]);
+		left /= fmax((double)s->n + 1 - 2 * (double)k, 4);
+		found |= k > 1;
+		fit_try(s, r, k, phi, best, cost);
+		if (left > 0.98 * noise)
+			break;
+		noise = fmax(left, 0.3 * noise);
+	}
+	return found;
+}
+
+/* The best levels and autocorrelation. Levels only lower it: what one level has is the most. */
+static void fit_find(struct series *s, const struct room *r, struct fit *best)
+{
+	double cost = INFINITY;
+	size_t most = 0;
+
+	for (size_t i = 0; i < VNX_ARRAY_SIZE(phis); i++) {
+		double was = cost;
+
+		r->b[0] = 0;
+		r->b[1] = s->n;
+		fit_try(s, r, 1, phis[i], best, &cost);
+		most = cost < was ? i : most;
+	}
+	for (size_t i = 0; i <= most; i++) {
+		whiten(s, phis[i]);
+		/* a short series has few squares to save */
+		if (fits_try(s, r, phis[i], 1, best, &cost) || s->n <= SHORT)
+			fits_try(s, r, phis[i], 0.5, best, &cost);
+	}
+}
+
+static int changes_append(const struct series *s, const struct fit *f, const struct room *r,
+			  struct vnx_changes *out)
+{
+	for (size_t i = 1; i < f->k; i++) {
+		size_t *b = f->b + i - 1;
+		/* it may have come within the value before, or in any missing bin there */
+		double gap = (double)(s->at[b[1]] - s->at[b[1] - 1] - 1);
+		double worth = bound_worth(s, b, f->phi);
+		struct vnx_change c = {
+			.at = s->at[b[1]],
+			.uncertainty = 1 + (double)r->halfwidth[i] + gap,
+			.before = vnx_mean(s->y + b[0], b[1] - b[0]),
+			.after = vnx_mean(s->y + b[1], b[2] - b[1]),
+			.p = fmin(1, places_of(s, f->phi) * pchisq(worth, 1, 0, 0)),
+		};
 
 		if (vnx_vec_push(out, c))
 			return -ENOMEM;
@@ -652,47 +531,114 @@ static int changes_append(const struct series *s, const size_t *b, size_t k,
 	return 0;
 }
 
+static int room_init(struct room *r, size_t n)
+{
+	*r = (struct room){ malloc(n * sizeof(*r->b)), calloc(n, sizeof(*r->halfwidth)),
+			    malloc(n * sizeof(*r->mean)), malloc(n * sizeof(*r->levels)) };
+	return r->b && r->halfwidth && r->mean && r->levels ? 0 : -ENOMEM;
+}
+
+static void room_fini(struct room *r)
+{
+	free(r->b);
+	free(r->halfwidth);
+	free(r->mean);
+	free(r->levels);
+}
+
+int vnx_levels_find(const double *x, size_t n, const struct vnx_change_conf *conf,
+		    struct vnx_changes *out, struct vnx_now_level *last)
+{
+	struct fit f = { .b = malloc((n + 2) * sizeof(*f.b)), .k = 1 };
+	struct series s;
+	struct room r;
+	int err = series_init(&s, x, n, conf);
+
+	err = room_init(&r, n + 2) || !f.b ? -ENOMEM : err;
+	if (last)
+		*last = (struct vnx_now_level){ 0 };
+	if (err || s.n < 2 * s.least || !(s.root > 0))
+		goto out;
+	err = series_clip(&s);
+	if (err)
+		goto out;
+	fit_find(&s, &r, &f);
+	bounds_drop(&s, &f, conf->min_effect);
+	err = bounds_settle(&s, &f, conf->min_effect, r.halfwidth);
+	if (!err)
+		err = changes_append(&s, &f, &r, out);
+	if (!err && last) {
+		levels_fit(&s, &f, r.mean, r.levels);
+		*last = (struct vnx_now_level){ r.levels[f.k - 1].mean * s.root,
+						r.levels[f.k - 1].scale * s.root, f.phi };
+	}
+out:
+	free(f.b);
+	room_fini(&r);
+	series_fini(&s);
+	return err;
+}
+
+/* ---- long series ---- */
+
+/* Levels anew between the changes of @out, and none of them that is no change any more. */
+static void level_again(const double *x, size_t n, double min_effect, struct vnx_changes *out)
+{
+	for (size_t i = 0; i < out->n;) {
+		struct vnx_change *ch = &out->v[i];
+		size_t from = vnx_reach_back(ch->at, i ? out->v[i - 1].at : 0);
+		size_t to = vnx_reach_on(ch->at, i + 1 < out->n ? ch[1].at : n);
+		bool fell = ch->after < ch->before;
+
+		ch->before = vnx_mean(x + from, ch->at - from);
+		ch->after = vnx_mean(x + ch->at, to - ch->at);
+		if (fell == (ch->after < ch->before) &&
+		    fabs(ch->after - ch->before) >= min_effect * ch->before) {
+			i++;
+			continue;
+		}
+		memmove(ch, ch + 1, (--out->n - i) * sizeof(*ch));
+		i -= i > 0; /* the one before it has another level after it now */
+	}
+}
+
+/*
+ * A long series is looked at in windows, so that the same change is found in one of any length and
+ * what wanders over hours is none. Of each window, which overlaps half of either neighbour, the
+ * middle half counts; at the ends of the series all does.
+ */
 int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
 		struct vnx_changes *out)
 {
-	size_t *bounds VNX_CLEANUP_FREE = malloc((n + 2) * sizeof(*bounds));
-	size_t *halfwidth VNX_CLEANUP_FREE = calloc(n + 2, sizeof(*halfwidth));
-	double *broken VNX_CLEANUP_FREE = calloc(n + 2, sizeof(*broken));
-	size_t min_bins = conf->min_bins > 2 ? conf->min_bins : 2;
-	struct series s = { 0 };
-	long found;
-	size_t k;
-	int err;
+	size_t lo = 0, first = out->n;
+	struct vnx_changes all;
+	int err = 0;
 
-	err = -ENOMEM;
-	if (!bounds || !halfwidth || !broken || series_init(&s, x, n))
-		goto out;
-	err = 0;
-	if (s.n < 2 * min_bins)
-		goto out;
-	err = -ENOMEM;
-	if (series_stabilise(&s, min_bins) || noise_guess(&s))
-		goto out;
-	found = bounds_search(&s, min_bins, bounds);
-	if (found < 0)
-		goto out;
-	k = (size_t)found;
-	if (bounds_try(&s, conf, min_bins, bounds, &k))
-		goto out;
-	k = bounds_merge(&s, conf, bounds, k);
-	if (bounds_place(&s, min_bins, bounds, k, halfwidth))
-		goto out;
-	/* what its better place does not confirm goes, and lets its neighbours spread */
-	for (size_t left = bounds_merge(&s, conf, bounds, k); left < k;
-	     left = bounds_merge(&s, conf, bounds, k)) {
-		k = left;
-		if (bounds_place(&s, min_bins, bounds, k, halfwidth))
-			goto out;
+	if (n <= VNX_WINDOW)
+		return vnx_levels_find(x, n, conf, out, NULL);
+	for (size_t start = 0; !err && lo < n; start += VNX_WINDOW / 2) {
+		bool last = start + VNX_WINDOW >= n;
+		size_t from = last ? n - VNX_WINDOW : start;
+		size_t hi = last ? n : start + VNX_WINDOW / 4 * 3;
+		struct vnx_changes seen = { 0 };
+
+		err = vnx_levels_find(x + from, VNX_WINDOW, conf, &seen, NULL);
+		for (size_t i = 0; !err && i < seen.n; i++) {
+			struct vnx_change ch = seen.v[i];
+			bool again;
+
+			ch.at += from;
+			again = out->n > first && ch.at < out->v[out->n - 1].at + conf->min_bins;
+			if (ch.at >= lo && ch.at < hi + conf->min_bins && !again)
+				err = vnx_vec_push(out, ch);
+		}
+		free(seen.v);
+		lo = hi;
 	}
-	if (bounds_break(&s, conf->p_max, min_bins, bounds, &k, halfwidth, broken))
-		goto out;
-	err = changes_append(&s, bounds, k, halfwidth, broken, out);
-out:
-	series_fini(&s);
-	return err;
+	if (err)
+		return err;
+	all = (struct vnx_changes){ out->v + first, out->n - first, 0 };
+	level_again(x, n, conf->min_effect, &all);
+	out->n = first + all.n;
+	return 0;
 }

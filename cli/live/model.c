@@ -5,8 +5,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-#define ALARMS_PER_DAY 1.0
-
 struct vnx_live_model *vnx_live_model_new(const struct vnx_live_conf *conf)
 {
 	struct vnx_live_model *m = calloc(1, sizeof(*m));
@@ -22,7 +20,7 @@ static void vm_free(struct vnx_live_vm *vm)
 		return;
 	vnx_vm_fini(&vm->vm);
 	vnx_suspicion_put(vm->fall);
-	vnx_cusum_free(vm->cusum);
+	vnx_watch_free(vm->watch);
 	for (int k = 0; k < VNX_METRIC_MAX; k++)
 		free(vm->ring[k]);
 	for (size_t i = 0; i < vm->threads.n; i++)
@@ -185,7 +183,7 @@ static int tell_came(struct vnx_live_model *m, const struct vnx_live_vm *vm)
 
 static int add_vm(struct vnx_live_model *m, const struct vnx_vm *from, struct vnx_live_vm **out)
 {
-	struct vnx_change_conf cc = VNX_CHANGE_CONF_DEFAULT;
+	static const struct vnx_change_conf cc = VNX_CHANGE_CONF_DEFAULT;
 	struct vnx_live_vm *vm = calloc(1, sizeof(*vm));
 	int ret;
 
@@ -195,9 +193,9 @@ static int add_vm(struct vnx_live_model *m, const struct vnx_vm *from, struct vn
 	vm->id = ++m->next_id;
 	vm->state = VNX_LIVE_WAITING;
 	vm->limit = VNX_CAUSE_MAX;
-	vm->first = vm->cusum_next = m->bins;
-	vm->cusum = vnx_cusum_new(&cc, ALARMS_PER_DAY * vnx_live_bin_s(m) / 86400);
-	ret = vm->cusum ? vnx_vm_copy(&vm->vm, from) : -ENOMEM;
+	vm->first = vm->watch_next = m->bins;
+	vm->watch = vnx_watch_new(&cc);
+	ret = vm->watch ? vnx_vm_copy(&vm->vm, from) : -ENOMEM;
 	if (!ret)
 		ret = vnx_vec_push(&m->vms, vm);
 	if (ret)

@@ -65,8 +65,8 @@ struct vnx_live_vm {
 	} threads;
 	enum vnx_cause limit;                 /* that holds it back, as told; VNX_CAUSE_MAX: none */
 	unsigned limit_sighted, limit_missed; /* analyses in a row that saw another, or none */
-	struct vnx_cusum *cusum;
-	size_t first, cusum_next;    /* bins */
+	struct vnx_watch *watch;
+	size_t first, watch_next;    /* bins */
 	unsigned looks;              /* analyses still due since the detector flagged it ... */
 	size_t flag_bin;             /* ... for a fall that it placed there */
 	bool undetermined;           /* by the last analysis */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who fell, and why. The online detector looks at every bin of every VM, for it costs next to
+ * Who fell, and why. The watch looks at every bin of every VM, for it costs next to
  * nothing; vnx_diagnose() over the last minutes, which costs milliseconds, is for those it
  * flagged, for those whose fall lasts, for the one that is looked at, and for all others in turn
- * as far as the budget reaches. Whom the detector flagged does not wait for the budget: on a slow
+ * as far as the budget reaches. Whom the watch flagged does not wait for the budget: on a slow
  * CPU one analysis may use up half a minute of it.
  */
 #include "cli/live/model.h"
@@ -173,7 +173,6 @@ static int run_diagnosis(struct vnx_live_model *m, struct vnx_live_vm *vm, size_
 	struct vnx_diagnose_conf dc = { .sma_bins = 1,
 					.min_effect = 0.05,
 					.min_bins = 3,
-					.false_alarms_per_day = 1,
 					.lost = lost,
 					.holds = m->holds.n ? &m->holds : NULL,
 					.others = &others };
@@ -485,7 +484,7 @@ static int judge(struct vnx_live_model *m, struct vnx_live_vm *vm)
 	return ret ? ret : take_verdict(m, vm, dg);
 }
 
-/* What was told a while ago and goes on is no news every second; the detector sees its end. */
+/* What was told a while ago and goes on is no news every second; the watch sees its end. */
 static uint64_t again_ns(const struct vnx_live_model *m, const struct vnx_live_vm *vm)
 {
 	bool old = vm->fall && m->now_ns - vm->fall->told_ns > NEWS_NS;
@@ -598,25 +597,29 @@ static void watch_flow(const struct vnx_live_model *m, struct vnx_live_vm *vm, s
 	vm->idle_bins = 0;
 }
 
-static void watch_bins(struct vnx_live_model *m, struct vnx_live_vm *vm)
+static int watch_bins(struct vnx_live_model *m, struct vnx_live_vm *vm)
 {
 	struct vnx_change change;
+	int told;
 
-	/* Soon after an alarm the detector still learns the new level: it sees no end. */
+	/* Soon after a fall the watch has few bins of the new level: it sees no end. */
 	if (vm->fall && !vm->looks && m->now_ns - vm->judged_ns >= BACK_NS &&
 	    is_back(m, vm, BACK_S))
 		vm->looks = 1;
-	for (; vm->cusum_next < m->bins; vm->cusum_next++) {
-		size_t b = vm->cusum_next;
+	for (; vm->watch_next < m->bins; vm->watch_next++) {
+		size_t b = vm->watch_next;
 		double bps = vnx_live_value(m, vm->ring[VNX_THROUGHPUT], b);
 
 		watch_flow(m, vm, b, bps);
-		if (vnx_cusum_push(vm->cusum, bps, &change) != 1 ||
-		    (!vm->fall && change.after > change.before))
+		told = vnx_watch_push(vm->watch, bps, &change);
+		if (told < 0)
+			return told;
+		if (!told || (!vm->fall && change.after > change.before))
 			continue;
 		vm->looks = FLAGGED_LOOKS;
 		vm->flag_bin = vm->first + change.at;
 	}
+	return 0;
 }
 
 int vnx_live_suspect(struct vnx_live_model *m)
@@ -627,7 +630,8 @@ int vnx_live_suspect(struct vnx_live_model *m)
 	for (size_t i = 0; i < m->vms.n; i++) {
 		struct vnx_live_vm *vm = m->vms.v[i];
 
-		watch_bins(m, vm);
+		if (!ret)
+			ret = watch_bins(m, vm);
 		vm->state = state_of(m, vm);
 		if (vm->fall && (vm->state == VNX_LIVE_IDLE || vm->gone_ns) && !ret)
 			ret = end_fall(m, vm, m->now_ns,

@@ -300,7 +300,6 @@ static int analyse(struct vnx_pipeline *p, const struct vnx_series_set *set,
 		.sma_bins = (conf->sma_ns + grid->bin_ns / 2) / grid->bin_ns,
 		.min_effect = 0.05,
 		.min_bins = 3,
-		.false_alarms_per_day = 1,
 		/* A place that was searched for is not searched a second time. */
 		.clock_uncertainty_s = p->tp && !p->tp->places ? p->tp->uncertainty_s : 0,
 		.places = p->tp ? p->tp->places : 0,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What is found of real falls: power [RUNS]. Runs of 120 s with a step at a random place;
- * runs with a linear decline; runs that go down in stages of 25 s. Through the whole analysis.
+ * runs with a linear decline; runs that go down in stages of 25 s; dips that recur. Through the
+ * whole analysis.
  */
 #include "tests/sim/sim_series.h"
 
@@ -185,10 +186,40 @@ static void stages_table(unsigned runs)
 			}
 }
 
+/* Dips to half that recur every 30 s, 5 minutes: how many of them start a fall. */
+static void dips_table(unsigned runs)
+{
+	static const double cvs[] = { 0.1, 0.2 }, phis[] = { 0, 0.3, 0.6 };
+	static double x[600];
+
+	printf("Dips to half, every 30 s: found, %% of them\n%4s %5s %6s %7s\n", "CV", "AR(1)",
+	       "len/s", "found %");
+	for (size_t c = 0; c < VNX_ARRAY_SIZE(cvs); c++)
+		for (size_t p = 0; p < VNX_ARRAY_SIZE(phis); p++)
+			for (size_t len = 4; len <= 10; len += 2) {
+				unsigned found = 0;
+
+				for (unsigned seed = 1; seed <= runs; seed++) {
+					struct sim s = sim_seed(seed + 3000);
+					struct vnx_diagnosis *dg;
+
+					noise_fill(&s, x, 600, NOISE_NORMAL, cvs[c], phis[p]);
+					for (size_t i = 0; i < 600; i++)
+						x[i] *= i % 60 >= 30 && i % 60 < 30 + len ? 5e7
+											  : 1e8;
+					dg = diagnose_series(x, 600);
+					found += (unsigned)dg->vms.v[0].degradations.n;
+					vnx_diagnosis_free(dg);
+				}
+				printf("%4.1f %5.1f %6.1f %7.1f\n", cvs[c], phis[p],
+				       (double)len / 2, share(found, 10 * runs));
+			}
+}
+
 int main(int argc, char **argv)
 {
 	unsigned runs = argc > 1 ? (unsigned)atoi(argv[1]) : 200;
-	const char *only = argc > 2 ? argv[2] : "srt";
+	const char *only = argc > 2 ? argv[2] : "srtd";
 	double start = seconds_now();
 
 	if (!runs || runs > VNX_ARRAY_SIZE(t.delay))
@@ -199,6 +230,8 @@ int main(int argc, char **argv)
 		ramps_table(runs);
 	if (strchr(only, 't'))
 		stages_table(runs);
+	if (strchr(only, 'd'))
+		dips_table(runs);
 	printf("took %.1f s\n", seconds_now() - start);
 	return 0;
 }

@@ -65,6 +65,33 @@ static inline void noise_fill(struct sim *s, double *x, size_t n, enum noise kin
 	}
 }
 
+/*
+ * Multipliers with long memory (Hurst 0.85, fractional differencing of 0.35 cut off at MEMORY
+ * values), coefficient of variation @cv. Exits without memory.
+ */
+static inline void memory_fill(struct sim *s, double *x, size_t n, double cv)
+{
+	enum { MEMORY = 1000 };
+	double weight[MEMORY] = { 1 }, squares = 1, *e = malloc((n + MEMORY) * sizeof(*e));
+
+	if (!e)
+		exit(1);
+	for (size_t j = 1; j < MEMORY; j++) {
+		weight[j] = weight[j - 1] * ((double)j - 0.65) / (double)j;
+		squares += weight[j] * weight[j];
+	}
+	for (size_t i = 0; i < n + MEMORY; i++)
+		e[i] = sim_normal(s);
+	for (size_t i = 0; i < n; i++) {
+		double v = 0;
+
+		for (size_t j = 0; j < MEMORY; j++)
+			v += weight[j] * e[i + MEMORY - 1 - j];
+		x[i] = fmax(0, 1 + cv * v / sqrt(squares));
+	}
+	free(e);
+}
+
 /* The whole analysis of one VM of which only throughput was measured. Exits without memory. */
 static inline struct vnx_diagnosis *diagnose_series(const double *x, size_t n)
 {

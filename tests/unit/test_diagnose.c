@@ -13,7 +13,7 @@
 
 static const struct vnx_grid grid = { 1234500000000ULL, 500000000, BINS };
 static const struct vnx_diagnose_conf plain = {
-	.sma_bins = 20, .min_effect = 0.05, .min_bins = 3, .false_alarms_per_day = 1
+	.sma_bins = 20, .min_effect = 0.05, .min_bins = 3
 };
 static const double study[8] = { 176e6, 120e6, 92e6, 71e6, 58e6, 46e6, 36e6, 27e6 };
 static const double level[8] = { 1e8, 1e8, 1e8, 1e8, 1e8, 1e8, 1e8, 1e8 };

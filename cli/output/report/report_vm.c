@@ -234,7 +234,6 @@ static void put_numbers(struct vnx_doc *d, const struct vnx_degradation *dg, siz
 	add_fact(&f, "Chance of it in a steady run",
 		 vnx_layout_format(&d->l, "p" VNX_NBSP "%s, n" VNX_NBSP "= %zu bins",
 				   p_words(d, dg->p), bins));
-	add_fact(&f, "Seen by the detector that goes bin by bin", dg->online ? "yes" : "no");
 	if (!isnan(dg->bytes_per_call_before) || !isnan(dg->bytes_per_call_after))
 		add_fact(&f, "Carried by each call",
 			 vnx_layout_format(&d->l, "%s \u2192 %s",
