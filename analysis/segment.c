@@ -17,19 +17,16 @@
 #define NU 8.0          /* degrees of freedom of the innovations: a shock is no level */
 #define SCALE_PRIOR 8.0 /* values' worth of the common scale in each level's */
 #define SCALE_ROUNDS 6
-#define SCALE_LEAST \
-	5e-4     /* of the level's root: a series without noise has no levels in its roundings */
-#define CLIP 3.0 /* scales that what is shorter than a level may stand out */
+/* of the root of the level: a series without noise has no levels in its roundings */
+#define SCALE_LEAST 5e-4
+#define CLIP 3.0       /* scales that what is shorter than a level may stand out */
 #define PHI_PLACES 0.4 /* noise that remembers longer leaves no fewer places to choose from */
 #define PLACES_LEAST 8.0
-#define PRICE_SEARCH                                                                 \
-	1.2 /* while searching a bound costs so many times what it must be worth ... \
-	     */
-#define PRICE_SHORT                                                                  \
-	2.0 /* ... less where levels are short (modified BIC, Zhang & Siegmund 2007) \
-	     */
+/* while searching a bound costs so many times what it must be worth ... */
+#define PRICE_SEARCH 1.2
+/* ... less where levels are short (modified BIC: Zhang & Siegmund 2007) */
+#define PRICE_SHORT 2.0
 #define ROUNDS 6
-#define SHORT 240
 
 static const double phis[] = { 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98 };
 
@@ -459,16 +456,11 @@ static void fit_try(const struct series *s, const struct room *r, size_t k, doub
 	best->phi = phi;
 }
 
-/*
- * Levels under one autocorrelation: the fewer squares they leave, the cheaper is one. True where
- * there was more than one.
- */
-static bool fits_try(struct series *s, const struct room *r, double phi, double share,
+/* Levels under one autocorrelation: the fewer squares they leave, the cheaper is one. */
+static void fits_try(struct series *s, const struct room *r, double phi, double share,
 		     struct fit *best, double *cost)
 {
 	double price = share * price_of(s, phi), noise = level_cost(s, 0, s->n);
-
-	bool found = false;
 
 	noise /= (double)(s->n - 1);
 	for (int round = 0; round < ROUNDS; round++) {
@@ -478,13 +470,11 @@ static bool fits_try(struct series *s, const struct room *r, double phi, double 
 		for (size_t i = 0; i < k; i++)
 			left += level_cost(s, r->b[i], r->b[i + 1]);
 		left /= fmax((double)s->n + 1 - 2 * (double)k, 4);
-		found |= k > 1;
 		fit_try(s, r, k, phi, best, cost);
 		if (left > 0.98 * noise)
 			break;
 		noise = fmax(left, 0.3 * noise);
 	}
-	return found;
 }
 
 /* The best levels and autocorrelation. Levels only lower it: what one level has is the most. */
@@ -503,9 +493,10 @@ static void fit_find(struct series *s, const struct room *r, struct fit *best)
 	}
 	for (size_t i = 0; i <= most; i++) {
 		whiten(s, phis[i]);
-		/* a short series has few squares to save */
-		if (fits_try(s, r, phis[i], 1, best, &cost) || s->n <= SHORT)
-			fits_try(s, r, phis[i], 0.5, best, &cost);
+		/* many long levels save little each, few short ones much: either may be the better
+		 * one */
+		fits_try(s, r, phis[i], 1, best, &cost);
+		fits_try(s, r, phis[i], 0.5, best, &cost);
 	}
 }
 
