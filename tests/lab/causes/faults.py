@@ -14,6 +14,10 @@ RECEIVE_FULL = "iperf3 -c 10.77.0.11 -p $PORT -t $D -i 0.5 --forceflush"        
 SEND, RECEIVE = SEND_FULL + " -b ${RATE}M", RECEIVE_FULL + " -b ${RATE}M"
 SEND_MORE = SEND_FULL + " -b 280M"      # what an emulated NIC hardly carries
 SEND_4, RECEIVE_4 = (load + " -P 4 -b $((RATE / 4))M" for load in (SEND_FULL, RECEIVE_FULL))
+SEND_8, RECEIVE_8 = (load + " -P 8 -b $((RATE / 8))M" for load in (SEND_FULL, RECEIVE_FULL))
+# Nobody tells what was wanted: the tap alone shows traffic that comes and goes.
+ON_OFF = ('sh -c "e=$(($(date +%s) + D)); while [ $(date +%s) -lt $e ]; do '
+          'iperf3 -c 10.77.0.11 -p $PORT -R -t $ON -b ${RATE}M >/dev/null; sleep $OFF; done"')
 RATE = {"6.1": (200, 260), "6.12": (160, 210)}
 
 
@@ -52,6 +56,8 @@ class Way:
     baseline: str = ""          # load of the healthy recording to compare with
     steady: bool = False        # there before the recording began, and nothing to compare with: a limit, no drop
     kernels: tuple = ("6.1", "6.12")
+    vm: dict = field(default_factory=dict)          # of vm1 what is not the default: queues, cpus, switch
+    software: tuple = ()                            # what the lab host needs beside the usual
     also: tuple = ()            # causes that are as right: the fault brings them about as well
 
 
@@ -84,6 +90,21 @@ DROPS = (
     Way("healthy-ticks", "healthy", strength={"MS": uniform(50, 300)}, **OTHERS, before="""
         in_guest vm2 "while :; do usleep ${MS}000; done"
         bg "while :; do usleep ${MS}000; done"
+        """),
+    # a few packets are lost from the first second to the last
+    Way("healthy-drops", "healthy", strength={"ONE_IN": log_uniform(2000, 20000)}, before="""
+        ip netns exec peer tc qdisc add dev eth0 clsact
+        ip netns exec peer tc filter add dev eth0 ingress matchall action ok random netrand drop $ONE_IN"""),
+    Way("healthy-drops-uplink", "healthy", strength={"PERCENT": log_uniform(.01, .1, 3)},
+        before="tc qdisc add dev peer0 root netem loss $PERCENT% limit 10000"),
+    Way("healthy-on-off", "healthy", load=ON_OFF, strength={"ON": one_of(2, 3), "OFF": one_of(1, 2)}),
+    Way("healthy-one-flow", "healthy", load=ON_OFF, strength={"ON": one_of(5, 7, 9), "OFF": one_of(15)}),
+    # AR(1) about the middle, a step twice a second
+    Way("healthy-wander", "healthy", load=SEND_FULL, strength={"MBITS": log_uniform(60, 120)}, before="""
+        guest exec -t 30 vm1 "modprobe sch_tbf; tc qdisc add dev eth0 root tbf rate ${MBITS}mbit burst 256kb latency 50ms"
+        in_guest vm1 "x=0; i=$MBITS; while :; do usleep 500000; i=\\$(((i * 1103515245 + 12345) % 2147483648))
+            x=\\$((x * 9 / 10 + i / 65536 % 101 - 50))
+            tc qdisc change dev eth0 root tbf rate \\$(($MBITS * (1000 + x)))kbit burst 256kb latency 50ms; done"
         """),
 
     # -- others hold the CPU
@@ -119,6 +140,12 @@ DROPS = (
     Way("saturated-rules-udp", "vhost_saturated", before="rules $N; rules_on",
         inject='in_guest vm1 "iperf3 -c 10.77.0.2 -p 5221 -u -b 0 -l $LEN -t 40"',
         strength={"N": uniform(2000, 4000), "LEN": uniform(200, 600)}),
+
+    # -- interrupt work on the worker's CPU: what the host receives for others, each packet dear
+    Way("softirq-rules", "softirq_saturated", "irq_work $KBITS", before="pin_worker 1; irq_setup 1 $N",
+        strength={"N": uniform(15000, 25000), "KBITS": uniform(300, 900)}, also=("cpu_contention",)),
+    Way("softirq-receive", "softirq_saturated", "irq_work $KBITS", before="pin_worker 1; irq_setup 1 $N", load=RECEIVE,
+        strength={"N": uniform(15000, 25000), "KBITS": uniform(300, 900)}, also=("cpu_contention",)),
 
     # -- the guest's vCPU waits, the worker does not
     # where nobody is pinned the scheduler decides which of the two waits more, often the vCPU
@@ -251,6 +278,16 @@ DROPS = (
     Way("off-reorder", "off_list", load=RECEIVE, strength={"MS": uniform(20, 60)}, also=("path_delay",),
         inject="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms $((MS / 2))ms distribution normal limit 10000"),
 
+    # the whole of QEMU stands still by turns, as under a debugger or a snapshot tool
+    Way("off-stutter", "off_list", "duty $(qemu_pid vm1) $ON $OFF", strength={"ON": uniform(30, 80), "OFF": uniform(100, 300)},
+        also=("vm_paused",)),
+    # a port that goes down and up; what is lost meanwhile is lost
+    Way("off-flap", "off_list", 'bg "while :; do ip link set peer0 down; usleep ${OFF}000; ip link set peer0 up; usleep ${ON}000; done"',
+        strength={"ON": uniform(300, 600), "OFF": uniform(100, 300)}, also=("path_loss",), after="ip link set peer0 up"),
+    # the guest holds back what it sends
+    Way("off-guest-delay", "off_list", strength={"MS": uniform(20, 60)}, before='guest exec -t 30 vm1 "modprobe sch_netem"',
+        inject='in_guest vm1 "tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000"'),
+
     # -- the measurement is ill, not the host
     Way("artefact-clock", "measurement_artefact", "date -s @$(($(date +%s) + ($STEP)))",
         strength={"STEP": one_of(-3600, -60, -5, 5, 60, 3600)}, after="date -s @$(($(date +%s) - ($STEP)))"),
@@ -264,18 +301,34 @@ DROPS = (
 
 # The same as steady states: what a guest is ill with from the first second on.
 STEADY = ("contention-host", "contention-pinned", "throttled-vm", "throttled-period", "throttled-receive", "saturated-rules",
-          "starved-quota", "starved-hog", "link-tap", "link-uplink", "link-htb", "ring-queue")
+          "starved-quota", "starved-hog", "link-tap", "link-uplink", "link-htb", "ring-queue",
+          "wide-contention-pinned", "wide-throttled-vm", "wide-saturated-rules")
+# ... of a VM with four queues and four vCPUs, on a macvtap, on Open vSwitch.
+WIDE = ("healthy-plain", "healthy-receive", "contention-pinned", "throttled-vm", "saturated-rules", "starved-quota",
+        "loss-far-from", "link-uplink")
+MACVTAP = ("healthy-plain", "contention-pinned", "throttled-vm")
+OVS = ("healthy-plain", "contention-pinned", "throttled-vm", "loss-to-guest")
+WIDE_VM = {"queues": 4, "cpus": 4}
+IN_8 = {SEND: SEND_8, SEND_4: SEND_8, RECEIVE: RECEIVE_8, RECEIVE_4: RECEIVE_8}
 
 
 def steady(way):
     return replace(way, name="steady-" + way.name, before=way.before + "\n" + way.inject, inject="", whole=True, steady=True)
 
 
+def elsewhere(where, names, **changes):
+    return tuple(replace(way, name=f"{where}-{way.name}", **changes, load=IN_8[way.load] if where == "wide" else way.load)
+                 for way in DROPS if way.name in names)
+
+
+DROPS += elsewhere("wide", WIDE, vm=WIDE_VM)
+DROPS += elsewhere("macvtap", MACVTAP, vm={"switch": "macvtap"})
+DROPS += elsewhere("ovs", OVS, vm={"switch": "ovs"}, software=("openvswitch",))
 WAYS = DROPS + tuple(steady(way) for way in DROPS if way.name in STEADY)
 
 CAUSES = ("cpu_contention", "throttled", "vhost_saturated", "vcpu_starved", "sender_limited",
           "notification_storm", "link_limited", "receiver_limited", "path_loss", "emulated_backend",
-          "guest_ring_full", "offload_off", "path_delay", "vm_paused", "measurement_artefact")
+          "guest_ring_full", "offload_off", "path_delay", "vm_paused", "softirq_saturated", "measurement_artefact")
 
 
 def by_name(names):

@@ -113,6 +113,27 @@ rules() { # how many; in a chain of their own that nothing leads to yet
 }
 rules_on() { tc filter add dev tap1 ingress protocol ip chain 0 pref 1 matchall action goto chain 1; }
 
+# -- interrupt work: what a namespace of its own receives is taken in by softirqs of one CPU, through many rules
+
+irq_setup() { # CPU, rules
+	ip netns add irq
+	ip link add irq0 type veth peer name irq1 netns irq
+	ip addr add 10.78.0.1/24 dev irq0
+	ip link set irq0 up
+	ip -n irq link set lo up
+	ip -n irq addr add 10.78.0.2/24 dev irq1
+	ip -n irq link set irq1 up
+	ip netns exec irq sh -c "mount -t sysfs sysfs /sys; echo $(printf %x $((1 << $1))) >/sys/class/net/irq1/queues/rx-0/rps_cpus"
+	ip netns exec irq iperf3 -s -D -p 5225
+	ip netns exec irq tc qdisc add dev irq1 clsact
+	awk -v n="$2" 'BEGIN { for (i = 0; i < n; i++) printf "filter add dev irq1 ingress protocol ip pref %d " \
+		"u32 match ip dst 192.0.%d.%d/32 action ok\n", 10 + i / 1000, i / 250 % 250, i % 250 + 1 }' >/tmp/rules
+	ip netns exec irq tc -batch /tmp/rules
+}
+irq_work() { # kbit/s of small packets
+	bg "exec taskset -c 0 iperf3 -c 10.78.0.2 -p 5225 -u -b ${1}k -l 64 -t 60"
+}
+
 # -- on and off: STOP and CONT in turn
 
 duty() { # pids, ms on, ms off
@@ -153,6 +174,11 @@ undo_all() {
 		tc qdisc del dev $dev root
 		tc qdisc del dev $dev clsact
 	done 2>/dev/null
+	[ -e /run/netns/irq ] && {
+		kill -9 $(ip netns pids irq)
+		ip link del irq0
+		ip netns del irq
+	}
 	ip netns exec peer tc qdisc del dev eth0 root 2>/dev/null
 	ip netns exec peer tc qdisc del dev eth0 clsact 2>/dev/null
 	if [ -d $CG/vm1/vcpu ]; then

@@ -121,8 +121,10 @@ class Suite(Runner):
 
     # -- the host
 
-    def ready_host(self):
-        host = Case("causes", DEFAULTS, self.kernel, {}, None).host()
+    def ready_host(self, run):
+        # what is in already does no harm: the host boots again only for what it lacks
+        software = sorted({*run.way.software, *(self.booted[-1] if self.booted else ())})
+        host = Case("causes", {**DEFAULTS, "software": software}, self.kernel, {}, None).host()
         if self.booted == host and self.qemu and self.qemu.poll() is None:
             return
         self.boot(host)
@@ -136,7 +138,7 @@ class Suite(Runner):
     def ready_vms(self, run, nic=None):
         """vm1 with the NIC of the way, as many beside it as the seed wants; each in a group of its own."""
         wanted = [{**GUEST_DEFAULTS, "name": f"vm{i + 1}"} for i in range(run.guests)]
-        wanted[0]["nic"] = nic or run.way.nic
+        wanted[0].update({"nic": nic or run.way.nic, **run.way.vm})
         stale = [n for n, g in self.guests.items() if g not in wanted]
         if stale:
             self.must(f"guest kill {' '.join(stale)}", "guests do not end")
@@ -212,7 +214,7 @@ class Suite(Runner):
     def do(self, run, probe=""):
         way = run.way
         folder = self.out / self.kernel / run.name()
-        self.ready_host()
+        self.ready_host(run)
         baseline = self.baseline(run)
         self.ready_vms(run)
         more = self.record(run, way.load, "" if way.whole else way.inject, folder, probe)
@@ -267,7 +269,8 @@ def planned(args):
         raise LabError(f"no such way or cause: {', '.join(args.only)}")
     runs = [run_of(s, args.kernel, args.seconds) for s in seeds_of(args) if s % 2 in HALVES[args.half]]
     runs = [r for r in runs if r.way in ways and args.kernel in r.way.kernels]
-    return sorted(runs, key=lambda r: (r.way.nic != "virtio-vhost", r.way.nic, -r.guests, r.seed))
+    return sorted(runs, key=lambda r: (r.way.software, r.way.nic != "virtio-vhost", r.way.nic, sorted(map(str, r.way.vm.values())),
+                                       -r.guests, r.seed))
 
 
 def parse(argv):

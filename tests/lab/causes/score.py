@@ -37,7 +37,7 @@ NOT_FOUND, FALSE_FLAG = "not found", "false flag"
 SHORT = {"cpu_contention": "contend", "throttled": "throttl", "vhost_saturated": "satur", "vcpu_starved": "starved",
          "sender_limited": "sender", "notification_storm": "storm", "link_limited": "link",
          "receiver_limited": "receiv", "path_loss": "loss", "emulated_backend": "emulat",
-         "guest_ring_full": "ring", "offload_off": "offload", "path_delay": "delay", "vm_paused": "paused",
+         "guest_ring_full": "ring", "offload_off": "offload", "path_delay": "delay", "vm_paused": "paused", "softirq_saturated": "softirq",
          "measurement_artefact": "artef", "unknown": "unknown", NOT_FOUND: "-", FALSE_FLAG: "false"}
 
 
