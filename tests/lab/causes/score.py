@@ -7,7 +7,7 @@ on the fault; one that is over with its uncertainty before the injection is an e
 A fault that lowered the mean throughput by less than 5 % stands in the row "(no effect)": it counts in
 no recall; a cause named there counts against that cause's precision unless it is the true one. A
 measurement_artefact is no fall: naming it and finding nothing are both right. For a healthy run
-every degradation is a false flag.
+every degradation is a false flag; one that is told as limited is counted beside.
 """
 import argparse
 import json
@@ -55,6 +55,7 @@ class Judged:
     injected: tuple = None          # seconds from the first bin
     bin_s: float = 0.5
     limits: list = field(default_factory=list)
+    why: str = ""
 
     @property
     def steady(self):
@@ -201,6 +202,7 @@ def judge(program, folder, with_baseline):
     judged.verdict = vm.get("verdict", document["verdict"])
     if truth["injected_s"]:
         judged.injected = tuple(t - first_bin_s for t in truth["injected_s"])
+    judged.why = vm.get("why", "")
     judged.limits = vm["limits"] if judged.verdict == "limited" else []
     choose(judged, vm["degradations"])
     measure(judged)
@@ -266,6 +268,7 @@ def summary(runs):
         "delays": len(delays), "median_delay_s": statistics.median(delays) if delays else None,
         "contention": len(contention), "offender_right": sum(bool(r.offender_right) for r in contention),
         "one_offender": len(one), "one_offender_right": sum(bool(r.offender_right) for r in one),
+        "healthy_limited": sum(r.verdict == "limited" for r in healthy),
         "healthy_flagged": sum(r.flags > 0 for r in healthy), "early_flags": sum(len(r.early) for r in faults),
     }
 
@@ -300,6 +303,7 @@ def print_summary(s):
     print(f"offender, contention    {ratio(s['offender_right'], s['contention'])}")
     print(f"  with one offender     {ratio(s['one_offender_right'], s['one_offender'])}")
     print(f"healthy with a flag     {ratio(s['healthy_flagged'], s['healthy'])}")
+    print(f"  told as limited       {ratio(s['healthy_limited'], s['healthy'])}")
     print(f"flags before the fault  {s['early_flags']}")
 
 
@@ -331,6 +335,8 @@ def line_of(r):
                                          for e in r.degradation["evidence"])
         others = r.degradation.get("alternatives") or []
         text += "".join(f" | {a['cause']} {number(a['score'])}" for a in others)
+    elif r.steady or r.healthy:
+        text += "\n" + " " * 12 + " | ".join([f"{r.verdict}: {r.why}", *(f"{l['cause']} {l['level']:.3g}" for l in r.limits[1:])])
     return text
 
 
