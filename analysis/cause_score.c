@@ -15,6 +15,7 @@
 #define LOSS_FROM 1e-4 /* of the segments: less of it no TCP feels ... */
 #define LOSS_TO 1e-3   /* ... and this it does */
 #define READ_MS 10.0   /* unread for no longer is no queue that stands */
+#define STILL_S 2.0    /* even an idle guest is entered within that time */
 
 /* 0 below @lo, 1 above @hi, a straight line between; what was not measured is 0. */
 static double ramp(double x, double lo, double hi)
@@ -327,17 +328,38 @@ double vnx_score_softirq(const struct vnx_judge *j)
 	return s * (1 - worker_score(j));
 }
 
-/* No vCPU entered the guest any more. */
+/*
+ * Share of bins [from, to) in which the VM stood still: stretches without a single entry into the
+ * guest, longer than an idle one sleeps. A level's mean would count what it did at either end.
+ */
+static double still(const struct vnx_judge *j, size_t from, size_t to)
+{
+	const double *x = j->c->f->series[VNX_VCPU_ENTER];
+	size_t bins = 0, all = 0, run = 0;
+
+	for (size_t i = from; x && i < to; i++) {
+		bins += isfinite(x[i]);
+		run = x[i] < 0.5 ? run + 1 : 0;
+		if ((double)run * j->c->bin_s < STILL_S)
+			continue;
+		/* with the one that makes it long enough all of it counts */
+		all += (double)(run - 1) * j->c->bin_s < STILL_S ? run : 1;
+	}
+	return bins ? (double)all / (double)bins : NAN;
+}
+
+/* No vCPU entered the guest any more: the part of the added time in which none did. */
 double vnx_score_paused(const struct vnx_judge *j)
 {
-	double vcpus = fmax(1, (double)j->c->f->vm.vcpus.n);
+	double a = still(j, j->span.since, j->span.to), b = still(j, j->span.from, j->span.until);
+	double after = j->a[VNX_THROUGHPUT], before = j->b[VNX_THROUGHPUT];
 
-	if (!(j->b[VNX_VCPU_ENTER] > 0) || worker_score(j) > 0.5 || vnx_score_vcpu(j) > 0.5)
+	if (!(j->b[VNX_VCPU_ENTER] > 0) || !(a > vnx_judge_or0(b)) || worker_score(j) > 0.5 ||
+	    vnx_score_vcpu(j) > 0.5)
 		return 0;
-	/* even an idle guest enters a few times a second */
-	return ramp(1 - j->a[VNX_VCPU_ENTER] / j->b[VNX_VCPU_ENTER], 0.9, 0.99) *
-	       (1 - ramp(j->a[VNX_VCPU_ENTER] / vcpus, 0.5, 2)) *
-	       (1 - ramp(j->a[VNX_VCPU_RUN] * vcpus, 0.005, 0.05));
+	if (!(after > 0))
+		return a;
+	return fmin((a / after - vnx_judge_or0(b) / before) / (1 / after - 1 / before), 1);
 }
 
 /* What of the causes tried so far says that the VM's own threads are slow. */
@@ -400,6 +422,29 @@ double vnx_judge_unread_ms(const struct vnx_judge *j)
 	return 8e3 * j->a[VNX_LOAD_RECVQ] / j->a[VNX_THROUGHPUT];
 }
 
+/* Of what throughput lost, the part that a round trip of @us accounts for: of logarithms. */
+static double longer_part(const struct vnx_judge *j, double us)
+{
+	double slower = log(j->b[VNX_THROUGHPUT] / j->a[VNX_THROUGHPUT]);
+	double longer = log(us / j->b[VNX_LOAD_RTT]);
+
+	if (!isfinite(slower) || !isfinite(longer) || !(slower > 0))
+		return 0;
+	return fmin(fmax(longer / slower, 0), 1);
+}
+
+/*
+ * The part that a longer way accounts for, whoever reads: what is under way, rate times round trip,
+ * may have made a queue that drains at the rate before. A receiver that reads by fits and starts
+ * lets such queues come about; what the round trip grew by beyond them is the way.
+ */
+static double way_part(const struct vnx_judge *j)
+{
+	double left = j->a[VNX_THROUGHPUT] / j->b[VNX_THROUGHPUT];
+
+	return longer_part(j, j->a[VNX_LOAD_RTT] * (1 - left));
+}
+
 /* Behind a slow path the receiver's window closes too, and it is not to blame. */
 double vnx_score_receiver(const struct vnx_judge *j)
 {
@@ -412,22 +457,16 @@ double vnx_score_receiver(const struct vnx_judge *j)
 			ramp(vnx_judge_unread_ms(j), READ_MS / 10, READ_MS);
 		stopped = risen_of(j, VNX_LOAD_STOPPED);
 	}
+	/* a window that is all under way is too small for a longer way, not the receiver slow */
+	window *= 1 - way_part(j);
 	return fmax(window * (1 - threads_score(j)), fmax(queue, stopped));
 }
 
-/*
- * A window's worth a round trip: of what throughput lost, the part that the round trip's growth
- * accounts for (logarithms, as it divides). The rest is the window's, which loss or the receiver
- * make small.
+/* A window's worth a round trip. The rest is the window's, which loss or the receiver make small.
  */
 double vnx_score_delay(const struct vnx_judge *j)
 {
-	double slower = log(j->b[VNX_THROUGHPUT] / j->a[VNX_THROUGHPUT]);
-	double longer = log(j->a[VNX_LOAD_RTT] / j->b[VNX_LOAD_RTT]);
-
-	if (!isfinite(slower) || !isfinite(longer) || !(slower > 0))
-		return 0;
-	return fmin(fmax(longer / slower, 0), 1) * (1 - threads_score(j)) *
+	return longer_part(j, j->a[VNX_LOAD_RTT]) * (1 - threads_score(j)) *
 	       (1 - vnx_score_link(j)) * (1 - vnx_score_receiver(j)) *
 	       (1 - ramp(loss_share(j), LOSS_FROM, LOSS_TO));
 }

@@ -531,6 +531,43 @@ static void new_causes_are_told(void **state)
 	     { VNX_VCPU_RUNQ_WAIT, 0, 0 }, { VNX_VHOST_RUN, 0.4, 0 });
 	CASE(PATH_DELAY, { VNX_LOAD_BUSY, 1, 1 }, { VNX_LOAD_RWND, 0.1, 0.1 },
 	     { VNX_LOAD_RTT, 2000, 4100 }, { VNX_LOAD_RETRANS, 0, 0 }, { VNX_VHOST_RUN, 0.4, 0.2 });
+	/* the window is full of what is under way, and the way is ten times as long ... */
+	CASE(PATH_DELAY, { VNX_LOAD_BUSY, 0.4, 1 }, { VNX_LOAD_RWND, 0.02, 0.98 },
+	     { VNX_LOAD_RTT, 8000, 89000 }, { VNX_LOAD_RETRANS, 0, 0 },
+	     { VNX_VHOST_RUN, 0.4, 0.2 });
+	/* ... or what came in bursts made a queue, as long as it takes at the rate before */
+	CASE(RECEIVER_LIMITED, { VNX_LOAD_BUSY, 1, 1 }, { VNX_LOAD_RWND, 0.2, 0.87 },
+	     { VNX_LOAD_RTT, 4300, 10500 }, { VNX_LOAD_RETRANS, 0, 0 },
+	     { VNX_VHOST_RUN, 0.4, 0.2 });
+}
+
+/* For @still_s of the time after the fall no vCPU is entered; else @rate entries a bin. */
+static void paused_for(double still_s, double rate, enum vnx_cause cause)
+{
+	const struct level l[] = { { VNX_VCPU_RUNQ_WAIT, 0, 0 }, { VNX_VHOST_RUN, 0.4, 0.01 } };
+	struct run r;
+	struct sim s = sim_seed(3);
+
+	run_make(&r, l, VNX_ARRAY_SIZE(l));
+	r.in[0].series[VNX_VCPU_ENTER] = r.series[VNX_VCPU_ENTER];
+	for (int i = 0; i < BINS; i++) {
+		bool is = i >= FALL && i < FALL + still_s * 2;
+
+		r.series[VNX_VCPU_ENTER][i] = i < FALL ? 2000 : is ? 0 : rate;
+		/* the reading before ends with what was there yet */
+		r.series[VNX_VCPU_RUN][i] = i <= FALL ? 0.6 : 0.002;
+		r.series[VNX_THROUGHPUT][i] *= i < FALL ? 1 : 0.01 + 0.002 * sim_normal(&s);
+	}
+	is_cause(&r, cause);
+}
+
+static void a_pause_is_a_time_without_entries(void **state)
+{
+	paused_for(20, 2000, VNX_CAUSE_VM_PAUSED);
+	paused_for(16, 2000, VNX_CAUSE_VM_PAUSED);
+	/* an idle guest is entered now and then */
+	paused_for(0, 1, VNX_CAUSE_UNKNOWN);
+	paused_for(1.5, 1, VNX_CAUSE_UNKNOWN);
 }
 
 /* Ill from the first bin to the last: no fall, and yet something holds it. */
@@ -727,6 +764,7 @@ int main(void)
 		cmocka_unit_test(parts_know_their_error),
 		cmocka_unit_test(counts_must_rise_themselves),
 		cmocka_unit_test(new_causes_are_told),
+		cmocka_unit_test(a_pause_is_a_time_without_entries),
 		cmocka_unit_test(limits_need_no_fall),
 		cmocka_unit_test(quota_has_no_offender),
 		cmocka_unit_test(saturation_tells_what_a_packet_costs),

@@ -14,6 +14,7 @@ RECEIVE_FULL = "iperf3 -c 10.77.0.11 -p $PORT -t $D -i 0.5 --forceflush"        
 SEND, RECEIVE = SEND_FULL + " -b ${RATE}M", RECEIVE_FULL + " -b ${RATE}M"
 SEND_MORE = SEND_FULL + " -b 280M"      # what an emulated NIC hardly carries
 SEND_4, RECEIVE_4 = (load + " -P 4 -b $((RATE / 4))M" for load in (SEND_FULL, RECEIVE_FULL))
+RECEIVE_MORE = RECEIVE_FULL + " -b $((2 * RATE))M"       # what shows that each packet is dearer
 SEND_8, RECEIVE_8 = (load + " -P 8 -b $((RATE / 8))M" for load in (SEND_FULL, RECEIVE_FULL))
 # Nobody tells what was wanted: the tap alone shows traffic that comes and goes.
 ON_OFF = ('sh -c "e=$(($(date +%s) + D)); while [ $(date +%s) -lt $e ]; do '
@@ -54,6 +55,7 @@ class Way:
     nic: str = "virtio-vhost"   # of vm1
     whole: bool = False         # ill from the first second
     baseline: str = ""          # load of the healthy recording to compare with
+    lasts: str = ""             # the strength that says for how many ms; else to the end
     steady: bool = False        # there before the recording began, and nothing to compare with: a limit, no drop
     kernels: tuple = ("6.1", "6.12")
     vm: dict = field(default_factory=dict)          # of vm1 what is not the default: queues, cpus, switch
@@ -245,11 +247,11 @@ DROPS = (
         after="ip link set tap1 txqueuelen 1000", strength={"N": uniform(2, 8)}),
 
     # -- packets of one MTU where there were large ones
-    Way("offload-far", "offload_off", "ip netns exec peer ip link set dev eth0 gso_max_segs 1", load=RECEIVE,
+    Way("offload-far", "offload_off", "ip netns exec peer ip link set dev eth0 gso_max_segs 1", load=RECEIVE_MORE,
         after="ip netns exec peer ip link set dev eth0 gso_max_segs 65535"),
-    Way("offload-tap", "offload_off", "ip link set dev tap1 gso_max_segs 1", load=RECEIVE,
+    Way("offload-tap", "offload_off", "ip link set dev tap1 gso_max_segs 1", load=RECEIVE_MORE,
         after="ip link set dev tap1 gso_max_segs 65535"),
-    Way("offload-far-flows", "offload_off", "ip netns exec peer ip link set dev eth0 gso_max_segs 1", load=RECEIVE_4,
+    Way("offload-far-flows", "offload_off", "ip netns exec peer ip link set dev eth0 gso_max_segs 1", load=RECEIVE_FULL + " -P 2 -b ${RATE}M",
         after="ip netns exec peer ip link set dev eth0 gso_max_segs 65535"),
 
     # -- the round trip takes longer
@@ -264,19 +266,19 @@ DROPS = (
 
     # -- the VM stands still, and goes on before the load ends
     Way("paused-stop", "vm_paused", 'p=$(qemu_pid vm1); kill -STOP $p; bg "usleep ${MS}000; kill -CONT $p"', load=RECEIVE,
-        strength={"MS": uniform(2500, 4500)}),
+        lasts="MS", strength={"MS": uniform(2500, 4500)}),
     Way("paused-flows", "vm_paused", 'p=$(qemu_pid vm1); kill -STOP $p; bg "usleep ${MS}000; kill -CONT $p"', load=RECEIVE_4,
-        strength={"MS": uniform(2500, 4500)}),
+        lasts="MS", strength={"MS": uniform(2500, 4500)}),
     Way("paused-sender", "vm_paused", 'p=$(qemu_pid vm1); kill -STOP $p; bg "usleep ${MS}000; kill -CONT $p"',
-        strength={"MS": uniform(2500, 4500)}),
+        lasts="MS", strength={"MS": uniform(2500, 4500)}),
 
     # -- what the list has no word for, or nothing on this host can see: whoever names it guesses
     Way("off-guest-shaper", "off_list", strength={"MBITS": log_uniform(15, 80)}, before='guest exec -t 30 vm1 "modprobe sch_tbf"',
         inject='in_guest vm1 "tc qdisc add dev eth0 root tbf rate ${MBITS}mbit burst 64kb latency 50ms"'),
-    Way("off-ack-delay", "off_list", strength={"MS": uniform(30, 90)},
+    Way("off-ack-delay", "off_list", strength={"MS": uniform(150, 300)},
         inject="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000"),
-    Way("off-reorder", "off_list", load=RECEIVE, strength={"MS": uniform(20, 60)}, also=("path_delay",),
-        inject="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms $((MS / 2))ms distribution normal limit 10000"),
+    Way("off-reorder", "off_list", load=RECEIVE, strength={"MS": uniform(40, 90)}, also=("path_delay",),
+        inject="ip netns exec peer tc qdisc add dev eth0 root netem delay ${MS}ms $((MS / 2))ms limit 10000"),
 
     # the whole of QEMU stands still by turns, as under a debugger or a snapshot tool
     Way("off-stutter", "off_list", "duty $(qemu_pid vm1) $ON $OFF", strength={"ON": uniform(30, 80), "OFF": uniform(100, 300)},
@@ -285,7 +287,7 @@ DROPS = (
     Way("off-flap", "off_list", 'bg "while :; do ip link set peer0 down; usleep ${OFF}000; ip link set peer0 up; usleep ${ON}000; done"',
         strength={"ON": uniform(300, 600), "OFF": uniform(100, 300)}, also=("path_loss",), after="ip link set peer0 up"),
     # the guest holds back what it sends
-    Way("off-guest-delay", "off_list", strength={"MS": uniform(20, 60)}, before='guest exec -t 30 vm1 "modprobe sch_netem"',
+    Way("off-guest-delay", "off_list", strength={"MS": uniform(150, 300)}, before='guest exec -t 30 vm1 "modprobe sch_netem"',
         inject='in_guest vm1 "tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000"'),
 
     # -- the measurement is ill, not the host

@@ -123,7 +123,7 @@ irq_setup() { # CPU, rules
 	ip -n irq link set lo up
 	ip -n irq addr add 10.78.0.2/24 dev irq1
 	ip -n irq link set irq1 up
-	ip netns exec irq sh -c "mount -t sysfs sysfs /sys; echo $(printf %x $((1 << $1))) >/sys/class/net/irq1/queues/rx-0/rps_cpus"
+	ip netns exec irq sh -c "echo $(printf %x $((1 << $1))) >/sys/class/net/irq1/queues/rx-0/rps_cpus"
 	ip netns exec irq iperf3 -s -D -p 5225
 	ip netns exec irq tc qdisc add dev irq1 clsact
 	awk -v n="$2" 'BEGIN { for (i = 0; i < n; i++) printf "filter add dev irq1 ingress protocol ip pref %d " \

@@ -164,6 +164,9 @@ def measure(judged):
     begin, end = truth["begun_s"] + WARM_UP_S, truth["begun_s"] + truth["length_s"]
     if truth["injected_s"]:
         judged.before_bps = mean_between(series, begin, truth["injected_s"][0])
+        lasts = next((way.lasts for way in WAYS if way.name == truth["way"]), "")
+        if lasts:   # it is over before the load is
+            end = truth["injected_s"][0] + truth["strength"][lasts] / 1e3
         judged.after_bps = mean_between(series, truth["injected_s"][1] + SETTLE_S, end)
     else:
         judged.after_bps = mean_between(series, begin, end)
