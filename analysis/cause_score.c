@@ -362,12 +362,13 @@ double vnx_score_paused(const struct vnx_judge *j)
 	return fmin((a / after - vnx_judge_or0(b) / before) / (1 / after - 1 / before), 1);
 }
 
-/* What of the causes tried so far says that the VM's own threads are slow. */
+/* What of the causes tried so far says that the VM's own threads are slow, or stand still. */
 static double threads_score(const struct vnx_judge *j)
 {
 	static const enum vnx_cause own[] = {
 		VNX_CAUSE_THROTTLED,       VNX_CAUSE_CPU_CONTENTION,    VNX_CAUSE_VCPU_STARVED,
-		VNX_CAUSE_VHOST_SATURATED, VNX_CAUSE_SOFTIRQ_SATURATED, VNX_CAUSE_HOST_STOLEN
+		VNX_CAUSE_VHOST_SATURATED, VNX_CAUSE_SOFTIRQ_SATURATED, VNX_CAUSE_HOST_STOLEN,
+		VNX_CAUSE_VM_PAUSED
 	};
 	double s = 0;
 

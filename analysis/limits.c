@@ -148,6 +148,16 @@ static bool waits(const struct look *k)
 	return wait > k->l[VNX_SPENT_ASLEEP].mean && wait >= WAITS * (run + wait);
 }
 
+/* Does @k wait longer than it sleeps, by the scheduler's account, in which interrupts are wait? */
+static bool wants(const struct now *n, const struct look *k)
+{
+	const double *x = k->t->x[VNX_TIME_WAIT];
+	double wait = x ? vnx_mean(x + n->from, n->to - n->from) : NAN;
+	double run = k->l[VNX_SPENT_RUN].mean;
+
+	return wait > 1 - run - wait && wait >= WAITS * (run + wait);
+}
+
 static int add_share(struct now *n, const struct look *k, enum vnx_cause cause, enum vnx_spent p,
 		     const char *did, const char *tail)
 {
@@ -215,11 +225,19 @@ static int worker_limits(struct now *n, const struct look *k)
 				     "the time: it was held back for %.0f %%, and ran for %.0f %%.",
 				     name + 1, 100 * group, 100 * mean(k, VNX_SPENT_QUOTA),
 				     100 * mean(k, VNX_SPENT_RUN)));
+	/* interrupts on its CPU keep it from nothing while it sleeps of its own accord */
+	if (mean(k, VNX_SPENT_IRQ) > mean(k, VNX_SPENT_WAIT) && wants(n, k))
+		return add(
+			n, VNX_CAUSE_SOFTIRQ_SATURATED, strdup(name), mean(k, VNX_SPENT_IRQ),
+			share_unit,
+			vnx_asprintf("Interrupts and softirqs kept the CPU of w%s for %.0f %% of "
+				     "the time; it ran for %.0f %%.",
+				     name + 1, 100 * mean(k, VNX_SPENT_IRQ),
+				     100 * mean(k, VNX_SPENT_RUN)));
 	if (waits(k) ||
 	    (most(k, VNX_SPENT_ASLEEP) < REST &&
 	     mean(k, VNX_SPENT_WAIT) > fmax(mean(k, VNX_SPENT_RUN), mean(k, VNX_SPENT_IRQ))))
 		return add_wait(n, k);
-	/* interrupts on its CPU keep it from nothing while it sleeps of its own accord */
 	if (!(least(k, VNX_SPENT_RUN) >= (1 - REST) * (1 - mean(k, VNX_SPENT_WAIT))))
 		return 0;
 	return add(n, VNX_CAUSE_VHOST_SATURATED, strdup(name), mean(k, VNX_SPENT_RUN), share_unit,

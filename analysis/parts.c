@@ -34,6 +34,9 @@ static double at(const double *x, size_t i)
 }
 
 /*
+ * The CPU's own account holds: what interrupts took of it, in ksoftirqd as well, nobody else had,
+ * so that a thread can have waited for others in what is left only.
+ *
  * A quota's account is its group's and counts each CPU: of a thread it is that part of the wait
  * for a CPU (run_delay of the kernel's sched_info goes on while a group is throttled).
  */
@@ -50,7 +53,8 @@ double vnx_thread_share(const struct vnx_thread_input *t, enum vnx_spent part, s
 	wait = fmin(at(x[VNX_TIME_WAIT], i), 1 - run);
 	quota = fmin(at(x[VNX_TIME_THROTTLED], i), x[VNX_TIME_WAIT] ? wait : 1 - run);
 	wait = fmax(0, wait - quota);
-	irq = fmin(at(x[VNX_TIME_IRQ], i), fmax(0, 1 - run - wait - quota));
+	irq = fmin(at(x[VNX_TIME_IRQ], i), fmax(0, 1 - run - quota));
+	wait = fmin(wait, fmax(0, 1 - run - quota - irq));
 	switch (part) {
 	case VNX_SPENT_RUN:
 		return run;

@@ -12,9 +12,9 @@
 
 enum vnx_spent {
 	VNX_SPENT_RUN,
-	VNX_SPENT_WAIT,   /* it could run and had no CPU, no quota kept it */
+	VNX_SPENT_WAIT,   /* it could run and had no CPU, no quota or interrupt kept it */
 	VNX_SPENT_QUOTA,  /* its control group was out of its CPU quota */
-	VNX_SPENT_IRQ,    /* interrupts and softirqs on its CPU, in what would else be sleep */
+	VNX_SPENT_IRQ,    /* interrupts and softirqs on its CPU, in what else were wait or sleep */
 	VNX_SPENT_ASLEEP, /* what is left */
 	VNX_SPENT_MAX
 };

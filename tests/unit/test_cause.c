@@ -519,10 +519,19 @@ static void new_causes_are_told(void **state)
 	CASE(GUEST_RING_FULL, { VNX_RX_DROPS, 0, 50 }, { VNX_VHOST_RUN, 0.4, 0.3 });
 	CASE(GUEST_RING_FULL, { VNX_RX_DROPS, 0, 50 }, { VNX_LOAD_OOO, 0, 40 },
 	     { VNX_VHOST_RUN, 0.4, 0.3 });
+	/* who stands still takes nothing, neither his packets nor what they bring */
+	CASE(VM_PAUSED, { VNX_VCPU_ENTER, 4000, 0 }, { VNX_VCPU_RUN, 0.6, 0 },
+	     { VNX_VCPU_RUNQ_WAIT, 0, 0 }, { VNX_VHOST_RUN, 0.4, 0 }, { VNX_RX_DROPS, 0, 50 },
+	     { VNX_LOAD_BUSY, 1, 1 }, { VNX_LOAD_RWND, 0.2, 1 });
 	/* a starved guest cannot take its packets: that is why */
 	CASE(VCPU_STARVED, { VNX_RX_DROPS, 0, 50 }, { VNX_VCPU_RUN, 0.6, 0.2 },
 	     { VNX_VCPU_RUNQ_WAIT, 0.1, 0.75 }, { VNX_VHOST_RUN, 0.4, 0.2 });
 	CASE(SOFTIRQ_SATURATED, { VNX_WORKER_IRQ, 0.05, 0.6 }, { VNX_VHOST_RUN, 0.4, 0.2 });
+	/* ksoftirqd is a thread that it waits for: the CPU's own account tells */
+	CASE(SOFTIRQ_SATURATED, { VNX_WORKER_IRQ, 0.08, 0.99 }, { VNX_VHOST_RUN, 0.22, 0.01 },
+	     { VNX_VHOST_RUNQ_WAIT, 0.07, 0.78 });
+	CASE(CPU_CONTENTION, { VNX_WORKER_IRQ, 0.08, 0.1 }, { VNX_VHOST_RUN, 0.4, 0.2 },
+	     { VNX_VHOST_RUNQ_WAIT, 0.07, 0.8 });
 	CASE(SOFTIRQ_SATURATED, { VNX_SOFTNET_DROPS, 0, 40 }, { VNX_VHOST_RUN, 0.4, 0.2 });
 	CASE(OFFLOAD_OFF, { VNX_TX_PACKETS, 500, 7000 }, { VNX_TX_KICK, 390, 700 },
 	     { VNX_TX_BYTES, 20e6, 10e6 }, { VNX_VHOST_RUN, 0.4, 0.6 });
@@ -634,6 +643,8 @@ static void limits_need_no_fall(void **state)
 	LIMIT(UNKNOWN, NAN, { VNX_QDISC_DROPS, 0, 0.1 });
 	LIMIT(THROTTLED, 0.86, { VNX_VHOST_RUN, 0.08, 0.08 }, { VNX_VHOST_RUNQ_WAIT, 0.86, 0.86 },
 	      { VNX_VHOST_THROTTLED, 1, 1 });
+	LIMIT(SOFTIRQ_SATURATED, 0.7, { VNX_VHOST_RUN, 0.1, 0.1 }, { VNX_WORKER_IRQ, 0.7, 0.7 },
+	      { VNX_VHOST_RUNQ_WAIT, 0.8, 0.8 });
 	LIMIT(CPU_CONTENTION, 0.79, { VNX_VHOST_RUN, 0.1, 0.1 },
 	      { VNX_VHOST_RUNQ_WAIT, 0.79, 0.79 });
 	LIMIT(VHOST_SATURATED, 0.81, { VNX_VHOST_RUN, 0.81, 0.81 },

@@ -145,9 +145,9 @@ DROPS = (
 
     # -- interrupt work on the worker's CPU: what the host receives for others, each packet dear
     Way("softirq-rules", "softirq_saturated", "irq_work $KBITS", before="pin_worker 1; irq_setup 1 $N",
-        strength={"N": uniform(15000, 25000), "KBITS": uniform(300, 900)}, also=("cpu_contention",)),
+        strength={"N": uniform(15000, 25000), "KBITS": uniform(100, 400)}, also=("cpu_contention",)),
     Way("softirq-receive", "softirq_saturated", "irq_work $KBITS", before="pin_worker 1; irq_setup 1 $N", load=RECEIVE,
-        strength={"N": uniform(15000, 25000), "KBITS": uniform(300, 900)}, also=("cpu_contention",)),
+        strength={"N": uniform(15000, 25000), "KBITS": uniform(100, 400)}, also=("cpu_contention",)),
 
     # -- the guest's vCPU waits, the worker does not
     # where nobody is pinned the scheduler decides which of the two waits more, often the vCPU

@@ -47,9 +47,9 @@ bg() { # command, in a session of its own
 	echo $! >>/tmp/at/pids
 }
 
-in_guest() { # guest, command: left running there
+in_guest() { # guest, command: left running there; busybox's setsid takes its own sh for sh, and that its own tc
 	echo "$1" >>/tmp/at/guests
-	guest exec -t 30 "$1" "setsid sh -c '$2' </dev/null >/dev/null 2>&1 & echo \$! >>/tmp/at.pids"
+	guest exec -t 30 "$1" "setsid /bin/sh -c '$2' </dev/null >/dev/null 2>&1 & echo \$! >>/tmp/at.pids"
 }
 
 hog_guest() { # guest: its vCPU burns a CPU of the host
@@ -158,6 +158,7 @@ undo_guest() {
 undo_all() {
 	for p in $(cat /tmp/at/pids 2>/dev/null); do kill -9 "-$p"; done 2>/dev/null
 	killall -CONT iperf3 vnetdx 2>/dev/null
+	kill -CONT "$(qemu_pid vm1)"
 	jobs=
 	for g in $(sort -u /tmp/at/guests 2>/dev/null); do
 		undo_guest "$g" &
