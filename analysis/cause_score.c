@@ -15,6 +15,7 @@
 #define LOSS_FROM 1e-4 /* of the segments: less of it no TCP feels ... */
 #define LOSS_TO 1e-3   /* ... and this it does */
 #define READ_MS 10.0   /* unread for no longer is no queue that stands */
+#define NO_REST 0.02   /* of the time asleep: nothing to lose any more */
 #define STILL_S 2.0    /* even an idle guest is entered within that time */
 
 /* 0 below @lo, 1 above @hi, a straight line between; what was not measured is 0. */
@@ -308,9 +309,9 @@ double vnx_score_offload(const struct vnx_judge *j)
 	double more = j->a[number] / j->b[number];
 	bool one_mtu = (is > 1300 && is <= 1522) || (is > 8000 && is <= 9022);
 
+	/* dearer packets fill the CPUs: that threads wait as well is what follows */
 	return one_mtu && vnx_backend_has_worker(j->c->f->vm.backend)
-		       ? by_load(j) * ramp(was / is, 1.5, 2.5) * ramp(more, 1.2, 1.5) *
-				 (1 - worker_score(j))
+		       ? by_load(j) * ramp(was / is, 1.5, 2.5) * ramp(more, 1.2, 1.5)
 		       : 0;
 }
 
@@ -472,6 +473,38 @@ double vnx_score_delay(const struct vnx_judge *j)
 	       (1 - ramp(loss_share(j), LOSS_FROM, LOSS_TO));
 }
 
+static bool lost_rest(const struct vnx_parts *p)
+{
+	double b = p->before[VNX_SPENT_ASLEEP], a = p->after[VNX_SPENT_ASLEEP];
+
+	return a < b - vnx_judge_or0(p->moved[VNX_SPENT_ASLEEP]) || a < NO_REST;
+}
+
+/* Has a thread of the VM lost rest, or none left to lose? What is not measured may have. */
+static double is_restless(const struct vnx_judge *j)
+{
+	const struct vnx_case *c = j->c;
+	bool base = j->span.from == j->span.until && c->baseline, seen = false;
+	const struct vnx_parts *mean[] = { &j->worker, &j->vcpu };
+
+	for (size_t i = 0; !base && i < c->n_threads; i++) {
+		struct vnx_parts p;
+
+		if (!c->threads[i].x[VNX_TIME_RUN] || !c->threads[i].x[VNX_TIME_WAIT])
+			continue;
+		vnx_parts_of(&c->threads[i], c->f->series[VNX_THROUGHPUT], &j->span, NULL, NAN, &p);
+		seen = true;
+		if (lost_rest(&p))
+			return 1;
+	}
+	for (size_t i = 0; base && i < VNX_ARRAY_SIZE(mean); i++) {
+		seen |= mean[i]->thread != NULL;
+		if (lost_rest(mean[i]))
+			return 1;
+	}
+	return seen ? 0 : 1;
+}
+
 /*
  * More kicks with less in each and not far fewer packets: those are the small ones. Where there is
  * next to nothing in each, as many kicks as before are a storm too.
@@ -484,7 +517,8 @@ double vnx_score_storm(const struct vnx_judge *j)
 	double is = j->a[kick] > 0 ? j->a[VNX_TX_BYTES] / j->a[kick] : NAN;
 	double many = fmax(ramp(more, 1.1, 1.4), ramp(more, 0.8, 1) * ramp(was / is, 3, 5));
 
-	return many * ramp(was / is, 1.5, 2.5) * by_load(j) *
+	/* ringing is work: who has as much rest as before is not held back by it */
+	return many * ramp(was / is, 1.5, 2.5) * by_load(j) * is_restless(j) *
 	       ramp(j->a[VNX_TX_PACKETS] / j->b[VNX_TX_PACKETS], 0.5, 0.7) *
 	       (1 - vnx_score_saturated(j)) * (1 - vnx_score_offload(j)) *
 	       /* loss leaves few packets on their way, and little in each */

@@ -458,6 +458,17 @@ static bool now_find(const struct vnx_case *c, size_t *from, size_t *to)
 		    (!c->tap || idle || vnx_mean(y + *from, *to - *from) >= VNX_IDLE_BPS))
 			return true;
 	}
+	if (c->tap || c->f->degradations.n)
+		return false;
+	/* no level is long enough by itself: what held through the last of them holds */
+	*to = c->grid->n;
+	vnx_trim(y, from, to);
+	for (size_t i = c->changes.n; i--;) {
+		*from = i ? c->obs.start[c->changes.v[i - 1].at] : 0;
+		vnx_trim(y, from, to);
+		if (*to - *from >= VNX_JUDGE_BINS)
+			return true;
+	}
 	return false;
 }
 

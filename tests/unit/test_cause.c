@@ -166,10 +166,16 @@ static void path_is_told_apart(void **state)
 	     { VNX_HANDLE_TX, 400, 1600 }, { VNX_VHOST_RUN, 0.4, 0.5 });
 	/* with next to nothing in each, as many kicks as before are one too */
 	CASE(NOTIFICATION_STORM, { VNX_TX_KICK, 390, 380 }, { VNX_TX_PACKETS, 500, 480 },
-	     { VNX_TX_BYTES, 20e6, 0.7e6 }, { VNX_VHOST_RUN, 0.4, 0.35 });
+	     { VNX_TX_BYTES, 20e6, 0.7e6 }, { VNX_VHOST_RUN, 0.4, 0.35 },
+	     { VNX_VCPU_RUN, 0.6, 0.8 });
 	/* beside a flow of large packets small ones do not lower the mean by much */
 	CASE(NOTIFICATION_STORM, { VNX_TX_KICK, 390, 610 }, { VNX_TX_PACKETS, 500, 760 },
-	     { VNX_TX_BYTES, 20e6, 12e6 }, { VNX_VHOST_RUN, 0.4, 0.4 });
+	     { VNX_TX_BYTES, 20e6, 12e6 }, { VNX_VHOST_RUN, 0.4, 0.4 },
+	     { VNX_VCPU_RUN, 0.6, 0.88 });
+	/* a shaper in the guest cuts packets up too, and leaves everybody as much rest as before */
+	CASE(UNKNOWN, { VNX_TX_KICK, 190, 240 }, { VNX_TX_PACKETS, 330, 1270 },
+	     { VNX_TX_BYTES, 16e6, 3.4e6 }, { VNX_VHOST_RUN, 0.26, 0.23 },
+	     { VNX_VCPU_RUN, 0.68, 0.68 });
 	/* loss makes the sender send little at a time */
 	CASE(PATH_LOSS, { VNX_TX_KICK, 390, 610 }, { VNX_TX_PACKETS, 500, 760 },
 	     { VNX_TX_BYTES, 20e6, 2e6 }, { VNX_LOAD_OOO, 0, 40 }, { VNX_VHOST_RUN, 0.4, 0.3 });
@@ -535,6 +541,10 @@ static void new_causes_are_told(void **state)
 	CASE(SOFTIRQ_SATURATED, { VNX_SOFTNET_DROPS, 0, 40 }, { VNX_VHOST_RUN, 0.4, 0.2 });
 	CASE(OFFLOAD_OFF, { VNX_TX_PACKETS, 500, 7000 }, { VNX_TX_KICK, 390, 700 },
 	     { VNX_TX_BYTES, 20e6, 10e6 }, { VNX_VHOST_RUN, 0.4, 0.6 });
+	/* that threads wait for fuller CPUs follows from it */
+	CASE(OFFLOAD_OFF, { VNX_TX_PACKETS, 500, 7000 }, { VNX_TX_KICK, 390, 700 },
+	     { VNX_TX_BYTES, 20e6, 10e6 }, { VNX_VHOST_RUN, 0.22, 0.45 },
+	     { VNX_VHOST_RUNQ_WAIT, 0.07, 0.35 });
 	CASE(HOST_STOLEN, { VNX_HOST_STEAL, 0.01, 0.45 }, { VNX_VHOST_RUN, 0.4, 0.2 });
 	CASE(VM_PAUSED, { VNX_VCPU_ENTER, 4000, 0 }, { VNX_VCPU_RUN, 0.6, 0 },
 	     { VNX_VCPU_RUNQ_WAIT, 0, 0 }, { VNX_VHOST_RUN, 0.4, 0 });

@@ -145,9 +145,9 @@ DROPS = (
 
     # -- interrupt work on the worker's CPU: what the host receives for others, each packet dear
     Way("softirq-rules", "softirq_saturated", "irq_work $KBITS", before="pin_worker 1; irq_setup 1 $N",
-        strength={"N": uniform(15000, 25000), "KBITS": uniform(100, 400)}, also=("cpu_contention",)),
+        strength={"N": uniform(15000, 25000), "KBITS": uniform(60, 250)}, also=("cpu_contention",)),
     Way("softirq-receive", "softirq_saturated", "irq_work $KBITS", before="pin_worker 1; irq_setup 1 $N", load=RECEIVE,
-        strength={"N": uniform(15000, 25000), "KBITS": uniform(100, 400)}, also=("cpu_contention",)),
+        strength={"N": uniform(15000, 25000), "KBITS": uniform(60, 250)}, also=("cpu_contention",)),
 
     # -- the guest's vCPU waits, the worker does not
     # where nobody is pinned the scheduler decides which of the two waits more, often the vCPU
@@ -242,7 +242,7 @@ DROPS = (
 
     # -- the guest does not take its packets
     Way("ring-queue", "guest_ring_full", "ip link set tap1 txqueuelen $N", load=RECEIVE,
-        after="ip link set tap1 txqueuelen 1000", strength={"N": uniform(1, 4)}),
+        after="ip link set tap1 txqueuelen 1000", strength={"N": one_of(1, 2, 3)}),
     Way("ring-queue-flows", "guest_ring_full", "ip link set tap1 txqueuelen $N", load=RECEIVE_4,
         after="ip link set tap1 txqueuelen 1000", strength={"N": uniform(2, 8)}),
 
