@@ -149,6 +149,9 @@ DROPS = (
     Way("softirq-receive", "softirq_saturated", "irq_work $KBITS", before="pin_worker 1; irq_setup 1 $N", load=RECEIVE,
         strength={"N": uniform(15000, 25000), "KBITS": uniform(60, 250)}, also=("cpu_contention",)),
 
+    Way("softirq-flows", "softirq_saturated", "irq_work $KBITS", before="pin_worker 1; irq_setup 1 $N", load=SEND_4,
+        strength={"N": uniform(15000, 25000), "KBITS": uniform(60, 250)}, also=("cpu_contention",)),
+
     # -- the guest's vCPU waits, the worker does not
     # where nobody is pinned the scheduler decides which of the two waits more, often the vCPU
     Way("starved-guests", "vcpu_starved", "hog_guests $K", also=("cpu_contention",), **PLAIN_HOGS),
@@ -303,7 +306,7 @@ DROPS = (
 
 # The same as steady states: what a guest is ill with from the first second on.
 STEADY = ("contention-host", "contention-pinned", "throttled-vm", "throttled-period", "throttled-receive", "saturated-rules",
-          "starved-quota", "starved-hog", "link-tap", "link-uplink", "link-htb", "ring-queue",
+          "starved-quota", "starved-hog", "softirq-rules", "link-tap", "link-uplink", "link-htb", "ring-queue",
           "wide-contention-pinned", "wide-throttled-vm", "wide-saturated-rules")
 # ... of a VM with four queues and four vCPUs, on a macvtap, on Open vSwitch.
 WIDE = ("healthy-plain", "healthy-receive", "contention-pinned", "throttled-vm", "saturated-rules", "starved-quota",
