@@ -92,18 +92,23 @@ static double risen_of(const struct vnx_judge *j, enum vnx_metric m)
 
 /*
  * Did the count itself rise? Two rates, each with the error that its own bins show: Poisson's, or
- * more where counts come in lumps.
+ * more where counts come in lumps. Of a fall whose place is not well known few bins are certain to
+ * lie after it: then all from that place on count; those from before make the rise look smaller.
  */
 static bool rose(const struct vnx_judge *j, enum vnx_metric m)
 {
 	const double *x = j->c->f->series[m];
 	const struct vnx_span *s = &j->span;
-	double a = j->a[m] * j->c->bin_s, b = vnx_judge_or0(j->b[m]) * j->c->bin_s, sd_a, sd_b, p;
-	size_t n_a = s->to - s->since, n_b = s->until - s->from;
+	size_t since = 2 * (s->to - s->since) < s->to - s->at ? s->at : s->since;
+	size_t n_a = s->to - since, n_b = s->until - s->from;
+	double a, b = vnx_judge_or0(j->b[m]) * j->c->bin_s, sd_a, sd_b, p;
 
-	if (!x || !(a > b) || isnan(j->b[m]))
+	if (!x || isnan(j->b[m]))
 		return false;
-	sd_a = vnx_judge_or0(vnx_sd(x + s->since, n_a));
+	a = since == s->since ? j->a[m] * j->c->bin_s : vnx_mean(x + since, n_a);
+	if (!(a > b))
+		return false;
+	sd_a = vnx_judge_or0(vnx_sd(x + since, n_a));
 	sd_b = n_b ? vnx_judge_or0(vnx_sd(x + s->from, n_b)) : 0;
 	if (!n_b) /* another run's rate, as well known as this one's */
 		n_b = n_a;
@@ -207,6 +212,17 @@ double vnx_score_artefact(const struct vnx_judge *j)
 
 /* CPU */
 
+/*
+ * A queue stands in a shaper: what feeds it brings enough, however long its threads wait. So much
+ * that it would have taken some ms to send at the rate before.
+ */
+static double standing(const struct vnx_judge *j)
+{
+	double ms = 8e3 * j->a[VNX_QDISC_BACKLOG] / j->b[VNX_THROUGHPUT];
+
+	return rose(j, VNX_QDISC_OVERLIMITS) ? ramp(ms, READ_MS / 10, READ_MS) : 0;
+}
+
 /* A trace tells no pinning, but who had the CPU. */
 static bool owns_core(const struct vnx_judge *j)
 {
@@ -249,7 +265,9 @@ double vnx_score_stolen(const struct vnx_judge *j)
 
 static double waiting(const struct vnx_judge *j)
 {
-	return owns_core(j) ? 0 : vnx_judge_part_risen(j, &j->worker, VNX_SPENT_WAIT);
+	return owns_core(j)
+		       ? 0
+		       : vnx_judge_part_risen(j, &j->worker, VNX_SPENT_WAIT) * (1 - standing(j));
 }
 
 double vnx_score_contention(const struct vnx_judge *j)
@@ -280,7 +298,8 @@ double vnx_score_vcpu(const struct vnx_judge *j)
 
 	/* both may wait: the worker's part takes something away only where it would be named itself
 	 */
-	s *= (1 - fmax(throttled, waits >= 0.5 ? waits : 0)) * (1 - vnx_score_stolen(j));
+	s *= (1 - fmax(throttled, waits >= 0.5 ? waits : 0)) * (1 - vnx_score_stolen(j)) *
+	     (1 - standing(j));
 	return worker_is_unseen(j) ? fmin(s, SUSPECTED) : s;
 }
 
@@ -518,7 +537,7 @@ double vnx_score_storm(const struct vnx_judge *j)
 	double many = fmax(ramp(more, 1.1, 1.4), ramp(more, 0.8, 1) * ramp(was / is, 3, 5));
 
 	/* ringing is work: who has as much rest as before is not held back by it */
-	return many * ramp(was / is, 1.5, 2.5) * by_load(j) * is_restless(j) *
+	return many * ramp(was / is, 1.5, 2.5) * by_load(j) * is_restless(j) * (1 - standing(j)) *
 	       ramp(j->a[VNX_TX_PACKETS] / j->b[VNX_TX_PACKETS], 0.5, 0.7) *
 	       (1 - vnx_score_saturated(j)) * (1 - vnx_score_offload(j)) *
 	       /* loss leaves few packets on their way, and little in each */

@@ -176,6 +176,11 @@ static void path_is_told_apart(void **state)
 	CASE(UNKNOWN, { VNX_TX_KICK, 190, 240 }, { VNX_TX_PACKETS, 330, 1270 },
 	     { VNX_TX_BYTES, 16e6, 3.4e6 }, { VNX_VHOST_RUN, 0.26, 0.23 },
 	     { VNX_VCPU_RUN, 0.68, 0.68 });
+	/* a queue stands behind them: threads that wait feed it well enough */
+	CASE(LINK_LIMITED, { VNX_QDISC_OVERLIMITS, 0, 1200 }, { VNX_QDISC_BACKLOG, 0, 800e3 },
+	     { VNX_VCPU_RUN, 0.4, 0.3 }, { VNX_VCPU_RUNQ_WAIT, 0.09, 0.5 });
+	CASE(VCPU_STARVED, { VNX_QDISC_OVERLIMITS, 0, 1200 }, { VNX_QDISC_BACKLOG, 0, 5e3 },
+	     { VNX_VCPU_RUN, 0.4, 0.3 }, { VNX_VCPU_RUNQ_WAIT, 0.09, 0.6 });
 	/* loss makes the sender send little at a time */
 	CASE(PATH_LOSS, { VNX_TX_KICK, 390, 610 }, { VNX_TX_PACKETS, 500, 760 },
 	     { VNX_TX_BYTES, 20e6, 2e6 }, { VNX_LOAD_OOO, 0, 40 }, { VNX_VHOST_RUN, 0.4, 0.3 });

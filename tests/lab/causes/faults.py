@@ -17,7 +17,7 @@ SEND_4, RECEIVE_4 = (load + " -P 4 -b $((RATE / 4))M" for load in (SEND_FULL, RE
 RECEIVE_MORE = RECEIVE_FULL + " -b $((2 * RATE))M"       # what shows that each packet is dearer
 SEND_8, RECEIVE_8 = (load + " -P 8 -b $((RATE / 8))M" for load in (SEND_FULL, RECEIVE_FULL))
 # Nobody tells what was wanted: the tap alone shows traffic that comes and goes.
-ON_OFF = ('sh -c "e=$(($(date +%s) + D)); while [ $(date +%s) -lt $e ]; do '
+ON_OFF = ('sh -c "e=\\$((\\$(date +%s) + D)); while [ \\$(date +%s) -lt \\$e ]; do '
           'iperf3 -c 10.77.0.11 -p $PORT -R -t $ON -b ${RATE}M >/dev/null; sleep $OFF; done"')
 RATE = {"6.1": (200, 260), "6.12": (160, 210)}
 
@@ -322,7 +322,9 @@ def steady(way):
 
 
 def elsewhere(where, names, **changes):
-    return tuple(replace(way, name=f"{where}-{way.name}", **changes, load=IN_8[way.load] if where == "wide" else way.load)
+    # four busy workers on two CPUs wait for each other
+    also = {"vhost_saturated": ("cpu_contention",)} if where == "wide" else {}
+    return tuple(replace(way, name=f"{where}-{way.name}", **changes, also=way.also + also.get(way.cause, ()), load=IN_8[way.load] if where == "wide" else way.load)
                  for way in DROPS if way.name in names)
 
 
