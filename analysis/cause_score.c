@@ -233,6 +233,20 @@ static bool owns_core(const struct vnx_judge *j)
 		j->a[VNX_VHOST_CPUS] < 1.5);
 }
 
+/*
+ * A quota of the whole VM holds its worker and its vCPUs by turns: where the vCPU's rise is beyond
+ * doubt, the worker's need not be by itself.
+ */
+static double quota_part(const struct vnx_judge *j)
+{
+	double worker = vnx_judge_part_risen(j, &j->worker, VNX_SPENT_QUOTA);
+
+	if (worker > 0 || j->c->tap || !(vnx_judge_part_risen(j, &j->vcpu, VNX_SPENT_QUOTA) > 0) ||
+	    !(j->worker.after[VNX_SPENT_QUOTA] > j->worker.before[VNX_SPENT_QUOTA]))
+		return worker;
+	return part(&j->worker, VNX_SPENT_QUOTA);
+}
+
 /* Pinned together it is a matter of chance which of the two waits for the other. */
 double vnx_score_throttled(const struct vnx_judge *j)
 {
@@ -245,7 +259,7 @@ double vnx_score_throttled(const struct vnx_judge *j)
 		core = fmax(core, ramp(fmax(vnx_judge_part_risen(j, &j->worker, VNX_SPENT_WAIT),
 					    vnx_judge_part_risen(j, &j->vcpu, VNX_SPENT_WAIT)),
 				       0.1, 0.3));
-	return fmax(vnx_judge_part_risen(j, &j->worker, VNX_SPENT_QUOTA), core);
+	return fmax(quota_part(j), core);
 }
 
 /* Where the CPU it waited for was nobody's, or the VM's own, it was not the others. */
@@ -349,21 +363,24 @@ double vnx_score_softirq(const struct vnx_judge *j)
 }
 
 /*
- * Share of bins [from, to) in which the VM stood still: stretches without a single entry into the
- * guest, longer than an idle one sleeps. A level's mean would count what it did at either end.
+ * The share of bins [from, to) that are part of STILL_S or more without an entry of any vCPU; a
+ * stretch may have begun as early as @first. NaN: not measured.
  */
-static double still(const struct vnx_judge *j, size_t from, size_t to)
+static double still(const struct vnx_judge *j, size_t first, size_t from, size_t to)
 {
 	const double *x = j->c->f->series[VNX_VCPU_ENTER];
 	size_t bins = 0, all = 0, run = 0;
 
-	for (size_t i = from; x && i < to; i++) {
-		bins += isfinite(x[i]);
+	for (size_t i = first; x && i < to; i++) {
+		bins += i >= from && isfinite(x[i]);
 		run = x[i] < 0.5 ? run + 1 : 0;
-		if ((double)run * j->c->bin_s < STILL_S)
+		if (i < from || (double)run * j->c->bin_s < STILL_S)
 			continue;
-		/* with the one that makes it long enough all of it counts */
-		all += (double)(run - 1) * j->c->bin_s < STILL_S ? run : 1;
+		/* with the one that makes it long enough, or that is the first here, all counts */
+		if ((double)(run - 1) * j->c->bin_s < STILL_S || i == from)
+			all += run < i + 1 - from ? run : i + 1 - from;
+		else
+			all++;
 	}
 	return bins ? (double)all / (double)bins : NAN;
 }
@@ -371,7 +388,8 @@ static double still(const struct vnx_judge *j, size_t from, size_t to)
 /* No vCPU entered the guest any more: the part of the added time in which none did. */
 double vnx_score_paused(const struct vnx_judge *j)
 {
-	double a = still(j, j->span.since, j->span.to), b = still(j, j->span.from, j->span.until);
+	double a = still(j, j->span.at, j->span.since, j->span.to),
+	       b = still(j, j->span.from, j->span.from, j->span.until);
 	double after = j->a[VNX_THROUGHPUT], before = j->b[VNX_THROUGHPUT];
 
 	if (!(j->b[VNX_VCPU_ENTER] > 0) || !(a > vnx_judge_or0(b)) || worker_score(j) > 0.5 ||

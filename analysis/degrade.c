@@ -310,6 +310,31 @@ static int fall_add(struct vnx_case *c, struct fall *f)
 	return fall_explain(c, &c->f->degradations.v[c->f->degradations.n - 1], p);
 }
 
+/*
+ * Was a short drop made up for at once? Over it and as long again at least as much was carried as
+ * before: traffic was held up, nothing was lost.
+ */
+static bool is_made_up(const struct vnx_case *c, const struct fall *f)
+{
+	size_t end = level_end(c, f->last), to = 2 * end - f->at;
+
+	if (end == c->obs.n || time_of(c, end) - time_of(c, f->at) > BURST_S)
+		return false;
+	to = to < c->obs.n ? to : c->obs.n;
+	return vnx_mean(c->obs.y + f->at, to - f->at) >= f->before * (1 - c->conf->min_effect);
+}
+
+/* One that was made up for, and that nothing on the host explains, is no degradation. */
+static void fall_forgive(struct vnx_case *c, const struct fall *f)
+{
+	struct vnx_degradation *d = &c->f->degradations.v[c->f->degradations.n - 1];
+
+	if (d->cause != VNX_CAUSE_UNKNOWN || !is_made_up(c, f))
+		return;
+	vnx_degradation_fini(d);
+	c->f->degradations.n--;
+}
+
 /* The fall that change @i is or begins; @ramp: the ramp that takes it in, or NULL. */
 static struct fall fall_of(const struct vnx_case *c, size_t i, const struct vnx_ramp *ramp)
 {
@@ -445,6 +470,8 @@ static int falls_add(struct vnx_case *c, const struct vnx_ramps *ramps)
 			if (!f.ramp)
 				steps_join(c, ramps, &f);
 			err = fall_add(c, &f);
+			if (!err)
+				fall_forgive(c, &f);
 		}
 		i = f.last;
 	}

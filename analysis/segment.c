@@ -14,7 +14,8 @@
 #define MATHLIB_STANDALONE
 #include <Rmath.h>
 
-#define NU 8.0          /* degrees of freedom of the innovations: a shock is no level */
+#define NU 8.0 /* degrees of freedom of the innovations: a shock is no level */
+#define NU_JUMP 3.0
 #define SCALE_PRIOR 8.0 /* values' worth of the common scale in each level's */
 #define SCALE_ROUNDS 6
 /* of the root of the level: a series without noise has no levels in its roundings */
@@ -259,14 +260,17 @@ static double levels_fit(const struct series *s, const struct fit *f, double *me
 	return pool;
 }
 
-/* -2 log density of value @t of level @now, the value before it being of level @last. */
+/*
+ * -2 log density of value @t of level @now, the value before it being of level @last. The first
+ * value of a level may hold some of both, so there the larger scale counts.
+ */
 static double density(const struct series *s, size_t t, double phi, const struct level *now,
 		      const struct level *last)
 {
-	double e = (s->g[t] - now->mean) / now->scale;
+	double scale = fmax(now->scale, last->scale);
+	double e = ((s->g[t] - now->mean) - phi * (s->g[t - 1] - last->mean)) / scale;
 
-	e -= phi * (s->g[t - 1] - last->mean) / last->scale;
-	return (NU + 1) * log1p(e * e / NU) + 2 * log(now->scale);
+	return (NU + 1) * log1p(e * e / NU) + 2 * log(scale);
 }
 
 /* -2 log density of the values within a level, but for its first, as for level_cost(). */
@@ -314,6 +318,27 @@ static double fit_cost(const struct series *s, const struct fit *f, double *mean
 /* ---- each bound by itself ---- */
 
 /*
+ * How unlikely it is that innovations did the step at b[1], which may take as long as the shortest
+ * level, be they ever so heavy-tailed (Student's t of NU_JUMP). Noise that remembers for long hides
+ * a level, but no such jump.
+ */
+static double jump_worth(const struct series *s, const size_t *b, double phi, double mean)
+{
+	size_t all[2] = { b[0], b[2] },
+	       first = b[1] - s->least + 1 > b[0] + 1 ? b[1] - s->least + 1 : b[0] + 1;
+	double scale = scale_fit(s, all, 1, &mean, phi, 0), most = 0;
+
+	for (size_t i = first; i <= b[1] && i + s->least <= b[2]; i++) {
+		double sum = 0;
+
+		for (size_t t = i; t < i + s->least; t++)
+			sum += (s->g[t] - mean) - phi * (s->g[t - 1] - mean);
+		most = fmax(most, fabs(sum) / scale / sqrt((double)s->least));
+	}
+	return (NU_JUMP + 1) * log1p(most * most / NU_JUMP);
+}
+
+/*
  * Twice the log of how much likelier b[1] makes b[0] .. b[2], as a difference of means: the scales
  * may differ without it. A chi-square of one degree of freedom where there is none.
  */
@@ -333,7 +358,10 @@ static double bound_worth(const struct series *s, size_t *b, double phi)
 		worth += level_density(s, b[i], b[i + 1], phi, &without) -
 			 level_density(s, b[i], b[i + 1], phi, &l[i]);
 	}
-	return worth;
+	/* at the end of a level that is as short as can be a jump may be that of a bad bin */
+	if (b[1] - b[0] <= s->least || b[2] - b[1] <= s->least)
+		return worth;
+	return fmax(worth, jump_worth(s, b, phi, common));
 }
 
 static bool effect_is_small(const struct series *s, const size_t *b, double min_effect)

@@ -120,6 +120,26 @@ static void gradual_fall_says_how_long_it_took(void **state)
 	assert_true(d.ramp_s == 0 && d.start_s == 60);
 }
 
+/* 3 s at half speed of a paced load: made up for at once it is no degradation, else it is. */
+static void what_is_made_up_for_is_no_degradation(void **state)
+{
+	double x[LEN];
+
+	for (int made_up = 0; made_up < 2; made_up++) {
+		struct sim s = sim_seed(5);
+		struct vnx_diagnosis *dg;
+
+		noise_fill(&s, x, LEN, NOISE_NORMAL, 0.05, 0.2);
+		for (size_t i = 0; i < LEN; i++)
+			x[i] *= i >= 120 && i < 126              ? 5e7
+				: made_up && i >= 126 && i < 132 ? 1.5e8
+								 : 1e8;
+		dg = diagnose_series(x, LEN);
+		assert_int_equal(dg->vms.v[0].degradations.n, !made_up);
+		vnx_diagnosis_free(dg);
+	}
+}
+
 static void healthy_runs_are_not_called_ill(void **state)
 {
 	double x[LEN];
@@ -148,6 +168,7 @@ int main(void)
 		cmocka_unit_test(what_comes_later_does_not_hasten_it),
 		cmocka_unit_test(deep_fall_is_told_within_3_s),
 		cmocka_unit_test(gradual_fall_says_how_long_it_took),
+		cmocka_unit_test(what_is_made_up_for_is_no_degradation),
 		cmocka_unit_test(healthy_runs_are_not_called_ill),
 	};
 
