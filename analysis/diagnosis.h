@@ -245,10 +245,11 @@ struct vnx_vm_input {
 };
 
 struct vnx_diagnose_conf {
-	size_t sma_bins;             /* 20 = 10 s */
-	double min_effect;           /* 0.05 */
-	size_t min_bins;             /* 3 */
-	double clock_uncertainty_s;  /* lags are searched within this only */
+	size_t sma_bins;            /* 20 = 10 s */
+	double min_effect;          /* 0.05 */
+	size_t min_bins;            /* 3 */
+	bool live;                  /* when a fall could be told is not looked for: it costs most */
+	double clock_uncertainty_s; /* lags are searched within this only */
 	size_t places;  /* the load was put where it fits best of so many: p, ci95 are corrected */
 	double stage_s; /* known length of the load's stages; 0: stages are the segments found */
 	/* Where stage_s is given, stages count from the first bin with throughput. */

@@ -28,6 +28,7 @@
 /* ... less where levels are short (modified BIC: Zhang & Siegmund 2007) */
 #define PRICE_SHORT 2.0
 #define ROUNDS 6
+#define FEW 12 /* values that say nothing of how long their noise remembers */
 
 static const double phis[] = { 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98 };
 
@@ -284,14 +285,17 @@ static double level_density(const struct series *s, size_t from, size_t to, doub
 	return sum;
 }
 
-/* What a bound must be worth: by p_max, for as many places as there are independent values. */
+/* Places that a bound is chosen among: as many as there are independent values. */
 static double places_of(const struct series *s, double phi)
 {
+	double all = (double)(s->n - 2 * s->least + 1);
+
 	phi = fmin(phi, PHI_PLACES);
 	/* neighbouring places are nearly the same test */
-	return fmax((double)s->n * (1 - phi) / (1 + phi) / 2, PLACES_LEAST);
+	return fmin(fmax((double)s->n * (1 - phi) / (1 + phi) / 2, PLACES_LEAST), all);
 }
 
+/* What a bound must be worth, by p_max over these places. */
 static double price_of(const struct series *s, double phi)
 {
 	return qchisq(s->p_max / places_of(s, phi), 1, 0, 0);
@@ -508,6 +512,7 @@ static void fits_try(struct series *s, const struct room *r, double phi, double 
 /* The best levels and autocorrelation. Levels only lower it: what one level has is the most. */
 static void fit_find(struct series *s, const struct room *r, struct fit *best)
 {
+	static const double shares[] = { 1, 0.5 }; /* of the price */
 	double cost = INFINITY;
 	size_t most = 0;
 
@@ -521,10 +526,9 @@ static void fit_find(struct series *s, const struct room *r, struct fit *best)
 	}
 	for (size_t i = 0; i <= most; i++) {
 		whiten(s, phis[i]);
-		/* many long levels save little each, few short ones much: either may be the better
-		 * one */
-		fits_try(s, r, phis[i], 1, best, &cost);
-		fits_try(s, r, phis[i], 0.5, best, &cost);
+		/* many long levels save little each, few short ones much: each may be the best */
+		for (size_t k = 0; k < VNX_ARRAY_SIZE(shares); k++)
+			fits_try(s, r, phis[i], shares[k], best, &cost);
 	}
 }
 
@@ -548,6 +552,40 @@ static int changes_append(const struct series *s, const struct fit *f, const str
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+/*
+ * Of few values, as of intervals of 10 s: Student's t between what is before a place and what is
+ * after its first value, which may hold some of both.
+ */
+static int few_find(const struct series *s, const struct vnx_change_conf *conf,
+		    struct vnx_changes *out)
+{
+	struct vnx_change best = { .p = conf->p_max, .uncertainty = 1 };
+	double places = (double)(s->n - 2 * s->least + 1);
+	bool found = false;
+
+	for (size_t at = s->least; at + s->least <= s->n; at++) {
+		const double *x[2] = { s->g, s->g + at + 1 };
+		size_t n[2] = { at, s->n - at - 1 }, b[3] = { 0, at, s->n };
+		double mean[2] = { vnx_mean(x[0], n[0]), vnx_mean(x[1], n[1]) };
+		double squares = 0, df = (double)(n[0] + n[1]) - 2, p;
+
+		for (int side = 0; side < 2; side++)
+			for (size_t i = 0; i < n[side]; i++)
+				squares += (x[side][i] - mean[side]) * (x[side][i] - mean[side]);
+		p = fmax(sqrt(squares / df), SCALE_LEAST) *
+		    sqrt(1 / (double)n[0] + 1 / (double)n[1]);
+		p = fmin(1, 2 * places * pt(-fabs(mean[1] - mean[0]) / p, df, 1, 0));
+		if (p > best.p || effect_is_small(s, b, conf->min_effect))
+			continue;
+		found = true;
+		best.p = p;
+		best.at = s->at[at];
+		best.before = vnx_mean(s->y, at);
+		best.after = vnx_mean(s->y + at, s->n - at);
+	}
+	return found && vnx_vec_push(out, best) ? -ENOMEM : 0;
 }
 
 static int room_init(struct room *r, size_t n)
@@ -581,6 +619,10 @@ int vnx_levels_find(const double *x, size_t n, const struct vnx_change_conf *con
 	err = series_clip(&s);
 	if (err)
 		goto out;
+	if (s.n <= FEW) {
+		err = few_find(&s, conf, out);
+		goto out;
+	}
 	fit_find(&s, &r, &f);
 	bounds_drop(&s, &f, conf->min_effect);
 	err = bounds_settle(&s, &f, conf->min_effect, r.halfwidth);

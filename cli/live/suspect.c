@@ -173,6 +173,7 @@ static int run_diagnosis(struct vnx_live_model *m, struct vnx_live_vm *vm, size_
 	struct vnx_diagnose_conf dc = { .sma_bins = 1,
 					.min_effect = 0.05,
 					.min_bins = 3,
+					.live = true,
 					.lost = lost,
 					.holds = m->holds.n ? &m->holds : NULL,
 					.others = &others };
