@@ -91,30 +91,38 @@ static double risen_of(const struct vnx_judge *j, enum vnx_metric m)
 /* Counts */
 
 /*
- * Did the count itself rise? Two rates, each with the error that its own bins show: Poisson's, or
- * more where counts come in lumps. Of a fall whose place is not well known few bins are certain to
- * lie after it: then all from that place on count; those from before make the rise look smaller.
+ * Is @m, times @scale, more than before, by more than the errors of both that their own bins show?
+ * Counts err by Poisson's, or by more where they come in lumps. Of a fall whose place is not well
+ * known few bins are certain to lie after it: then all from that place on count; those from before
+ * make the rise look smaller.
  */
-static bool rose(const struct vnx_judge *j, enum vnx_metric m)
+static bool is_more(const struct vnx_judge *j, enum vnx_metric m, double scale, bool counts)
 {
 	const double *x = j->c->f->series[m];
 	const struct vnx_span *s = &j->span;
 	size_t since = 2 * (s->to - s->since) < s->to - s->at ? s->at : s->since;
 	size_t n_a = s->to - since, n_b = s->until - s->from;
-	double a, b = vnx_judge_or0(j->b[m]) * j->c->bin_s, sd_a, sd_b, p;
+	double unit = counts ? j->c->bin_s : 1, a, b, sd_a, sd_b, p;
 
 	if (!x || isnan(j->b[m]))
 		return false;
-	a = since == s->since ? j->a[m] * j->c->bin_s : vnx_mean(x + since, n_a);
+	a = scale * (since == s->since ? j->a[m] * unit : vnx_mean(x + since, n_a));
+	b = vnx_judge_or0(j->b[m]) * unit;
 	if (!(a > b))
 		return false;
-	sd_a = vnx_judge_or0(vnx_sd(x + since, n_a));
-	sd_b = n_b ? vnx_judge_or0(vnx_sd(x + s->from, n_b)) : 0;
-	if (!n_b) /* another run's rate, as well known as this one's */
+	sd_a = scale * vnx_judge_or0(vnx_sd(x + since, n_a));
+	sd_b = n_b ? vnx_judge_or0(vnx_sd(x + s->from, n_b)) : counts ? 0 : sd_a;
+	if (!n_b) /* another run's level, as well known as this one's */
 		n_b = n_a;
-	p = vnx_welch_p_moments(a, fmax(sd_a * sd_a, a), (double)n_a, (double)n_a - 1, b,
-				fmax(sd_b * sd_b, b), (double)n_b, (double)n_b - 1);
+	p = vnx_welch_p_moments(a, fmax(sd_a * sd_a, counts ? a : 0), (double)n_a, (double)n_a - 1,
+				b, fmax(sd_b * sd_b, counts ? b : 0), (double)n_b, (double)n_b - 1);
 	return p < 2 * VNX_P_MAX; /* of both sides */
+}
+
+/* Did the count itself rise? */
+static bool rose(const struct vnx_judge *j, enum vnx_metric m)
+{
+	return is_more(j, m, 1, true);
 }
 
 double vnx_judge_packets(const double *level)
@@ -473,15 +481,19 @@ static double longer_part(const struct vnx_judge *j, double us)
 }
 
 /*
- * The part that a longer way accounts for, whoever reads: what is under way, rate times round trip,
- * may have made a queue that drains at the rate before. A receiver that reads by fits and starts
- * lets such queues come about; what the round trip grew by beyond them is the way.
+ * What is under way, rate times round trip, may have made a queue that drains at the rate before.
+ * A receiver that reads by fits and starts lets such queues come about; what the round trip grew
+ * by beyond them is the way. The share of the round trip that is no such queue.
  */
-static double way_part(const struct vnx_judge *j)
+static double way_share(const struct vnx_judge *j)
 {
-	double left = j->a[VNX_THROUGHPUT] / j->b[VNX_THROUGHPUT];
+	return 1 - j->a[VNX_THROUGHPUT] / j->b[VNX_THROUGHPUT];
+}
 
-	return longer_part(j, j->a[VNX_LOAD_RTT] * (1 - left));
+/* Is the way longer, beyond what the round trip varies by? Queues come and go, a way stays. */
+static bool way_is_longer(const struct vnx_judge *j)
+{
+	return is_more(j, VNX_LOAD_RTT, way_share(j), false);
 }
 
 /* Behind a slow path the receiver's window closes too, and it is not to blame. */
@@ -497,7 +509,8 @@ double vnx_score_receiver(const struct vnx_judge *j)
 		stopped = risen_of(j, VNX_LOAD_STOPPED);
 	}
 	/* a window that is all under way is too small for a longer way, not the receiver slow */
-	window *= 1 - way_part(j);
+	if (way_is_longer(j))
+		window *= 1 - longer_part(j, j->a[VNX_LOAD_RTT] * way_share(j));
 	return fmax(window * (1 - threads_score(j)), fmax(queue, stopped));
 }
 
@@ -505,6 +518,8 @@ double vnx_score_receiver(const struct vnx_judge *j)
  */
 double vnx_score_delay(const struct vnx_judge *j)
 {
+	if (!way_is_longer(j))
+		return 0;
 	return longer_part(j, j->a[VNX_LOAD_RTT]) * (1 - threads_score(j)) *
 	       (1 - vnx_score_link(j)) * (1 - vnx_score_receiver(j)) *
 	       (1 - ramp(loss_share(j), LOSS_FROM, LOSS_TO));
@@ -542,6 +557,14 @@ static double is_restless(const struct vnx_judge *j)
 	return seen ? 0 : 1;
 }
 
+/* @tap bytes or packets for each kick; NaN: no kicks. */
+static double each_kick(const double *level, enum vnx_metric tap)
+{
+	enum vnx_metric kick = isnan(level[VNX_TX_KICK]) ? VNX_HANDLE_TX : VNX_TX_KICK;
+
+	return level[kick] > 0 ? level[tap] / level[kick] : NAN;
+}
+
 /*
  * More kicks with less in each and not far fewer packets: those are the small ones. Where there is
  * next to nothing in each, as many kicks as before are a storm too.
@@ -550,14 +573,16 @@ double vnx_score_storm(const struct vnx_judge *j)
 {
 	enum vnx_metric kick = isnan(j->a[VNX_TX_KICK]) ? VNX_HANDLE_TX : VNX_TX_KICK;
 	double more = j->b[kick] > 0 ? j->a[kick] / j->b[kick] : NAN;
-	double was = j->b[kick] > 0 ? j->b[VNX_TX_BYTES] / j->b[kick] : NAN;
-	double is = j->a[kick] > 0 ? j->a[VNX_TX_BYTES] / j->a[kick] : NAN;
-	double many = fmax(ramp(more, 1.1, 1.4), ramp(more, 0.8, 1) * ramp(was / is, 3, 5));
+	double less = each_kick(j->b, VNX_TX_BYTES) / each_kick(j->a, VNX_TX_BYTES);
+	double joined = each_kick(j->a, VNX_TX_PACKETS) / each_kick(j->b, VNX_TX_PACKETS);
+	double many = fmax(ramp(more, 1.1, 1.4), ramp(more, 0.8, 1) * ramp(less, 3, 5));
 
 	/* ringing is work: who has as much rest as before is not held back by it */
-	return many * ramp(was / is, 1.5, 2.5) * by_load(j) * is_restless(j) * (1 - standing(j)) *
+	return many * ramp(less, 1.5, 2.5) * by_load(j) * is_restless(j) * (1 - standing(j)) *
 	       ramp(j->a[VNX_TX_PACKETS] / j->b[VNX_TX_PACKETS], 0.5, 0.7) *
-	       (1 - vnx_score_saturated(j)) * (1 - vnx_score_offload(j)) *
+	       /* a bell for far more packets than before rings less often for each */
+	       (1 - ramp(joined, 1.5, 2.5)) * (1 - vnx_score_saturated(j)) *
+	       (1 - vnx_score_offload(j)) *
 	       /* loss leaves few packets on their way, and little in each */
 	       (1 - ramp(loss_share(j), LOSS_FROM, LOSS_TO));
 }

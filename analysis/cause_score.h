@@ -8,7 +8,6 @@
 
 #include "analysis/diagnose_parts.h"
 
-double vnx_score_name(const struct vnx_judge *j);
 double vnx_score_artefact(const struct vnx_judge *j);
 double vnx_score_stolen(const struct vnx_judge *j);
 double vnx_score_throttled(const struct vnx_judge *j);

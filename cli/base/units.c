@@ -55,9 +55,19 @@ static char *with_unit(double x, const char *unit, char buf[VNX_UNIT_LEN])
 	return buf;
 }
 
+double vnx_rate_told(double bps)
+{
+	return fabs(bps) < 1e3 ? 0 : bps;
+}
+
+char *vnx_rate_scaled(double bps, double largest, char buf[VNX_UNIT_LEN])
+{
+	return vnx_number_scaled(vnx_rate_told(bps), largest, buf);
+}
+
 char *vnx_rate_format(double bps, char buf[VNX_UNIT_LEN])
 {
-	return with_unit(bps, "bit/s", buf);
+	return with_unit(vnx_rate_told(bps), "bit/s", buf);
 }
 
 char *vnx_size_format(double bytes, char buf[VNX_UNIT_LEN])

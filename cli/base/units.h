@@ -18,7 +18,12 @@ struct vnx_scale vnx_scale_for(double largest);
 
 /* "118" of 118e6 at scale M: as many decimals as three digits of @largest ask for. */
 char *vnx_number_scaled(double x, double largest, char buf[VNX_UNIT_LEN]);
-char *vnx_rate_format(double bps, char buf[VNX_UNIT_LEN]);     /* "118 Mbit/s" */
+
+/* What a reader takes @bps for: less than 1 kbit/s is 0, no traffic that anybody asks about. */
+double vnx_rate_told(double bps);
+/* vnx_number_scaled() of a rate. */
+char *vnx_rate_scaled(double bps, double largest, char buf[VNX_UNIT_LEN]);
+char *vnx_rate_format(double bps, char buf[VNX_UNIT_LEN]);     /* "118 Mbit/s", "0 bit/s" */
 char *vnx_count_format(double n, char buf[VNX_UNIT_LEN]);      /* "2255", "12.0 k" */
 char *vnx_size_format(double bytes, char buf[VNX_UNIT_LEN]);   /* "71.2 kB" */
 char *vnx_percent_format(double part, char buf[VNX_UNIT_LEN]); /* 0.0004: "0.04 %" */

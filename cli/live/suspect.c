@@ -204,8 +204,8 @@ static void change_words(const struct vnx_episode *ep, char *buf, size_t len)
 	char before[VNX_UNIT_LEN], after[VNX_UNIT_LEN], change[VNX_UNIT_LEN];
 	double top = fmax(ep->before_bps, ep->after_bps);
 
-	snprintf(buf, len, "%s -> %s %sbit/s (%s)", vnx_number_scaled(ep->before_bps, top, before),
-		 vnx_number_scaled(ep->after_bps, top, after), vnx_scale_for(top).prefix,
+	snprintf(buf, len, "%s -> %s %sbit/s (%s)", vnx_rate_scaled(ep->before_bps, top, before),
+		 vnx_rate_scaled(ep->after_bps, top, after), vnx_scale_for(top).prefix,
 		 vnx_percent_format(ep->change, change));
 }
 

@@ -170,9 +170,9 @@ static void put_row(struct vnx_live_view *v, struct vnx_layout *l, const struct 
 			row->state == VNX_LIVE_DEGRADED ? VNX_BOLD VNX_RED : "",
 			vnx_layout_fit(l, row->vm->label, w->name, false), VNX_PLAIN,
 			pid_text(l, w, vnx_layout_format(l, "%" PRIu32, vm->pid)),
-			vnx_layout_fit(l, backend, w->backend, false), short_number(l, row->bps),
-			short_number(l, row->tx_per_s), short_number(l, row->rx_per_s),
-			short_number(l, row->bytes_per_call),
+			vnx_layout_fit(l, backend, w->backend, false),
+			short_number(l, vnx_rate_told(row->bps)), short_number(l, row->tx_per_s),
+			short_number(l, row->rx_per_s), short_number(l, row->bytes_per_call),
 			row->wait >= 0.2 ? VNX_BOLD VNX_YELLOW : "", short_share(l, row->wait),
 			row->wait >= 0.2 ? VNX_PLAIN : "",
 			vnx_live_spark(v, l, row->vm, w->spark, NULL), state_mark(row->state),
@@ -236,8 +236,8 @@ static void put_fall(struct vnx_live_view *v, struct vnx_layout *l, const struct
 				 "%s" VNX_PLAIN,
 			vnx_live_name(l, row->vm->label), vnx_live_clock(v->m, s->start_ns, at),
 			vnx_layout_glue(l, vnx_seconds_format(round(for_s), ago)),
-			vnx_number_scaled(s->ep.before_bps, top, before),
-			vnx_number_scaled(s->ep.after_bps, top, after), vnx_scale_for(top).prefix,
+			vnx_rate_scaled(s->ep.before_bps, top, before),
+			vnx_rate_scaled(s->ep.after_bps, top, after), vnx_scale_for(top).prefix,
 			vnx_layout_glue(l, vnx_percent_format(s->ep.change, change)),
 			d->cause == VNX_CAUSE_UNKNOWN ? "cause unknown" : vnx_text_cause(d->cause));
 	if (d->cause == VNX_CAUSE_UNKNOWN && *missing)

@@ -176,6 +176,10 @@ static void path_is_told_apart(void **state)
 	CASE(UNKNOWN, { VNX_TX_KICK, 190, 240 }, { VNX_TX_PACKETS, 330, 1270 },
 	     { VNX_TX_BYTES, 16e6, 3.4e6 }, { VNX_VHOST_RUN, 0.26, 0.23 },
 	     { VNX_VCPU_RUN, 0.68, 0.68 });
+	/* ... or some of it less: a bell for thrice the packets is none that rings too often */
+	CASE(UNKNOWN, { VNX_TX_KICK, 145, 200 }, { VNX_TX_PACKETS, 285, 1290 },
+	     { VNX_TX_BYTES, 14e6, 2e6 }, { VNX_VHOST_RUN, 0.26, 0.24 },
+	     { VNX_VCPU_RUN, 0.83, 0.79 }, { VNX_VCPU_RUNQ_WAIT, 0.13, 0.195 });
 	/* a queue stands behind them: threads that wait feed it well enough */
 	CASE(LINK_LIMITED, { VNX_QDISC_OVERLIMITS, 0, 1200 }, { VNX_QDISC_BACKLOG, 0, 800e3 },
 	     { VNX_VCPU_RUN, 0.4, 0.3 }, { VNX_VCPU_RUNQ_WAIT, 0.09, 0.5 });
@@ -565,6 +569,29 @@ static void new_causes_are_told(void **state)
 	     { VNX_VHOST_RUN, 0.4, 0.2 });
 }
 
+/* The round trip takes 3.7 ms and then 13.1, give or take the share @varies of it. */
+static void way_of(double varies, enum vnx_cause cause)
+{
+	const struct level l[] = { { VNX_LOAD_BUSY, 0.7, 1 },
+				   { VNX_LOAD_RWND, 0.3, 0.95 },
+				   { VNX_LOAD_RTT, 3700, 13100 },
+				   { VNX_LOAD_RETRANS, 0, 0 },
+				   { VNX_VHOST_RUN, 0.4, 0.2 } };
+	struct run r;
+
+	run_make(&r, l, VNX_ARRAY_SIZE(l));
+	for (int i = 0; i < BINS; i++)
+		r.series[VNX_LOAD_RTT][i] *= 1 + (i % 4 ? -varies / 3 : varies);
+	is_cause(&r, cause);
+}
+
+/* Queues of a receiver that reads by fits and starts come and go. */
+static void a_longer_way_stays_longer(void **state)
+{
+	way_of(0.1, VNX_CAUSE_PATH_DELAY);
+	way_of(2, VNX_CAUSE_RECEIVER_LIMITED);
+}
+
 /* For @still_s of the time after the fall no vCPU is entered; else @rate entries a bin. */
 static void paused_for(double still_s, double rate, enum vnx_cause cause)
 {
@@ -790,6 +817,7 @@ int main(void)
 		cmocka_unit_test(parts_know_their_error),
 		cmocka_unit_test(counts_must_rise_themselves),
 		cmocka_unit_test(new_causes_are_told),
+		cmocka_unit_test(a_longer_way_stays_longer),
 		cmocka_unit_test(a_pause_is_a_time_without_entries),
 		cmocka_unit_test(limits_need_no_fall),
 		cmocka_unit_test(quota_has_no_offender),

@@ -449,6 +449,11 @@ static void units_for_people(void **state)
 	assert_string_equal(vnx_rate_format(9.2e9, buf), "9.20 Gbit/s");
 	assert_string_equal(vnx_rate_format(999.7e3, buf), "1.00 Mbit/s");
 	assert_string_equal(vnx_rate_format(0, buf), "0 bit/s");
+	/* no traffic that anybody asks about */
+	assert_string_equal(vnx_rate_format(9.86, buf), "0 bit/s");
+	assert_string_equal(vnx_rate_format(1000, buf), "1.00 kbit/s");
+	assert_string_equal(vnx_rate_scaled(9.86, 118e6, buf), "0");
+	assert_string_equal(vnx_rate_scaled(NAN, 118e6, buf), "?");
 	assert_string_equal(vnx_rate_format(NAN, buf), "?");
 	assert_string_equal(vnx_count_format(2255, buf), "2255");
 	assert_string_equal(vnx_count_format(12012, buf), "12.0 k");

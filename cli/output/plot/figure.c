@@ -63,8 +63,8 @@ static char *headline(const struct vnx_diagnosis *dg, const struct vnx_vm_findin
 			    isnan(ep.end_s) ? "since" : "from",
 			    vnx_seconds_format(ep.start_s, start), isnan(ep.end_s) ? "" : " to ",
 			    isnan(ep.end_s) ? "" : vnx_seconds_format(ep.end_s, end),
-			    vnx_number_scaled(ep.before_bps, top, before),
-			    vnx_number_scaled(ep.after_bps, top, after), vnx_scale_for(top).prefix,
+			    vnx_rate_scaled(ep.before_bps, top, before),
+			    vnx_rate_scaled(ep.after_bps, top, after), vnx_scale_for(top).prefix,
 			    vnx_percent_format(ep.change, change));
 }
 

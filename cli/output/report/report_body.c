@@ -81,8 +81,8 @@ static const char *headline_of_vm(struct vnx_doc *d, const struct vnx_diagnosis 
 		return vnx_layout_format(&d->l, "%s is degraded", name);
 	top = fmax(ep.before_bps, ep.after_bps);
 	return vnx_layout_format(&d->l, "%s is degraded: %s \u2192 %s" VNX_NBSP "%sbit/s (%s)",
-				 name, vnx_number_scaled(ep.before_bps, top, before),
-				 vnx_number_scaled(ep.after_bps, top, after),
+				 name, vnx_rate_scaled(ep.before_bps, top, before),
+				 vnx_rate_scaled(ep.after_bps, top, after),
 				 vnx_scale_for(top).prefix,
 				 vnx_layout_glue(&d->l, vnx_percent_format(ep.change, change)));
 }

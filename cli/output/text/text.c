@@ -79,8 +79,8 @@ static const char *degraded_words(struct vnx_layout *l, const struct vnx_diagnos
 				 VNX_BOLD "%s" VNX_PLAIN " %s %s: " VNX_BOLD "%s \u2192 %s" VNX_NBSP
 					  "%sbit/s" VNX_PLAIN " (%s%s); %s%s",
 				 label, verdict_words(vm->verdict), when,
-				 vnx_number_scaled(ep.before_bps, top, before),
-				 vnx_number_scaled(ep.after_bps, top, after),
+				 vnx_rate_scaled(ep.before_bps, top, before),
+				 vnx_rate_scaled(ep.after_bps, top, after),
 				 vnx_scale_for(top).prefix,
 				 vnx_layout_glue(l, vnx_percent_format(ep.change, change)), steps,
 				 cause_sentence(l, ep.worst), more);

@@ -7,8 +7,7 @@
 
 #include "cli/base/units.h"
 
-#define LABEL 12      /* columns of the label before each paragraph */
-#define LEAST_BPS 1e3 /* less is no traffic to anybody who reads it */
+#define LABEL 12 /* columns of the label before each paragraph */
 
 static const char *const cause_words[VNX_CAUSE_MAX] = {
 	[VNX_CAUSE_CPU_CONTENTION] = "CPU contention, the vhost thread waits for a CPU",
@@ -118,7 +117,7 @@ static void put_label(struct vnx_layout *l, const char *label, const char *text)
 
 static bool is_nothing(const struct vnx_throughput_summary *t)
 {
-	return t->p95_bps < LEAST_BPS && t->mean_bps < LEAST_BPS;
+	return vnx_rate_told(t->p95_bps) == 0 && vnx_rate_told(t->mean_bps) == 0;
 }
 
 static void put_throughput(struct vnx_layout *l, const struct vnx_throughput_summary *t)
@@ -135,10 +134,10 @@ static void put_throughput(struct vnx_layout *l, const struct vnx_throughput_sum
 	}
 	put_label(l, "throughput",
 		  vnx_layout_format(l, "mean %s, p5 %s, median %s, p95 %s" VNX_NBSP "%sbit/s (%s)",
-				    vnx_number_scaled(t->mean_bps, t->p95_bps, mean),
-				    vnx_number_scaled(t->p05_bps, t->p95_bps, p05),
-				    vnx_number_scaled(t->p50_bps, t->p95_bps, p50),
-				    vnx_number_scaled(t->p95_bps, t->p95_bps, p95),
+				    vnx_rate_scaled(t->mean_bps, t->p95_bps, mean),
+				    vnx_rate_scaled(t->p05_bps, t->p95_bps, p05),
+				    vnx_rate_scaled(t->p50_bps, t->p95_bps, p50),
+				    vnx_rate_scaled(t->p95_bps, t->p95_bps, p95),
 				    vnx_scale_for(t->p95_bps).prefix,
 				    t->source && *t->source ? vnx_layout_safe(l, t->source)
 							    : "source not known"));

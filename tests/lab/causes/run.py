@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shlex
 import shutil
 import signal
@@ -110,6 +111,16 @@ def shares(text):
     return {n: [share(i, rows[0], rows[1]), share(i, rows[1], rows[2])] for i, n in enumerate(names, 1)}
 
 
+def expand(load, variables):
+    """The load as it is run, its numbers in place: what it asks for stands in its recording. What is
+    escaped is a shell's of its own."""
+    def value(m):
+        if m[3] is not None:
+            return str(eval(m[3].replace("/", "//"), {}, dict(variables)))
+        return str(variables[m[1] or m[2]])
+    return re.sub(r"(?<!\\)\$(?:\{(\w+)\}|(\w+)|\(\((.*?)\)\))", value, load)
+
+
 class Suite(Runner):
     """The lab host, its guests, and the runs."""
 
@@ -165,7 +176,7 @@ class Suite(Runner):
         settle = max(0.1, min(4, run.length_s - run.inject_s - 3))
         script = prelude + RUN.format(
             before=run.way.before if inject is not None else "true", options=run.way.options,
-            load=load, wait_us=int((run.inject_s + FIRST_OUTPUT_S - 2) * 1e6), inject=inject or "true",
+            load=expand(load, variables), wait_us=int((run.inject_s + FIRST_OUTPUT_S - 2) * 1e6), inject=inject or "true",
             settle_us=int(settle * 1e6), probe=probe or "true")
         argv = self.machine.exec_command(script, run.length_s + DEAF_S)
         cpu = CpuShare(self.qemu.pid)
