@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "analysis/cause_score.h"
 #include "analysis/diagnosis.h"
 #include "tests/unit/sim.h"
 
@@ -569,6 +570,32 @@ static void new_causes_are_told(void **state)
 	     { VNX_VHOST_RUN, 0.4, 0.2 });
 }
 
+/*
+ * Of a fall whose place is not well known four bins are certain to lie after it, too few to tell
+ * 5 from nothing: then all from that place on count.
+ */
+static void a_count_rises_where_the_place_is_not_well_known(void **state)
+{
+	double x[BINS] = { 0 }, moved[BINS] = { 0 };
+	struct vnx_vm_finding f = { .series[VNX_QDISC_DROPS] = x };
+	struct vnx_case c = { .grid = &grid, .f = &f, .bin_s = 0.5 };
+	struct vnx_judge j = { .c = &c, .span = { 0, 30, FALL, BINS - 4, BINS } };
+
+	for (int i = FALL; i < BINS; i++)
+		x[i] = 5;
+	j.a[VNX_QDISC_DROPS] = 10;
+	j.a[VNX_TX_PACKETS] = j.b[VNX_TX_PACKETS] = 990;
+	assert_true(fabs(vnx_judge_share_of(&j, VNX_QDISC_DROPS) - 0.01) < 1e-6);
+	/* well known, and as short: four bins are what there is */
+	j.span.at = BINS - 4;
+	assert_true(vnx_judge_share_of(&j, VNX_QDISC_DROPS) == 0);
+	/* as many in one bin are a lump */
+	moved[BINS - 1] = 200;
+	f.series[VNX_QDISC_DROPS] = moved;
+	j.span.at = FALL;
+	assert_true(vnx_judge_share_of(&j, VNX_QDISC_DROPS) == 0);
+}
+
 /* The round trip takes 3.7 ms and then 13.1, give or take the share @varies of it. */
 static void way_of(double varies, enum vnx_cause cause)
 {
@@ -817,6 +844,7 @@ int main(void)
 		cmocka_unit_test(parts_know_their_error),
 		cmocka_unit_test(counts_must_rise_themselves),
 		cmocka_unit_test(new_causes_are_told),
+		cmocka_unit_test(a_count_rises_where_the_place_is_not_well_known),
 		cmocka_unit_test(a_longer_way_stays_longer),
 		cmocka_unit_test(a_pause_is_a_time_without_entries),
 		cmocka_unit_test(limits_need_no_fall),
