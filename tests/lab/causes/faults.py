@@ -292,6 +292,12 @@ DROPS = (
     # the guest holds back what it sends
     Way("off-guest-delay", "off_list", strength={"MS": uniform(150, 300)}, before='guest exec -t 30 vm1 "modprobe sch_netem"',
         inject='in_guest vm1 "tc qdisc add dev eth0 root netem delay ${MS}ms limit 10000"'),
+    # a link beyond this host is full; its queue is long
+    Way("off-far-shaper", "off_list", load=RECEIVE, strength={"MBITS": log_uniform(15, 80)}, also=("path_loss", "path_delay"),
+        inject="ip netns exec peer tc qdisc add dev eth0 root tbf rate ${MBITS}mbit burst 128kb latency 100ms"),
+    # a far end that sends by turns, as radio does
+    Way("off-slots", "off_list", strength={"MS": uniform(40, 100)}, also=("path_delay",),
+        inject="ip netns exec peer tc qdisc add dev eth0 root netem slot ${MS}ms $((2 * MS))ms limit 10000"),
 
     # -- the measurement is ill, not the host
     Way("artefact-clock", "measurement_artefact", "date -s @$(($(date +%s) + ($STEP)))",
