@@ -91,38 +91,30 @@ static double risen_of(const struct vnx_judge *j, enum vnx_metric m)
 /* Counts */
 
 /*
- * Is @m, times @scale, more than before, by more than the errors of both that their own bins show?
- * Counts err by Poisson's, or by more where they come in lumps. Of a fall whose place is not well
- * known few bins are certain to lie after it: then all from that place on count; those from before
- * make the rise look smaller.
+ * Did the count itself rise? Two rates, each with the error that its own bins show: Poisson's, or
+ * more where counts come in lumps. Of a fall whose place is not well known few bins are certain to
+ * lie after it: then all from that place on count; those from before make the rise look smaller.
  */
-static bool is_more(const struct vnx_judge *j, enum vnx_metric m, double scale, bool counts)
+static bool rose(const struct vnx_judge *j, enum vnx_metric m)
 {
 	const double *x = j->c->f->series[m];
 	const struct vnx_span *s = &j->span;
 	size_t since = 2 * (s->to - s->since) < s->to - s->at ? s->at : s->since;
 	size_t n_a = s->to - since, n_b = s->until - s->from;
-	double unit = counts ? j->c->bin_s : 1, a, b, sd_a, sd_b, p;
+	double a, b = vnx_judge_or0(j->b[m]) * j->c->bin_s, sd_a, sd_b, p;
 
 	if (!x || isnan(j->b[m]))
 		return false;
-	a = scale * (since == s->since ? j->a[m] * unit : vnx_mean(x + since, n_a));
-	b = vnx_judge_or0(j->b[m]) * unit;
+	a = since == s->since ? j->a[m] * j->c->bin_s : vnx_mean(x + since, n_a);
 	if (!(a > b))
 		return false;
-	sd_a = scale * vnx_judge_or0(vnx_sd(x + since, n_a));
-	sd_b = n_b ? vnx_judge_or0(vnx_sd(x + s->from, n_b)) : counts ? 0 : sd_a;
-	if (!n_b) /* another run's level, as well known as this one's */
+	sd_a = vnx_judge_or0(vnx_sd(x + since, n_a));
+	sd_b = n_b ? vnx_judge_or0(vnx_sd(x + s->from, n_b)) : 0;
+	if (!n_b) /* another run's rate, as well known as this one's */
 		n_b = n_a;
-	p = vnx_welch_p_moments(a, fmax(sd_a * sd_a, counts ? a : 0), (double)n_a, (double)n_a - 1,
-				b, fmax(sd_b * sd_b, counts ? b : 0), (double)n_b, (double)n_b - 1);
+	p = vnx_welch_p_moments(a, fmax(sd_a * sd_a, a), (double)n_a, (double)n_a - 1, b,
+				fmax(sd_b * sd_b, b), (double)n_b, (double)n_b - 1);
 	return p < 2 * VNX_P_MAX; /* of both sides */
-}
-
-/* Did the count itself rise? */
-static bool rose(const struct vnx_judge *j, enum vnx_metric m)
-{
-	return is_more(j, m, 1, true);
 }
 
 double vnx_judge_packets(const double *level)
@@ -469,31 +461,22 @@ double vnx_judge_unread_ms(const struct vnx_judge *j)
 	return 8e3 * j->a[VNX_LOAD_RECVQ] / j->a[VNX_THROUGHPUT];
 }
 
-/* Of what throughput lost, the part that a round trip of @us accounts for: of logarithms. */
-static double longer_part(const struct vnx_judge *j, double us)
+/*
+ * Of what throughput lost, the part that a longer way accounts for: of logarithms. The way is in
+ * each round trip, so it is as long as the shortest of them; queues come and go, as behind a
+ * receiver that reads by fits and starts.
+ */
+static double longer_part(const struct vnx_judge *j)
 {
-	double slower = log(j->b[VNX_THROUGHPUT] / j->a[VNX_THROUGHPUT]);
-	double longer = log(us / j->b[VNX_LOAD_RTT]);
+	const double *x = j->c->f->series[VNX_LOAD_RTT];
+	double slower = log(j->b[VNX_THROUGHPUT] / j->a[VNX_THROUGHPUT]), way = INFINITY, longer;
 
+	for (size_t i = j->span.since; x && i < j->span.to; i++)
+		way = fmin(way, isfinite(x[i]) ? x[i] : INFINITY);
+	longer = log(way / j->b[VNX_LOAD_RTT]);
 	if (!isfinite(slower) || !isfinite(longer) || !(slower > 0))
 		return 0;
 	return fmin(fmax(longer / slower, 0), 1);
-}
-
-/*
- * What is under way, rate times round trip, may have made a queue that drains at the rate before.
- * A receiver that reads by fits and starts lets such queues come about; what the round trip grew
- * by beyond them is the way. The share of the round trip that is no such queue.
- */
-static double way_share(const struct vnx_judge *j)
-{
-	return 1 - j->a[VNX_THROUGHPUT] / j->b[VNX_THROUGHPUT];
-}
-
-/* Is the way longer, beyond what the round trip varies by? Queues come and go, a way stays. */
-static bool way_is_longer(const struct vnx_judge *j)
-{
-	return is_more(j, VNX_LOAD_RTT, way_share(j), false);
 }
 
 /* Behind a slow path the receiver's window closes too, and it is not to blame. */
@@ -509,8 +492,7 @@ double vnx_score_receiver(const struct vnx_judge *j)
 		stopped = risen_of(j, VNX_LOAD_STOPPED);
 	}
 	/* a window that is all under way is too small for a longer way, not the receiver slow */
-	if (way_is_longer(j))
-		window *= 1 - longer_part(j, j->a[VNX_LOAD_RTT] * way_share(j));
+	window *= 1 - longer_part(j);
 	return fmax(window * (1 - threads_score(j)), fmax(queue, stopped));
 }
 
@@ -518,11 +500,8 @@ double vnx_score_receiver(const struct vnx_judge *j)
  */
 double vnx_score_delay(const struct vnx_judge *j)
 {
-	if (!way_is_longer(j))
-		return 0;
-	return longer_part(j, j->a[VNX_LOAD_RTT]) * (1 - threads_score(j)) *
-	       (1 - vnx_score_link(j)) * (1 - vnx_score_receiver(j)) *
-	       (1 - ramp(loss_share(j), LOSS_FROM, LOSS_TO));
+	return longer_part(j) * (1 - threads_score(j)) * (1 - vnx_score_link(j)) *
+	       (1 - vnx_score_receiver(j)) * (1 - ramp(loss_share(j), LOSS_FROM, LOSS_TO));
 }
 
 static bool lost_rest(const struct vnx_parts *p)
