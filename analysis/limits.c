@@ -373,11 +373,13 @@ static int path_limits(struct now *n)
 			  vnx_asprintf("The tap dropped %.0f packets/s for the guest, %.2g %% of "
 				       "them: the guest did not take them from its ring in time.",
 				       mean_of(n, VNX_RX_DROPS), 100 * ring));
-	if (!err && use >= FULL)
+	if (err || n->c->f->verdict == VNX_IDLE) /* what the host lacks, others ask of it */
+		return err;
+	if (use >= FULL)
 		err = add(n, VNX_CAUSE_LINK_LIMITED, strdup("the uplink"), use,
 			  "share of its speed",
 			  vnx_asprintf("The uplink is %.0f %% full.", 100 * use));
-	else if (!err && (queue >= LOST || shaped))
+	else if (queue >= LOST || shaped)
 		err = add(n, VNX_CAUSE_LINK_LIMITED, strdup("a queue at the tap or the uplink"),
 			  shaped ? mean_of(n, VNX_QDISC_OVERLIMITS) : mean_of(n, VNX_QDISC_DROPS),
 			  shaped ? "times/s held back" : "packets/s dropped",
@@ -436,6 +438,14 @@ static int worst_first(const void *a, const void *b)
 	return x->cause < y->cause ? -1 : x->cause > y->cause;
 }
 
+static bool is_explained(const struct vnx_case *c)
+{
+	for (size_t i = 0; i < c->f->degradations.n; i++)
+		if (c->f->degradations.v[i].cause != VNX_CAUSE_UNKNOWN)
+			return true;
+	return false;
+}
+
 /*
  * The last level of throughput that is long enough to tell anything; of a tap the last one with
  * traffic: what ended before the recording did is no level of what the VM gets.
@@ -458,7 +468,7 @@ static bool now_find(const struct vnx_case *c, size_t *from, size_t *to)
 		    (!c->tap || idle || vnx_mean(y + *from, *to - *from) >= VNX_IDLE_BPS))
 			return true;
 	}
-	if (c->tap || c->f->degradations.n)
+	if (c->tap || is_explained(c))
 		return false;
 	/* no level is long enough by itself: what held through the last of them holds */
 	*to = c->grid->n;

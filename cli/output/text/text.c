@@ -74,6 +74,9 @@ static const char *degraded_words(struct vnx_layout *l, const struct vnx_diagnos
 			l, "%s, and since %s still %s down", more,
 			vnx_layout_glue(l, vnx_seconds_format(last.start_s, start)),
 			vnx_layout_glue(l, vnx_percent_format(-last.change, end)));
+	if (ep.worst->cause == VNX_CAUSE_UNKNOWN && vm->limits.n)
+		more = vnx_layout_format(l, "%s; limited as well: %s", more,
+					 vnx_text_cause(vm->limits.v[0].cause));
 	top = fmax(ep.before_bps, ep.after_bps);
 	return vnx_layout_format(l,
 				 VNX_BOLD "%s" VNX_PLAIN " %s %s: " VNX_BOLD "%s \u2192 %s" VNX_NBSP
