@@ -346,6 +346,9 @@ static char *receiver_advice(const struct vnx_judge *j)
 
 static char *sender_finding(const struct vnx_judge *j)
 {
+	if (vnx_judge_is_satisfied(j))
+		return vnx_asprintf("The load asked for %.3g Mbit/s and got it.",
+				    j->c->f->asked_bps / 1e6);
 	if (vnx_judge_rise(j, VNX_LOAD_STOPPED) > 0.05)
 		return vnx_asprintf("The sending program was stopped for %.0f %% of the time.",
 				    percent(j->a[VNX_LOAD_STOPPED]));

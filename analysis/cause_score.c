@@ -586,7 +586,15 @@ static bool all_measured(const struct vnx_judge *j)
 	       vnx_judge_receives_here(j);
 }
 
-/* Only the load's own sockets can say that it had nothing to send; else it is a suspicion. */
+bool vnx_judge_is_satisfied(const struct vnx_judge *j)
+{
+	return j->a[VNX_THROUGHPUT] >= VNX_SATISFIED * j->c->f->asked_bps;
+}
+
+/*
+ * Only the load can say that it had nothing to send: its sockets, or what it asked for and got.
+ * Else it is a suspicion.
+ */
 double vnx_score_sender(const struct vnx_judge *j)
 {
 	struct vnx_parts busy = parts_of(j, VNX_LOAD_BUSY);
@@ -594,6 +602,8 @@ double vnx_score_sender(const struct vnx_judge *j)
 
 	for (size_t i = 0; i < VNX_CAUSE_MAX; i++)
 		others = fmax(others, j->score[i]);
+	if (vnx_judge_is_satisfied(j))
+		return 1 - others;
 	if (!isnan(j->a[VNX_LOAD_BUSY]))
 		s = fmax(vnx_judge_part_risen(j, &busy, VNX_SPENT_ASLEEP),
 			 risen_of(j, VNX_LOAD_STOPPED));

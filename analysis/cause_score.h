@@ -40,6 +40,8 @@ double vnx_judge_ring_share(const double *level);
 double vnx_judge_part_risen(const struct vnx_judge *j, const struct vnx_parts *p, enum vnx_spent k);
 /* The load on this host receives. */
 bool vnx_judge_receives_here(const struct vnx_judge *j);
+/* The load has what it asked for. */
+bool vnx_judge_is_satisfied(const struct vnx_judge *j);
 /* For how long the receiver has to read what lies there, ms, at the rate it does. */
 double vnx_judge_unread_ms(const struct vnx_judge *j);
 

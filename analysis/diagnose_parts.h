@@ -13,6 +13,7 @@
 #define VNX_JUDGE_OBS 5     /* intervals: two before a fall, the one it falls into, two after */
 #define VNX_MSS 1448.0      /* of Ethernet's usual MTU: a packet in here may be of 64 kB (GSO) */
 #define VNX_IDLE_SHARE 0.02 /* of the level before: the traffic stopped, nothing degraded */
+#define VNX_SATISFIED 0.95  /* of what the load asked for */
 #define VNX_IDLE_BPS 100e3  /* a tap with less carries no load whose loss could be judged */
 
 /* One VM under diagnosis. */

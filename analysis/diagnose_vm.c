@@ -12,9 +12,9 @@
 #define HIDDEN_MAX 0.5 /* a run that could hide such a drop is not called healthy */
 #define POWER 2 /* a drop of twice the least that is significant is found in nine of ten runs */
 
-static const struct vnx_diagnose_conf defaults = {
-	.sma_bins = 20, .min_effect = 0.05, .min_bins = 3
-};
+static const struct vnx_diagnose_conf defaults = { .sma_bins = 20,
+						   .min_effect = 0.05,
+						   .min_bins = 3 };
 
 static struct vnx_diagnose_conf conf_complete(const struct vnx_diagnose_conf *conf)
 {

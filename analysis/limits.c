@@ -17,7 +17,6 @@
 #define QUEUE 20e3     /* bytes in a shaper */
 #define UNREAD 256e3   /* bytes in the receiving program's sockets, and ... */
 #define UNREAD_MS 10.0 /* ... for how long it has to read at its rate */
-#define SATISFIED 0.95 /* of what the load asked for */
 
 static const char *const share_unit = "share of the time";
 
@@ -492,7 +491,7 @@ int vnx_case_limits(struct vnx_case *c)
 		return 0;
 	c->f->got_bps = y ? vnx_mean(y + n.from, n.to - n.from) : NAN;
 	/* whoever has what it asked for is held by nothing */
-	if (c->f->got_bps >= SATISFIED * c->f->asked_bps)
+	if (c->f->got_bps >= VNX_SATISFIED * c->f->asked_bps)
 		return 0;
 	n.j = (struct vnx_judge){ .c = c, .span = { n.from, n.from, n.from, n.from, n.to } };
 	for (int m = 0; m < VNX_METRIC_MAX; m++) {

@@ -592,6 +592,20 @@ static void a_count_rises_where_the_place_is_not_well_known(void **state)
 	assert_true(vnx_judge_share_of(&j, VNX_QDISC_DROPS) == 0);
 }
 
+/* What the load asked for and got is its own word for it; less than that says nothing. */
+static void a_load_that_has_what_it_asked_for_sends_no_more(void **state)
+{
+	struct run r;
+
+	run_make(&r, NULL, 0);
+	r.in[0].asked_bps = 150e6;
+	is_cause(&r, VNX_CAUSE_SENDER_LIMITED);
+	r.in[0].asked_bps = 200e6;
+	is_cause(&r, VNX_CAUSE_UNKNOWN);
+	r.in[0].asked_bps = 0;
+	is_cause(&r, VNX_CAUSE_UNKNOWN);
+}
+
 /* The round trip takes @was and then @is us, give or take the share @varies of it. */
 static void way_of(double was, double is, double varies, enum vnx_cause cause)
 {
@@ -842,6 +856,7 @@ int main(void)
 		cmocka_unit_test(counts_must_rise_themselves),
 		cmocka_unit_test(new_causes_are_told),
 		cmocka_unit_test(a_count_rises_where_the_place_is_not_well_known),
+		cmocka_unit_test(a_load_that_has_what_it_asked_for_sends_no_more),
 		cmocka_unit_test(a_longer_way_stays_longer),
 		cmocka_unit_test(a_pause_is_a_time_without_entries),
 		cmocka_unit_test(limits_need_no_fall),
