@@ -297,7 +297,7 @@ static char *link_advice(const struct vnx_judge *j)
 static char *path_finding(const struct vnx_judge *j)
 {
 	return vnx_asprintf("%.2g %% of the segments had to be sent again or came out of order, "
-			    "more than before; no queue of this host dropped any.",
+			    "more than before; this host's own queues dropped no more than before.",
 			    percent(fmax(fmax(vnx_judge_share_of(j, VNX_LOAD_OOO),
 					      vnx_judge_share_of(j, VNX_LOAD_RETRANS)),
 					 vnx_judge_share_of(j, VNX_LOAD_LOST))));
@@ -322,17 +322,29 @@ static char *delay_advice(const struct vnx_judge *j)
 		      "window grow (tcp_rmem, tcp_wmem, more flows).");
 }
 
+char *vnx_unread_words(double bytes, double bps)
+{
+	if (!(bps > 0))
+		return vnx_asprintf("%.0f kB lay unread in the receiving program's sockets",
+				    bytes / 1e3);
+	return vnx_asprintf("%.0f kB lay unread in the receiving program's sockets, %.0f ms of "
+			    "reading",
+			    bytes / 1e3, vnx_unread_ms(bytes, bps));
+}
+
 static char *receiver_finding(const struct vnx_judge *j)
 {
 	if (vnx_judge_receives_here(j) && vnx_judge_rise(j, VNX_LOAD_STOPPED) > 0.05)
 		return vnx_asprintf("The receiving program was stopped for %.0f %% of the time.",
 				    percent(j->a[VNX_LOAD_STOPPED]));
-	if (vnx_judge_receives_here(j))
-		return vnx_asprintf(
-			"%.0f kB lay unread in the receiving program's sockets, %.0f ms "
-			"of reading; %.0f kB before.",
-			j->a[VNX_LOAD_RECVQ] / 1e3, vnx_judge_unread_ms(j),
-			vnx_judge_or0(j->b[VNX_LOAD_RECVQ]) / 1e3);
+	if (vnx_judge_receives_here(j)) {
+		VNX_CLEANUP_FREE char *s =
+			vnx_unread_words(j->a[VNX_LOAD_RECVQ], j->a[VNX_THROUGHPUT]);
+
+		return s ? vnx_asprintf("%s; %.0f kB before.", s,
+					vnx_judge_or0(j->b[VNX_LOAD_RECVQ]) / 1e3)
+			 : NULL;
+	}
 	return vnx_asprintf("The receiver's window held the sender back for %.0f %% of the time, "
 			    "%.0f %% before.",
 			    percent(j->a[VNX_LOAD_RWND]), percent(j->b[VNX_LOAD_RWND]));

@@ -16,6 +16,7 @@
 #define LOSS_TO 1e-3   /* ... and this it does */
 #define READ_MS 10.0   /* unread for no longer is no queue that stands */
 #define NO_REST 0.02   /* of the time asleep: nothing to lose any more */
+#define SHORTEST 0.05  /* quantile of the round trips: one bin may be mistaken */
 #define STILL_S 2.0    /* even an idle guest is entered within that time */
 
 /* 0 below @lo, 1 above @hi, a straight line between; what was not measured is 0. */
@@ -40,7 +41,8 @@ double vnx_judge_or0(double x)
 /* 0..1; 0 where its interval holds 0. For what does the work itself: each bit costs more of it. */
 static double part(const struct vnx_parts *p, enum vnx_spent k)
 {
-	return isnan(p->part[k]) || p->error[k] >= p->part[k] ? 0 : fmin(fmax(p->part[k], 0), 1);
+	/* what is known in one bin only has no error: it is not known well enough */
+	return p->error[k] < p->part[k] ? fmin(p->part[k], 1) : 0;
 }
 
 /*
@@ -55,7 +57,7 @@ double vnx_judge_part_risen(const struct vnx_judge *j, const struct vnx_parts *p
 	double shrunk = log((1 - p->before[k]) / (1 - p->after[k])) / -log(p->left);
 	double most = 2 * rise / (1 - p->left);
 
-	if (isnan(rise) || rise <= 0 || rise <= p->moved[k])
+	if (!(rise > 0 && rise > p->moved[k]))
 		return 0;
 	if (!j->c->tap)
 		return part(p, k);
@@ -90,6 +92,15 @@ static double risen_of(const struct vnx_judge *j, enum vnx_metric m)
 
 /* Counts */
 
+static size_t count_valid(const double *x, size_t n)
+{
+	size_t valid = 0;
+
+	for (size_t i = 0; i < n; i++)
+		valid += isfinite(x[i]);
+	return valid;
+}
+
 /*
  * Did the count itself rise? Two rates, each with the error that its own bins show: Poisson's, or
  * more where counts come in lumps. Of a fall whose place is not well known few bins are certain to
@@ -100,18 +111,19 @@ static bool rose(const struct vnx_judge *j, enum vnx_metric m)
 	const double *x = j->c->f->series[m];
 	const struct vnx_span *s = &j->span;
 	size_t since = 2 * (s->to - s->since) < s->to - s->at ? s->at : s->since;
-	size_t n_a = s->to - since, n_b = s->until - s->from;
+	size_t n_a, n_b = s->until - s->from;
 	double a, b = vnx_judge_or0(j->b[m]) * j->c->bin_s, sd_a, sd_b, p;
 
 	if (!x || isnan(j->b[m]))
 		return false;
-	a = since == s->since ? j->a[m] * j->c->bin_s : vnx_mean(x + since, n_a);
+	a = since == s->since ? j->a[m] * j->c->bin_s : vnx_mean(x + since, s->to - since);
 	if (!(a > b))
 		return false;
-	sd_a = vnx_judge_or0(vnx_sd(x + since, n_a));
+	sd_a = vnx_judge_or0(vnx_sd(x + since, s->to - since));
 	sd_b = n_b ? vnx_judge_or0(vnx_sd(x + s->from, n_b)) : 0;
-	if (!n_b) /* another run's rate, as well known as this one's */
-		n_b = n_a;
+	n_a = count_valid(x + since, s->to - since);
+	/* another run's rate is as well known as this one's */
+	n_b = n_b ? count_valid(x + s->from, n_b) : n_a;
 	p = vnx_welch_p_moments(a, fmax(sd_a * sd_a, a), (double)n_a, (double)n_a - 1, b,
 				fmax(sd_b * sd_b, b), (double)n_b, (double)n_b - 1);
 	return p < 2 * VNX_P_MAX; /* of both sides */
@@ -218,7 +230,7 @@ double vnx_score_artefact(const struct vnx_judge *j)
  */
 static double standing(const struct vnx_judge *j)
 {
-	double ms = 8e3 * j->a[VNX_QDISC_BACKLOG] / j->b[VNX_THROUGHPUT];
+	double ms = vnx_unread_ms(j->a[VNX_QDISC_BACKLOG], j->b[VNX_THROUGHPUT]);
 
 	return rose(j, VNX_QDISC_OVERLIMITS) ? ramp(ms, READ_MS / 10, READ_MS) : 0;
 }
@@ -456,9 +468,9 @@ bool vnx_judge_receives_here(const struct vnx_judge *j)
 }
 
 /* For how long the receiver would have to read what lies there, ms, at the rate it does. */
-double vnx_judge_unread_ms(const struct vnx_judge *j)
+double vnx_unread_ms(double bytes, double bps)
 {
-	return 8e3 * j->a[VNX_LOAD_RECVQ] / j->a[VNX_THROUGHPUT];
+	return 8e3 * bytes / bps;
 }
 
 /*
@@ -469,10 +481,11 @@ double vnx_judge_unread_ms(const struct vnx_judge *j)
 static double longer_part(const struct vnx_judge *j)
 {
 	const double *x = j->c->f->series[VNX_LOAD_RTT];
-	double slower = log(j->b[VNX_THROUGHPUT] / j->a[VNX_THROUGHPUT]), way = INFINITY, longer;
+	double slower = log(j->b[VNX_THROUGHPUT] / j->a[VNX_THROUGHPUT]), way, longer;
 
-	for (size_t i = j->span.since; x && i < j->span.to; i++)
-		way = fmin(way, isfinite(x[i]) ? x[i] : INFINITY);
+	if (!x)
+		return 0;
+	way = vnx_quantile(x + j->span.since, j->span.to - j->span.since, SHORTEST);
 	longer = log(way / j->b[VNX_LOAD_RTT]);
 	if (!isfinite(slower) || !isfinite(longer) || !(slower > 0))
 		return 0;
@@ -488,7 +501,8 @@ double vnx_score_receiver(const struct vnx_judge *j)
 	if (vnx_judge_receives_here(j)) {
 		queue = ramp(j->a[VNX_LOAD_RECVQ] / fmax(vnx_judge_or0(j->b[VNX_LOAD_RECVQ]), 64e3),
 			     2, 5) *
-			ramp(vnx_judge_unread_ms(j), READ_MS / 10, READ_MS);
+			ramp(vnx_unread_ms(j->a[VNX_LOAD_RECVQ], j->a[VNX_THROUGHPUT]),
+			     READ_MS / 10, READ_MS);
 		stopped = risen_of(j, VNX_LOAD_STOPPED);
 	}
 	/* a window that is all under way is too small for a longer way, not the receiver slow */

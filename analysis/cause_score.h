@@ -42,7 +42,5 @@ double vnx_judge_part_risen(const struct vnx_judge *j, const struct vnx_parts *p
 bool vnx_judge_receives_here(const struct vnx_judge *j);
 /* The load has what it asked for. */
 bool vnx_judge_is_satisfied(const struct vnx_judge *j);
-/* For how long the receiver has to read what lies there, ms, at the rate it does. */
-double vnx_judge_unread_ms(const struct vnx_judge *j);
 
 #endif

@@ -66,6 +66,10 @@ int vnx_case_explain(const struct vnx_case *c, struct vnx_degradation *d,
 /* Fills f->limits: what holds the VM back at the last level of its throughput. -ENOMEM. */
 int vnx_case_limits(struct vnx_case *c) VNX_MUST_CHECK;
 
+/* For how long @bytes take at @bps, ms; infinite where nothing moves. */
+double vnx_unread_ms(double bytes, double bps);
+/* "600 kB lay unread in the receiving program's sockets, 12 ms of reading"; NULL is -ENOMEM. */
+char *vnx_unread_words(double bytes, double bps);
 /* A thread in words, "worker 148 (queue 0)", "vCPU 3 (thread 153)"; NULL is -ENOMEM. */
 char *vnx_thread_words(const struct vnx_vm *vm, const struct vnx_thread_input *t);
 

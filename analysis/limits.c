@@ -384,7 +384,7 @@ static int path_limits(struct now *n)
 			  shaped ? "times/s held back" : "packets/s dropped",
 			  vnx_asprintf("Queues at the tap or the uplink dropped %.1f packets/s and "
 				       "held back %.0f times a second; %.0f kB waited in them.",
-				       mean_of(n, VNX_QDISC_DROPS),
+				       fmax(0, mean_of(n, VNX_QDISC_DROPS)),
 				       fmax(0, mean_of(n, VNX_QDISC_OVERLIMITS)),
 				       fmax(0, mean_of(n, VNX_QDISC_BACKLOG)) / 1e3));
 	if (!err && softnet >= LOST)
@@ -404,7 +404,7 @@ static int path_limits(struct now *n)
 static int load_limits(struct now *n)
 {
 	double rwnd = mean_of(n, VNX_LOAD_RWND), busy = mean_of(n, VNX_LOAD_BUSY);
-	double queue = mean_of(n, VNX_LOAD_RECVQ), ms = 8e3 * queue / n->c->f->got_bps;
+	double queue = mean_of(n, VNX_LOAD_RECVQ), got = n->c->f->got_bps;
 
 	if (n->c->f->limits.n) /* what lies behind a slow path waits, whoever reads it */
 		return 0;
@@ -413,12 +413,12 @@ static int load_limits(struct now *n)
 			   vnx_asprintf("The receiver's window held the sender back for %.0f %% of "
 					"the time.",
 					100 * rwnd));
-	if (isnan(busy) && queue >= UNREAD && ms >= UNREAD_MS)
+	if (isnan(busy) && queue >= UNREAD && vnx_unread_ms(queue, got) >= UNREAD_MS) {
+		VNX_CLEANUP_FREE char *s = vnx_unread_words(queue, got);
+
 		return add(n, VNX_CAUSE_RECEIVER_LIMITED, strdup("the receiver"), queue,
-			   "bytes unread",
-			   vnx_asprintf("%.0f kB lay unread in the receiving program's sockets, "
-					"%.0f ms of reading.",
-					queue / 1e3, ms));
+			   "bytes unread", s ? vnx_asprintf("%s.", s) : NULL);
+	}
 	if (busy < 0.5)
 		return add(
 			n, VNX_CAUSE_SENDER_LIMITED, strdup("the sender"), 1 - busy, share_unit,

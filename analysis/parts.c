@@ -169,6 +169,7 @@ static void part_fill(const struct vnx_thread_input *t, enum vnx_spent k, const 
 	out->moved[k] = Z95 * sqrt(var);
 	if (!(a.y > 0)) {
 		out->part[k] = a.x;
+		out->error[k] = Z95 * sqrt(share_variance(t, k, s->since, s->to, a.x));
 		return;
 	}
 	if (!(slower > 0))

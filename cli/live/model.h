@@ -64,7 +64,8 @@ struct vnx_live_vm {
 		size_t n, cap;
 	} threads;
 	enum vnx_cause limit;                 /* that holds it back, as told; VNX_CAUSE_MAX: none */
-	unsigned limit_sighted, limit_missed; /* analyses in a row that saw another, or none */
+	enum vnx_cause limit_next;            /* another that was seen since ... */
+	unsigned limit_sighted, limit_missed; /* ... in so many analyses in a row, or none */
 	struct vnx_watch *watch;
 	size_t first, watch_next;    /* bins */
 	unsigned looks;              /* analyses still due since the detector flagged it ... */

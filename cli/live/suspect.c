@@ -310,6 +310,13 @@ static int take_fall(struct vnx_live_model *m, struct vnx_live_vm *vm, struct vn
 	return ret;
 }
 
+static bool is_back(const struct vnx_live_model *m, const struct vnx_live_vm *vm, double s)
+{
+	double lack = vm->fall->ep.before_bps * (1 - RECOVERED * fabs(vm->fall->ep.change));
+
+	return vnx_live_level(m, vm, VNX_THROUGHPUT, m->bins, s) >= lack;
+}
+
 /* No fall lasts, by @dg; one that ended may not have been told yet. */
 static int take_none(struct vnx_live_model *m, struct vnx_live_vm *vm,
 		     const struct vnx_diagnosis *dg, const struct vnx_episode *ep)
@@ -318,7 +325,8 @@ static int take_none(struct vnx_live_model *m, struct vnx_live_vm *vm,
 	uint64_t end_ns = ep ? time_of(dg, ep->end_s) : 0;
 
 	if (vm->fall && ep && end_ns > vm->fall->start_ns)
-		return end_fall(m, vm, end_ns, "throughput is back");
+		return end_fall(m, vm, end_ns,
+				is_back(m, vm, BACK_S) ? "throughput is back" : "traffic stopped");
 	if (vm->fall)
 		return ++vm->missed < MISSES
 			       ? 0
@@ -338,10 +346,11 @@ static int take_limit(struct vnx_live_model *m, struct vnx_live_vm *vm,
 
 	if (f->verdict == VNX_DEGRADED) /* that it was limited before is no longer the news */
 		return 0;
-	if (now != VNX_CAUSE_MAX)
-		snprintf(vm->limit_why, sizeof(vm->limit_why), "%s", f->limits.v[0].finding);
 	if (now == vm->limit) {
 		vm->limit_sighted = vm->limit_missed = 0;
+		if (now != VNX_CAUSE_MAX)
+			snprintf(vm->limit_why, sizeof(vm->limit_why), "%s",
+				 f->limits.v[0].finding);
 		return 0;
 	}
 	if (now == VNX_CAUSE_MAX) {
@@ -354,10 +363,14 @@ static int take_limit(struct vnx_live_model *m, struct vnx_live_vm *vm,
 		return vnx_live_tell(m, VNX_EVENT_ENDED, vm->label, "no longer limited (%s)",
 				     vnx_cause_name(now));
 	}
+	if (now != vm->limit_next)
+		vm->limit_sighted = 0;
+	vm->limit_next = now;
 	if (++vm->limit_sighted < SIGHTS)
 		return 0;
 	vm->limit_sighted = vm->limit_missed = 0;
 	vm->limit = now;
+	snprintf(vm->limit_why, sizeof(vm->limit_why), "%s", f->limits.v[0].finding);
 	return vnx_live_tell(m, VNX_EVENT_FELL, vm->label, "limited, %s: %s", vnx_cause_name(now),
 			     f->limits.v[0].finding);
 }
@@ -456,13 +469,6 @@ static bool window_of(const struct vnx_live_model *m, const struct vnx_live_vm *
 		*from = vm->busy_from;
 	*from = *from < vm->first ? vm->first : *from;
 	return true;
-}
-
-static bool is_back(const struct vnx_live_model *m, const struct vnx_live_vm *vm, double s)
-{
-	double lack = vm->fall->ep.before_bps * (1 - RECOVERED * fabs(vm->fall->ep.change));
-
-	return vnx_live_level(m, vm, VNX_THROUGHPUT, m->bins, s) >= lack;
 }
 
 static int judge(struct vnx_live_model *m, struct vnx_live_vm *vm)
