@@ -17,6 +17,7 @@
 #define READ_MS 10.0   /* unread for no longer is no queue that stands */
 #define NO_REST 0.02   /* of the time asleep: nothing to lose any more */
 #define SHORTEST 0.05  /* quantile of the round trips: one bin may be mistaken */
+#define PRESENCE_S 0.5 /* an interval in which a count is there or not, whatever the bin */
 #define STILL_S 2.0    /* even an idle guest is entered within that time */
 
 /* 0 below @lo, 1 above @hi, a straight line between; what was not measured is 0. */
@@ -152,21 +153,33 @@ double vnx_judge_share_of(const struct vnx_judge *j, enum vnx_metric m)
 	return fmax(0, j->a[m] / (a + j->a[m]) - (b > 0 ? vnx_judge_or0(j->b[m]) / b : 0));
 }
 
+struct vnx_presence vnx_case_presence(const struct vnx_case *c, enum vnx_metric m, size_t from,
+				      size_t to)
+{
+	const double *x = c->f->series[m];
+	size_t least = (size_t)fmax(1, round(PRESENCE_S / c->bin_s));
+	struct vnx_presence p = { 0 };
+
+	for (size_t i = from; x && i < to; i += least) {
+		size_t n = to - i < least ? to - i : least, valid = count_valid(x + i, n);
+		double sum = valid ? vnx_mean(x + i, n) * (double)valid : 0;
+
+		p.intervals += valid > 0;
+		p.with += sum >= 0.5;
+		p.all += sum;
+	}
+	return p;
+}
+
 /*
- * In how many of the bins that so many losses could have fallen into there were any, a share: all
- * of them in one bin, as where traffic sets in again after a pause, are no loss that lasts.
+ * In how many of the intervals that so many losses could have fallen into there were any, a share:
+ * all of them in one, as where traffic sets in again after a pause, are no loss that lasts.
  */
 static double lasting(const struct vnx_judge *j, enum vnx_metric m)
 {
-	const double *x = j->c->f->series[m];
-	double all = 0, bins = 0, with = 0;
+	struct vnx_presence p = vnx_case_presence(j->c, m, j->span.at, j->span.to);
 
-	for (size_t i = j->span.at; x && i < j->span.to; i++) {
-		bins += isfinite(x[i]);
-		all += vnx_judge_or0(x[i]);
-		with += x[i] >= 0.5;
-	}
-	return with / fmax(1, fmin(all, bins));
+	return p.with / fmax(1, fmin(p.all, p.intervals));
 }
 
 static double loss_of(const struct vnx_judge *j, enum vnx_metric m)

@@ -15,6 +15,7 @@
 #define BURST_LACK 0.1 /* a level that lacks at most this share of that is no less */
 
 #define EXACT 60      /* observations after its start that its detection is looked for one by one */
+#define DETECTIONS 50 /* of the first falls: of the hundredth nobody asks when it could be told */
 #define LOOK_BACK 240 /* observations before a fall that its detection is judged by */
 
 /* A fall to be reported: one change, or several that are one ramp or follow at once. */
@@ -237,6 +238,8 @@ static void step_place(const struct vnx_case *c, struct fall *f, struct place *p
 	if (c->obs.bins || f->ramp || f->first != f->last)
 		return;
 	step = vnx_obs_split(&c->obs, first, f->at, level_end(c, f->last));
+	if (!(step.after < step.before)) /* the likelier place by far is that of the levels */
+		return;
 	p->at_s = step.bin * c->bin_s;
 	p->at = p->down = (size_t)step.bin;
 	/* one that may have been a ramp stays as unsure as that made it */
@@ -289,7 +292,7 @@ static int fall_add(struct vnx_case *c, struct fall *f)
 	size_t seen = 0;
 
 	step_place(c, f, &p);
-	if (!c->conf->live && detected_after(c, f, &seen))
+	if (!c->conf->live && c->f->degradations.n < DETECTIONS && detected_after(c, f, &seen))
 		return -ENOMEM;
 	d = (struct vnx_degradation){
 		.start_s = p.at_s,

@@ -66,6 +66,13 @@ int vnx_case_explain(const struct vnx_case *c, struct vnx_degradation *d,
 /* Fills f->limits: what holds the VM back at the last level of its throughput. -ENOMEM. */
 int vnx_case_limits(struct vnx_case *c) VNX_MUST_CHECK;
 
+/* Of a count in [from, to): intervals of half a second that were measured, those with any, all. */
+struct vnx_presence {
+	double intervals, with, all;
+};
+struct vnx_presence vnx_case_presence(const struct vnx_case *c, enum vnx_metric m, size_t from,
+				      size_t to);
+
 /* For how long @bytes take at @bps, ms; infinite where nothing moves. */
 double vnx_unread_ms(double bytes, double bps);
 /* "600 kB lay unread in the receiving program's sockets, 12 ms of reading"; NULL is -ENOMEM. */

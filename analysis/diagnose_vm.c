@@ -119,7 +119,8 @@ static void drop_unexplained(const struct vnx_case *c)
 
 #define RECUR_TIMES 3   /* so many are a rhythm */
 #define RECUR_DEPTH 1.5 /* they lose as much, within this factor of their median ... */
-#define RECUR_EVEN 0.25 /* ... and come at even intervals, within this share of theirs */
+#define RECUR_EVEN 0.25 /* ... and come at even intervals, within this share of theirs ... */
+#define RECUR_MISS 10   /* ... or of twice, thrice as much: one in so many may not be seen */
 
 static double loss_of(const struct vnx_degradation *d)
 {
@@ -132,7 +133,7 @@ static int recurrence_find(struct vnx_vm_finding *f)
 	size_t n = f->degradations.n, m = 0;
 	VNX_CLEANUP_FREE double *x = calloc(n + 1, sizeof(*x));
 	VNX_CLEANUP_FREE size_t *which = calloc(n + 1, sizeof(*which));
-	double depth, every;
+	double depth, every, missed = 0;
 
 	if (!x || !which)
 		return -ENOMEM;
@@ -149,9 +150,15 @@ static int recurrence_find(struct vnx_vm_finding *f)
 		x[k - 1] = f->degradations.v[which[k]].start_s -
 			   f->degradations.v[which[k - 1]].start_s;
 	every = vnx_median(x, m - 1);
-	for (size_t k = 0; k + 1 < m; k++)
-		if (fabs(x[k] - every) > RECUR_EVEN * every)
+	for (size_t k = 0; k + 1 < m; k++) {
+		double times = fmax(1, round(x[k] / every));
+
+		missed += times - 1;
+		if (fabs(x[k] - times * every) > RECUR_EVEN * every)
 			return 0;
+	}
+	if (missed * RECUR_MISS > (double)m + missed)
+		return 0;
 	for (size_t k = 0; k < m; k++) {
 		f->degradations.v[which[k]].recurs.every_s = every;
 		f->degradations.v[which[k]].recurs.times = m;
@@ -396,7 +403,8 @@ static int vm_diagnose(const struct vnx_case *all, const struct vnx_vm_input *in
 		err = vnx_obs_init(&c.obs, f->series[VNX_THROUGHPUT], in->interval, grid->n);
 		f->throughput.values = c.obs.valid;
 	}
-	if (!err && f->series[VNX_THROUGHPUT])
+	/* what carries no verdict tells no drop either */
+	if (!err && f->throughput.n >= VNX_JUDGE_BINS)
 		err = vnx_case_degrade(&c);
 	if (!err && f->series[VNX_THROUGHPUT] && c.baseline)
 		err = vnx_case_compare(&c);

@@ -316,17 +316,12 @@ static int thread_limits(struct now *n)
 	return err || n->c->f->verdict == VNX_IDLE ? err : vcpu_limits(n);
 }
 
-/* Share of the bins in which there was any. */
+/* Share of the time in which there was any. */
 static double lasting(const struct now *n, enum vnx_metric m)
 {
-	const double *x = n->c->f->series[m];
-	double bins = 0, with = 0;
+	struct vnx_presence p = vnx_case_presence(n->c, m, n->from, n->to);
 
-	for (size_t i = n->from; x && i < n->to; i++) {
-		bins += isfinite(x[i]);
-		with += x[i] >= 0.5;
-	}
-	return bins > 0 ? with / bins : 0;
+	return p.intervals > 0 ? p.with / p.intervals : 0;
 }
 
 static double lost_share(const struct now *n, enum vnx_metric drops, enum vnx_metric packets)

@@ -663,43 +663,68 @@ static void level_again(const double *x, size_t n, double min_effect, struct vnx
 	}
 }
 
-/*
- * A long series is looked at in windows, so that the same change is found in one of any length and
- * what wanders over hours is none. Of each window, which overlaps half of either neighbour, the
- * middle half counts; at the ends of the series all does.
- */
-int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
-		struct vnx_changes *out)
+/* In windows of y[n], none missing: as vnx_segment(), but for where that puts the changes. */
+static int windows_find(const double *y, size_t n, const struct vnx_change_conf *conf,
+			struct vnx_changes *out)
 {
-	size_t lo = 0, first = out->n;
-	struct vnx_changes all;
+	size_t lo = 0;
 	int err = 0;
 
-	if (n <= VNX_WINDOW)
-		return vnx_levels_find(x, n, conf, out, NULL);
 	for (size_t start = 0; !err && lo < n; start += VNX_WINDOW / 2) {
 		bool last = start + VNX_WINDOW >= n;
 		size_t from = last ? n - VNX_WINDOW : start;
 		size_t hi = last ? n : start + VNX_WINDOW / 4 * 3;
 		struct vnx_changes seen = { 0 };
 
-		err = vnx_levels_find(x + from, VNX_WINDOW, conf, &seen, NULL);
+		err = vnx_levels_find(y + from, VNX_WINDOW, conf, &seen, NULL);
 		for (size_t i = 0; !err && i < seen.n; i++) {
 			struct vnx_change ch = seen.v[i];
 			bool again;
 
 			ch.at += from;
-			again = out->n > first && ch.at < out->v[out->n - 1].at + conf->min_bins;
+			again = out->n && ch.at < out->v[out->n - 1].at + conf->min_bins;
 			if (ch.at >= lo && ch.at < hi + conf->min_bins && !again)
 				err = vnx_vec_push(out, ch);
 		}
 		free(seen.v);
 		lo = hi;
 	}
-	if (err)
-		return err;
-	all = (struct vnx_changes){ out->v + first, out->n - first, 0 };
-	level_again(x, n, conf->min_effect, &all);
-	out->n = first + all.n;
-	return 0;
+	if (!err)
+		level_again(y, n, conf->min_effect, out);
+	return err;
+}
+
+/*
+ * A long series is looked at in windows, so that the same change is found in one of any length and
+ * what wanders over hours is none. Of each window, which overlaps half of either neighbour, the
+ * middle half counts; at the ends of the series all does. Windows are of values that were measured.
+ */
+int vnx_segment(const double *x, size_t n, const struct vnx_change_conf *conf,
+		struct vnx_changes *out)
+{
+	double *y VNX_CLEANUP_FREE = malloc((n + 1) * sizeof(*y));
+	size_t *at VNX_CLEANUP_FREE = malloc((n + 1) * sizeof(*at)), valid = 0;
+	struct vnx_changes found = { 0 };
+	int err = 0;
+
+	if (!y || !at)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		y[valid] = x[i];
+		at[valid] = i;
+		valid += isfinite(x[i]);
+	}
+	if (valid <= VNX_WINDOW)
+		return vnx_levels_find(x, n, conf, out, NULL);
+	err = windows_find(y, valid, conf, &found);
+	for (size_t i = 0; !err && i < found.n; i++) {
+		struct vnx_change ch = found.v[i];
+
+		/* it may have come in any missing bin before the value as well */
+		ch.uncertainty += (double)(at[ch.at] - at[ch.at - 1] - 1);
+		ch.at = at[ch.at];
+		err = vnx_vec_push(out, ch);
+	}
+	free(found.v);
+	return err;
 }

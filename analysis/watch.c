@@ -21,6 +21,7 @@ struct vnx_watch {
 	size_t n, pushed;
 	size_t told;    /* a change at a value before it was told */
 	size_t looked;  /* values pushed at the last look; 0: none yet */
+	size_t since;   /* pushed before the level that it found */
 	double suspect; /* a likelihood ratio that is looked into */
 	struct vnx_now_level level;
 };
@@ -55,7 +56,10 @@ static double departure(const struct vnx_watch *w, size_t i)
 static bool is_suspect(const struct vnx_watch *w)
 {
 	double sum = 0, n = 0;
-	size_t first = w->n > MEMORY ? w->n - MEMORY : 1;
+	size_t first = w->n > MEMORY ? w->n - MEMORY : 1, base = w->pushed - w->n;
+
+	if (w->since >= base + first)
+		first = w->since - base + 1;
 
 	for (size_t i = w->n - 1; i >= first; i--) {
 		sum += departure(w, i);
@@ -74,9 +78,11 @@ static int look(struct vnx_watch *w, struct vnx_change *change)
 	int ret = vnx_levels_find(w->x + from, w->n - from, &w->conf, &seen, &w->level);
 
 	w->looked = w->pushed;
+	w->since = base;
 	if (!ret && seen.n) {
 		*change = seen.v[seen.n - 1];
 		change->at += base;
+		w->since = change->at;
 		ret = change->at >= w->told;
 		if (ret)
 			w->told = change->at + w->conf.min_bins + (size_t)ceil(change->uncertainty);

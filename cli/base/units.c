@@ -39,7 +39,10 @@ char *vnx_number_scaled(double x, double largest, char buf[VNX_UNIT_LEN])
 		digits = 1;
 	if (x != 0 && fabs(x / factor) < 0.095 && digits < 3)
 		digits = 3;
-	snprintf(buf, VNX_UNIT_LEN, "%.*f", x == 0 ? 0 : digits, x / factor);
+	if (x != 0 && fabs(x / factor) < 0.0005)
+		snprintf(buf, VNX_UNIT_LEN, "<0.001");
+	else
+		snprintf(buf, VNX_UNIT_LEN, "%.*f", x == 0 ? 0 : digits, x / factor);
 	return buf;
 }
 
@@ -79,6 +82,8 @@ char *vnx_count_format(double n, char buf[VNX_UNIT_LEN])
 {
 	if (isnan(n))
 		snprintf(buf, VNX_UNIT_LEN, "?");
+	else if (n != 0 && fabs(n) < 0.005)
+		snprintf(buf, VNX_UNIT_LEN, "<0.01");
 	else if (fabs(n) < 9999.5)
 		snprintf(buf, VNX_UNIT_LEN, "%.*f", n == floor(n) ? 0 : decimals(n), n);
 	else
@@ -88,7 +93,7 @@ char *vnx_count_format(double n, char buf[VNX_UNIT_LEN])
 
 char *vnx_percent_format(double part, char buf[VNX_UNIT_LEN])
 {
-	double percent = part * 100;
+	double percent = part * 100 + 0.0; /* no -0 */
 
 	if (isnan(part))
 		snprintf(buf, VNX_UNIT_LEN, "?");
@@ -117,7 +122,7 @@ char *vnx_seconds_format(double s, char buf[VNX_UNIT_LEN])
 		snprintf(buf, VNX_UNIT_LEN, "?");
 	else if (s != 0 && fabs(s) < 0.1)
 		snprintf(buf, VNX_UNIT_LEN, "%.*f ms", fabs(s) < 0.00995 ? 1 : 0, s * 1e3);
-	else if (fabs(s) >= 1000 || s == floor(s))
+	else if (fabs(s) >= 999.95 || s == floor(s))
 		snprintf(buf, VNX_UNIT_LEN, "%.0f s", s);
 	else
 		snprintf(buf, VNX_UNIT_LEN, "%.1f s", s);

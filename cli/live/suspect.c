@@ -324,9 +324,12 @@ static int take_none(struct vnx_live_model *m, struct vnx_live_vm *vm,
 	uint64_t start_ns = ep ? time_of(dg, ep->start_s) : 0;
 	uint64_t end_ns = ep ? time_of(dg, ep->end_s) : 0;
 
-	if (vm->fall && ep && end_ns > vm->fall->start_ns)
+	if (vm->fall && ep && end_ns > vm->fall->start_ns) {
+		double since_s = (double)(m->now_ns - end_ns) / 1e9;
+
 		return end_fall(m, vm, end_ns,
-				is_back(m, vm, BACK_S) ? "throughput is back" : "traffic stopped");
+				is_back(m, vm, since_s) ? "throughput is back" : "traffic stopped");
+	}
 	if (vm->fall)
 		return ++vm->missed < MISSES
 			       ? 0

@@ -167,6 +167,27 @@ size_t vnx_pick_worst(const struct vnx_vm_finding *vm, double bin_s, struct vnx_
 	return n;
 }
 
+#define SHOWN 20
+
+bool vnx_pick_is_shown(const struct vnx_vm_finding *vm, size_t i)
+{
+	const struct vnx_degradation *d = vm->degradations.v;
+	size_t worse = 0;
+
+	for (size_t k = 0; vm->degradations.n > SHOWN && k < vm->degradations.n; k++)
+		worse += loss(&d[k]) > loss(&d[i]) || (loss(&d[k]) >= loss(&d[i]) && k < i);
+	return worse < SHOWN || isnan(d[i].end_s);
+}
+
+size_t vnx_pick_left_out(const struct vnx_vm_finding *vm)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < vm->degradations.n; i++)
+		n += !vnx_pick_is_shown(vm, i);
+	return n;
+}
+
 char *vnx_pick_label(const struct vnx_diagnosis *dg, size_t i)
 {
 	const struct vnx_vm *vm = &dg->vms.v[i].vm;

@@ -48,6 +48,14 @@ bool vnx_pick_episode(const struct vnx_vm_finding *vm, double bin_s, struct vnx_
 /* The one that lost most; how many there are, 0: none and @out is not filled. */
 size_t vnx_pick_worst(const struct vnx_vm_finding *vm, double bin_s, struct vnx_episode *out);
 
+/* Of many drops a reader is shown the worst, and those that last: is drop @i one of them? */
+bool vnx_pick_is_shown(const struct vnx_vm_finding *vm, size_t i);
+/* Levels or stages of a run that a table has room for. */
+#define VNX_STAGES_SHOWN 60
+
+/* How many are not. */
+size_t vnx_pick_left_out(const struct vnx_vm_finding *vm);
+
 /*
  * The VM's name, with "#pid" where another VM bears the same, "pid N" where it has none;
  * NULL when memory is out. Caller frees. Not made safe for a terminal.

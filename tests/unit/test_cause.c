@@ -592,6 +592,35 @@ static void a_count_rises_where_the_place_is_not_well_known(void **state)
 	assert_true(vnx_judge_share_of(&j, VNX_QDISC_DROPS) == 0);
 }
 
+/* Ten losses a second are there all the time, in bins of any width; in one go they are not. */
+static void presence_is_of_time_not_of_bins(void **state)
+{
+	static double x[1000], once[1000], torn[1000];
+	struct vnx_vm_finding f = { 0 };
+	struct vnx_case c = { .f = &f, .bin_s = 0.01 };
+	struct vnx_presence p;
+
+	for (int i = 0; i < 1000; i++) {
+		x[i] = i % 10 == 3;
+		torn[i] = i < 700 ? NAN : x[i];
+	}
+	once[500] = 100;
+	f.series[VNX_LOAD_RETRANS] = x;
+	f.series[VNX_LOAD_LOST] = once;
+	f.series[VNX_LOAD_OOO] = torn;
+	p = vnx_case_presence(&c, VNX_LOAD_RETRANS, 0, 1000);
+	assert_true(p.intervals == 20 && p.with == 20 && p.all == 100);
+	p = vnx_case_presence(&c, VNX_LOAD_LOST, 0, 1000);
+	assert_true(p.intervals == 20 && p.with == 1 && p.all == 100);
+	p = vnx_case_presence(&c, VNX_LOAD_OOO, 0, 1000);
+	assert_true(p.intervals == 6 && p.with == 6 && p.all == 30);
+	c.bin_s = 2; /* wider than an interval: a bin each */
+	p = vnx_case_presence(&c, VNX_LOAD_RETRANS, 0, 1000);
+	assert_true(p.intervals == 1000 && p.with == 100);
+	p = vnx_case_presence(&c, VNX_QDISC_DROPS, 0, 1000);
+	assert_true(p.intervals == 0 && p.with == 0);
+}
+
 /* Only every @nth bin of @m was measured, from the fall on or all along. */
 static void thin_out(struct run *r, enum vnx_metric m, int nth, int from)
 {
@@ -904,6 +933,7 @@ int main(void)
 		cmocka_unit_test(new_causes_are_told),
 		cmocka_unit_test(a_count_rises_where_the_place_is_not_well_known),
 		cmocka_unit_test(a_load_that_has_what_it_asked_for_sends_no_more),
+		cmocka_unit_test(presence_is_of_time_not_of_bins),
 		cmocka_unit_test(what_was_measured_in_few_bins_is_not_certain),
 		cmocka_unit_test(words_of_a_receiver_that_hangs),
 		cmocka_unit_test(a_longer_way_stays_longer),

@@ -159,6 +159,29 @@ static void gaps_widen_the_uncertainty(void **state)
 }
 
 /* One or two bad bins, an outlier of any height: no level. Three bins are one. */
+/* A gap longer than a level reaches, in a series of several windows, hides no change beside it. */
+static void long_gaps_lose_no_change(void **state)
+{
+	enum { LEN = 4000 };
+	static double x[LEN];
+
+	for (int after = 0; after < 2; after++) {
+		struct sim s = sim_seed(5);
+		struct vnx_changes c;
+
+		for (int i = 0; i < LEN; i++)
+			x[i] = (i < 2000 ? 100 : 60) * (1 + 0.05 * sim_normal(&s));
+		for (int i = 0; i < 700; i++)
+			x[after ? 2003 + i : 1999 - i - 3] = NAN;
+		c = segment(x, LEN);
+		assert_int_equal(c.n, 1);
+		assert_true(labs((long)c.v[0].at - 2000) <= (long)c.v[0].uncertainty);
+		assert_true(fabs(c.v[0].before / 100 - 1) < 0.1);
+		assert_true(fabs(c.v[0].after / 60 - 1) < 0.1);
+		free(c.v);
+	}
+}
+
 static void dips_and_spikes_are_no_levels(void **state)
 {
 	double x[240];
@@ -602,6 +625,7 @@ int main(void)
 		cmocka_unit_test(clean_steps_are_found_exactly),
 		cmocka_unit_test(nothing_comes_of_nothing),
 		cmocka_unit_test(gaps_widen_the_uncertainty),
+		cmocka_unit_test(long_gaps_lose_no_change),
 		cmocka_unit_test(dips_and_spikes_are_no_levels),
 		cmocka_unit_test(healthy_series_stay_healthy),
 		cmocka_unit_test(first_fall_is_found_within_3_s),

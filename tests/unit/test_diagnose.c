@@ -540,6 +540,13 @@ static void too_little_is_undetermined(void **state)
 	assert_int_equal(dg->verdict, VNX_UNDETERMINED);
 	assert_non_null(strstr(dg->vms.v[0].why, "19 of 400 bins"));
 	vnx_diagnosis_free(dg);
+	/* not even where it seems to have fallen */
+	for (int i = 10; i < 19; i++)
+		r.bps[i] = 2e7;
+	dg = diagnose(&r, &plain);
+	assert_int_equal(dg->verdict, VNX_UNDETERMINED);
+	assert_int_equal(dg->vms.v[0].degradations.n, 0);
+	vnx_diagnosis_free(dg);
 	memset(r.bps, 0, sizeof(r.bps));
 	dg = diagnose(&r, &plain);
 	assert_int_equal(dg->verdict, VNX_UNDETERMINED);

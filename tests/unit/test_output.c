@@ -465,7 +465,13 @@ static void units_for_people(void **state)
 	assert_string_equal(vnx_cost_format(10776, buf), "10.8 us");
 	assert_string_equal(vnx_seconds_format(75.5, buf), "75.5 s");
 	assert_string_equal(vnx_seconds_format(0.0003, buf), "0.3 ms");
+	assert_string_equal(vnx_seconds_format(999.97, buf), "1000 s");
 	assert_string_equal(vnx_number_scaled(5.3e6, 118e6, buf), "5.3");
+	/* what is there is not told as nothing, nor nothing as less than that */
+	assert_string_equal(vnx_number_scaled(200, 118e6, buf), "<0.001");
+	assert_string_equal(vnx_number_scaled(0, 118e6, buf), "0");
+	assert_string_equal(vnx_count_format(0.003, buf), "<0.01");
+	assert_string_equal(vnx_percent_format(-0.0, buf), "0 %");
 }
 
 static void assert_fits(const char *text, unsigned columns, bool ascii)

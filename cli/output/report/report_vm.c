@@ -308,6 +308,13 @@ static void put_stages(struct vnx_doc *d, const struct vnx_grid *grid,
 
 	if (vm->stages.n < 2)
 		return;
+	if (vm->stages.n > VNX_STAGES_SHOWN) {
+		vnx_doc_para(d,
+			     "%zu levels were found, too many for a table; " VNX_CODE
+			     "diagnosis.json" VNX_PLAIN " has them.",
+			     vm->stages.n);
+		return;
+	}
 	t.caption =
 		vnx_layout_format(&d->l,
 				  "Stages of the load, or levels found; means of that many bins; "
@@ -377,6 +384,7 @@ void vnx_report_vm(struct vnx_doc *d, const struct vnx_finding *f, size_t i)
 	const struct vnx_vm_finding *vm = &f->dg->vms.v[i];
 	VNX_CLEANUP_FREE char *label = vnx_pick_label(f->dg, i);
 	const char *instead, *calls = vnx_text_calls(&d->l, f->dg, vm, &instead);
+	size_t left_out = vnx_pick_left_out(vm);
 
 	vnx_doc_heading(d, 2, vnx_layout_format(&d->l, "vm-%zu", i + 1), "%s",
 			vnx_doc_safe(d, label, VNX_DOC_LABEL_MAX));
@@ -384,7 +392,11 @@ void vnx_report_vm(struct vnx_doc *d, const struct vnx_finding *f, size_t i)
 	vnx_doc_para(d, VNX_DIM "%s" VNX_PLAIN, vnx_text_identity(&d->l, &vm->vm));
 	put_throughput(d, &vm->throughput);
 	for (size_t k = 0; k < vm->degradations.n; k++)
-		put_fall(d, vm, i, k);
+		if (vnx_pick_is_shown(vm, k))
+			put_fall(d, vm, i, k);
+	if (left_out)
+		vnx_doc_para(d, "%zu smaller falls are in " VNX_CODE "diagnosis.json" VNX_PLAIN ".",
+			     left_out);
 	for (size_t k = 0; k < vm->limits.n; k++) {
 		const struct vnx_limit *limit = &vm->limits.v[k];
 

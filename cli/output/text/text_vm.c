@@ -254,9 +254,13 @@ const char *vnx_text_why(struct vnx_layout *l, const struct vnx_degradation *d)
 				 *who ? " The CPU was held by " : "", who, *who ? " of that." : "");
 }
 
-/* What decided each cause, and who is to blame; falls of one finding are told once. */
-static void put_findings(struct vnx_layout *l, const struct vnx_vm_finding *vm)
+/*
+ * What decided each cause, and who is to blame; falls of one finding are told once, and where there
+ * are more than are shown each cause is.
+ */
+static void put_findings(struct vnx_layout *l, const struct vnx_vm_finding *vm, bool all)
 {
+	bool told[VNX_CAUSE_MAX] = { false };
 	const char *last = "";
 
 	for (size_t i = 0; i < vm->degradations.n; i++) {
@@ -264,8 +268,10 @@ static void put_findings(struct vnx_layout *l, const struct vnx_vm_finding *vm)
 		const char *why = vnx_text_why(l, d);
 		char start[VNX_UNIT_LEN];
 
-		if (!*why || !strcmp(d->finding, last))
+		if (!*why || !strcmp(d->finding, last) ||
+		    (!all && (told[d->cause] || !vnx_pick_is_shown(vm, i))))
 			continue;
+		told[d->cause] = true;
 		last = d->finding;
 		if (vm->degradations.n > 1)
 			why = vnx_layout_format(
@@ -354,13 +360,21 @@ static void put_limits(struct vnx_layout *l, const struct vnx_vm_finding *vm)
 static void put_degradations(struct vnx_layout *l, const struct vnx_vm_finding *vm, double bin_s,
 			     bool verbose)
 {
+	size_t left_out = verbose ? 0 : vnx_pick_left_out(vm);
+
 	if (!vm->degradations.n)
 		return;
 	vnx_layout_line(l, VNX_DIM "  %-18s %8s %11s %11s %7s  %s" VNX_PLAIN, "fall starts", "ends",
 			"before", "after", "change", "cause");
 	for (size_t i = 0; i < vm->degradations.n; i++)
-		put_degradation(l, &vm->degradations.v[i]);
-	put_findings(l, vm);
+		if (verbose || vnx_pick_is_shown(vm, i))
+			put_degradation(l, &vm->degradations.v[i]);
+	if (left_out)
+		vnx_layout_line(l,
+				VNX_DIM
+				"  and %zu smaller ones (-v lists all, --json tells all)" VNX_PLAIN,
+				left_out);
+	put_findings(l, vm, !left_out);
 	put_meanwhile(l, vm, bin_s);
 	put_missing(l, vm, verbose);
 	put_advice(l, vm);
@@ -541,7 +555,7 @@ const char *vnx_text_odd(struct vnx_layout *l, const struct vnx_stage *a, const 
 /* Where calls went another way than throughput: the study's open anomalies, explained. */
 static void put_odd_stages(struct vnx_layout *l, const struct vnx_vm_finding *vm)
 {
-	for (size_t i = 1; i < vm->stages.n; i++)
+	for (size_t i = 1; i < vm->stages.n && vm->stages.n <= VNX_STAGES_SHOWN; i++)
 		if (vm->stages.v[i].odd)
 			put_label(l, "note",
 				  vnx_text_odd(l, &vm->stages.v[i - 1], &vm->stages.v[i]));
